@@ -1,0 +1,236 @@
+//! Every code that planrun can print, with what `planrun explain` says of it. A code is never reused.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+macro_rules! codes {
+    ($($name:ident = $text:literal, $title:literal, $explanation:literal;)*) => {
+        /// A stable name of one kind of finding, failure or error.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $(#[doc = $title] $name,)*
+        }
+
+        impl Code {
+            /// All codes, in the order of their rooms.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The code as it is printed: `plan::unknown-key`.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// One line that says what it is.
+            #[must_use]
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)* }
+            }
+
+            /// What it means, an example of what causes it, and what to do.
+            #[must_use]
+            pub fn explanation(self) -> &'static str {
+                match self { $(Self::$name => $explanation,)* }
+            }
+        }
+    };
+}
+
+// One entry a code: the printed name, a title, and the explanation with an example and the repair.
+codes! {
+    // YAML
+    YamlSyntax = "yaml::syntax", "not valid YAML",
+        "The file is not valid YAML, so nothing in it could be read.\n\nThe place is where the reader had to stop; the mistake is often a line earlier: a missing quote, a tab in the indentation, a `-` too many.\n\nRepair: look at the marked line and the one above it. Put text that holds `: ` or ` #` in quotes.";
+    YamlDuplicateKey = "yaml::duplicate-key", "a key stands twice in one mapping",
+        "    headers:\n      Accept: text/html\n      Accept: application/json\n\nYAML forbids the same key twice; which one would count is anybody's guess, so neither does.\n\nRepair: delete one of the two marked lines. To send a header twice, give it a list.";
+    YamlTag = "yaml::tag", "a YAML tag that is not known here",
+        "    if: !is_ready\n\nA word that begins with `!` is a YAML tag, not a negation.\n\nRepair: write `if: not is_ready`, or put the text in quotes.";
+    YamlLimit = "yaml::limit", "the file is larger or deeper than a plan may be",
+        "Plans are at most 4 MiB, 128 levels deep, and their aliases may not expand without bound. The limits keep a broken or hostile file from eating the machine.\n\nRepair: split the plan.";
+    YamlEncoding = "yaml::encoding", "the file is not plain UTF-8 text",
+        "Plans are UTF-8. A file in UTF-16, with a NUL byte, or with invisible bidirectional characters is refused: what a person sees would not be what runs.\n\nRepair: save the file as UTF-8 and delete the marked character.";
+    YamlDocuments = "yaml::documents", "several documents in one file",
+        "A file holds one plan, environment or project. `---` begins a second document.\n\nRepair: put it into a file of its own.";
+    YamlTrap = "yaml::trap", "YAML reads this otherwise than it looks",
+        "    json: {name: ${{ model }}}\n    id: 012\n\nSome texts are read by YAML in a way that nobody meant: an unquoted template inside { } or [ ], `{{ x }}` without `$`, `1.10` where text is wanted, \"\\d\" in double quotes.\n\nRepair: the message says what to type; it is nearly always a pair of quotes.";
+    // plans
+    UnknownKey = "plan::unknown-key", "a key that planrun does not know",
+        "    - GET: /health\n      expct: {status: 200}\n\nAn unknown key is never ignored: an assertion under a misspelt key would never run.\n\nRepair: use the suggested name, or look at the list of keys in the help.";
+    NotYet = "plan::not-yet", "a key of the language that this version does not run yet",
+        "The key belongs to the plan language, but this version cannot carry it out. It is refused rather than ignored, so that nothing passes by accident.\n\nRepair: remove the key, or use a version that knows it.";
+    WrongType = "plan::wrong-type", "a value of the wrong kind",
+        "    steps: GET /health\n\nThe key wants another kind of value: a list, a mapping, a number, a text.\n\nRepair: the message says what is wanted, with an example.";
+    BadValue = "plan::bad-value", "a value that is not one of those allowed",
+        "    on_failure: stpo\n\nThe key takes one of a few words, or a value of a certain form.\n\nRepair: use one of the values in the help.";
+    MissingKey = "plan::missing-key", "a key that must be there is not",
+        "    plan: Health\n\nA plan needs `plan:` and `steps:`; a poll needs `every` and `for`.\n\nRepair: add the key.";
+    EmptyValue = "plan::empty-value", "a key with nothing behind it",
+        "    expect:\n      $.deleted_at:\n\nNothing after the colon could mean null, absent, or a line that was forgotten.\n\nRepair: write `null`, `{absent: true}`, or delete the line.";
+    BadDuration = "plan::bad-duration", "not a duration",
+        "    timeout: 30\n\nA duration is a number with a unit: `800ms`, `30s`, `1m30s`. A bare number is refused, because nobody knows whether 30 means seconds or milliseconds.\n\nRepair: add the unit.";
+    BadSize = "plan::bad-size", "not a size",
+        "    max_body: 16\n\nA size is a number with a unit: `512B`, `64KiB`, `16MiB`.\n\nRepair: add the unit.";
+    BadStatus = "plan::bad-status", "not a status",
+        "    expect: {status: 20x}\n\nA status is a number from 100 to 599, a class such as `2xx`, a list of them, an operator, or `any`.\n\nRepair: write `status: 2xx` or `status: [200, 201]`.";
+    BadName = "plan::bad-name", "a name that cannot be used in a template",
+        "    capture: {User-Id: $.id}\n\nNames and ids are lower-case letters, digits and `_`, and begin with a letter or `_`.\n\nRepair: rename it: `user_id`.";
+    ReservedName = "plan::reserved-name", "a name that planrun keeps for itself",
+        "    vars: {env: staging}\n\n`env secrets services case run plan steps step unique omit attempt iter` have a meaning of their own.\n\nRepair: choose another name.";
+    DuplicateName = "plan::duplicate-name", "a name or id that is already taken",
+        "    - id: create\n    - id: create\n\nTwo steps with one id, or a capture with the name of a variable: a reference would be ambiguous.\n\nRepair: rename one of the two marked places.";
+    NoAction = "plan::no-action", "a step that does nothing, or two things at once",
+        "    - name: Health\n      expect: {status: 200}\n\nA step does exactly one thing: a request (`GET: url`), `assert`, `sleep`, …\n\nRepair: add the missing line, or split the step.";
+    TwoBodies = "plan::two-bodies", "a request with more than one body",
+        "    json: {a: 1}\n    form: {b: 2}\n\nA request has at most one body.\n\nRepair: keep one of the marked keys.";
+    EmptyPlan = "plan::empty", "a plan without steps",
+        "    plan: Health\n    steps: []\n\nA plan that does nothing would always pass.\n\nRepair: add a step, or delete the file.";
+    NotAPlan = "plan::not-a-plan", "a file that does not say what it is",
+        "    steps:\n      - GET: /health\n\nA plan begins with `plan: NAME`, an environment with `environment: NAME`, a project with `project: NAME`.\n\nRepair: add the first line.";
+    UndefinedName = "plan::undefined-name", "a name that is not defined at this point of the plan",
+        "    - GET: /users/${{ user_id }}\n\nEvery name is resolved before the first request. A name is defined by `vars`, `inputs` or a `capture` of an earlier step; a dotted one by the environment, the secrets, or earlier steps.\n\nRepair: use the suggested name, or define it.";
+    UnknownFunction = "plan::unknown-function", "a function, filter or test that does not exist",
+        "    x: ${{ model | uppr }}\n\nRepair: use the suggested name. `planrun explain plan::unknown-function` lists none of them; the language page does.";
+    BadTemplate = "plan::bad-template", "a template that does not parse",
+        "    x: ${{ model | }}\n\nWhat stands between `${{` and `}}` is an expression of minijinja: names, calls, filters, comparisons, `a if c else b`.\n\nRepair: look at the marked place inside the template.";
+    BadJsonPath = "plan::bad-jsonpath", "a path that does not parse",
+        "    $.items[?(@.id = 1)]: {present: true}\n\nPaths follow RFC 9535: comparisons are `==`, text stands in quotes, an index in `[ ]`.\n\nRepair: look at the marked place inside the path.";
+    BadRegex = "plan::bad-regex", "a regular expression that does not parse",
+        "    $.sku: {matches: '[A-Z'}\n\nRepair: look at the marked place. Write regular expressions in single quotes, so that YAML leaves the backslashes alone.";
+    NotSingular = "plan::not-singular", "a path with many results compared with one value",
+        "    $.items[*].id: 1\n\nA path with `*`, `..`, a filter or a slice yields a list, which can never equal one value.\n\nRepair: say which one is meant: `{each: …}`, `{some: …}`, `{contains: …}`, or name an index.";
+    UnknownOperator = "plan::unknown-operator", "an operator that does not exist",
+        "    $.id: {greater_than: 0}\n\nUnder a path or a name, a mapping is always operators.\n\nRepair: use the suggested operator; to compare with an object write `{equals: {…}}` or `{partial: {…}}`.";
+    ImpossibleAssertion = "plan::impossible-assertion", "an assertion that can never hold",
+        "    $.id: {gt: abc}\n\nThe operator cannot judge such a value, so the assertion would fail whatever the server answers.\n\nRepair: correct the operand, or use another operator.";
+    UnknownStep = "plan::unknown-step", "a step id that does not exist",
+        "    needs: [lgoin]\n\nRepair: use the suggested id. Ids are given with `id:`.";
+    LaterStep = "plan::later-step", "a step that runs later",
+        "    if: steps.create.passed\n\nA step can only refer to steps that ran before it.\n\nRepair: move the step, or the condition.";
+    Cycle = "plan::cycle", "definitions that need each other",
+        "    vars:\n      a: ${{ b }}\n      b: ${{ a }}\n\nRepair: break the circle at one of the marked places.";
+    BareNegative = "plan::bare-negative", "a negative test that any error would pass",
+        "    expect: {status: 401}\n\nA step whose every accepted status is 4xx or 5xx, and which says nothing about body or headers, also passes when a proxy, a login page or a typing mistake gave that status.\n\nRepair: say which error is meant: `$.error_code: …`.";
+    NeverRuns = "plan::never-runs", "a condition that can never be true",
+        "    if: 1 == 2\n\nThe step would be skipped in every run.\n\nRepair: correct the condition, or use `skip: \"reason\"`.";
+    UnusedName = "plan::unused", "something that is defined and never used",
+        "Nobody uses the marked name. It may be a misspelling elsewhere.\n\nRepair: delete it, or use it.";
+    Ttfb = "plan::ttfb", "`ttfb` is called `wait` here",
+        "    budget: {ttfb: 300ms}\n\nThe phases are `dns connect tls send wait receive total`. What other tools call time to first byte sometimes counts the connection too; `wait` is from the request sent to the first byte, nothing else.\n\nRepair: write `wait`.";
+    BudgetNeedsSamples = "plan::budget-needs-samples", "a percentile of a single request",
+        "    budget: {p95: 300ms}\n\nA percentile needs many samples.\n\nRepair: write `budget: 300ms`, or repeat the step.";
+    BudgetNeedsFresh = "plan::budget-needs-fresh", "a budget on a phase that a reused connection does not have",
+        "    budget: {connect: 50ms}\n\nA connection that is reused has no DNS, connect or TLS phase.\n\nRepair: add `connection: fresh`.";
+    Conflict = "plan::conflict", "two keys that exclude each other",
+        "    retry: {times: 3}\n    poll: {every: 1s, for: 10s}\n\nRepair: keep one of the two marked keys.";
+    BadUrl = "plan::bad-url", "a URL that cannot be requested",
+        "    GET: htps://example.com\n\nA URL begins with `http://`, `https://`, a `/` (then `base_url` is put before it) or a template. A user name in it is refused: use `auth: {basic: …}`. A `/../` segment is refused: the client would silently remove it.";
+    NoBaseUrl = "plan::no-base-url", "a path without a `base_url`",
+        "    - GET: /health\n\nA URL that begins with `/` needs `defaults: {base_url: …}` in the plan, the environment or the project.\n\nRepair: add `base_url`, or write the whole URL.";
+    LiteralSecret = "plan::literal-secret", "a text that looks like a secret",
+        "    auth: {bearer: hk_live_…}\n\nA key in a plan ends up in the history of the repository and in every report.\n\nRepair: declare it under `secrets:` and write `${{ secrets.api_key }}`.";
+    OmitInText = "plan::omit-in-text", "`omit` inside a text",
+        "    X-Id: id-${{ omit }}\n\n`omit` removes the whole key or list item; inside a text there is nothing to remove.\n\nRepair: let the whole value be `${{ omit }}`.";
+    OutsideRoot = "plan::outside-root", "a file outside the project",
+        "    text: ${{ file('../../etc/passwd') }}\n\nFiles stay inside the project root, so that a plan cannot read what it was not given. Symbolic links are followed before judging.\n\nRepair: move the file, or allow its folder with `--file-root`.";
+    MissingFile = "plan::missing-file", "a file that is not there or cannot be read",
+        "Repair: correct the path; it is relative to the file that names it.";
+    // environments
+    UnknownEnvironment = "environment::unknown", "an environment that does not exist",
+        "Environments are files `environments/NAME.yaml` beside the plan or in a folder above it, up to the project root.\n\nRepair: use one of the names in the help, or write the file.";
+    MissingVariable = "environment::missing-variable", "a variable that this environment does not have",
+        "The plan uses `${{ env.NAME }}`, and the chosen environment, what it extends, `--var env.NAME=…` and PLANRUN_VAR_NAME all lack it.\n\nRepair: define it under `vars:` of the environment.";
+    LiteralInEnvironment = "environment::literal-secret", "a secret written into an environment file",
+        "    secrets:\n      api_key: {value: hk_live_…}\n\n`value` is for what a service gives (`${{ services.registry.api_key }}`). A literal would be in the repository.\n\nRepair: use `{env_var: NAME}` or `{file: path}`.";
+    // secrets
+    MissingSecret = "secret::missing", "a secret that nobody gave",
+        "The plan declares a secret, and no source gives it a value.\n\nRepair: set the process variable that the message names, or `--secret NAME=@file`.";
+    MalformedSecret = "secret::malformed", "a secret that does not have the declared shape",
+        "The value does not match `matches`. Malformed here and rejected by the server are different things: this one was never sent.\n\nRepair: compare the value with the pattern: a missing prefix, a line break, quotes around it.";
+    SecretSource = "secret::source", "a source of a secret that is not safe or cannot be read",
+        "A `.env` file that others can read or that is tracked by git, a secret given on the command line, a secret file that is not there.";
+    ShortSecret = "secret::short", "a secret that is too short to be masked by its value",
+        "A value of fewer than four characters stands in too many ordinary texts: it is masked only where its field or place says that it is a secret.";
+    // transport
+    TransportDns = "transport::dns", "the host name could not be resolved",
+        "No address is known for the host.\n\nLook at the variable that gave the host: a misspelling, a name that only an internal resolver knows, a missing VPN.";
+    TransportRefused = "transport::refused", "the connection was refused",
+        "The host answers, the port does not: nothing listens there.\n\nLook at the variable that gave the address: a wrong port, a service that is not started.";
+    TransportConnectTimeout = "transport::connect-timeout", "the connection could not be made in time",
+        "No answer from the address: a firewall that drops packets, a wrong address, a host that is down.";
+    TransportTls = "transport::tls", "the TLS handshake failed",
+        "The certificate is expired, not yet valid, for another name or from an unknown issuer, or the port does not speak TLS at all. The message says which.";
+    TransportTimeout = "transport::timeout", "the exchange did not end in time",
+        "The message says which phase had been reached: waiting for the first byte points at the server, receiving at the size or the line.";
+    TransportEmptyReply = "transport::empty-reply", "the server closed without a word",
+        "The connection was made and closed before a single byte of a response: a crash, a proxy without an upstream, a TLS port spoken to in plain HTTP.";
+    TransportReset = "transport::reset", "the connection was reset",
+        "The other side ended the connection while the request was sent or the response was read.";
+    TransportTruncated = "transport::truncated", "the response ended too early",
+        "Fewer bytes came than the response announced: what came may look whole, and is not.";
+    TransportFraming = "transport::framing", "the response is not well-formed HTTP",
+        "A bad chunk size, contradicting lengths, a malformed status line.";
+    TransportNotHttp = "transport::not-http", "what answers does not speak HTTP",
+        "The first bytes are not an HTTP response: another protocol listens on this port.";
+    TransportHeaders = "transport::headers-too-large", "the response headers are too large",
+        "The headers exceed what the client takes.";
+    TransportBodyTooLarge = "transport::body-too-large", "the response body is larger than allowed",
+        "`max_body` bounds the decoded body (16 MiB by default), so that a compressed bomb cannot fill the memory.\n\nRepair: raise `max_body` on the step if the size is meant.";
+    TransportEncoding = "transport::bad-encoding", "the compressed body could not be decoded",
+        "The response says gzip, br, deflate or zstd, and its bytes are not.";
+    TransportStale = "transport::stale-connection", "the server had closed the kept connection",
+        "A connection from the pool was already closed by the server. A GET is repeated once by itself; a POST is not, since it may have taken effect.\n\nRepair: `retry: {times: 1, when: [transport]}` if repeating is safe, or `connection: fresh`.";
+    TransportRedirect = "transport::redirect", "a redirect that cannot be followed",
+        "Too many redirects, a missing or foreign Location, https to http.";
+    TransportOrigin = "transport::origin", "a URL from a response that leads to a foreign origin",
+        "A URL that came out of a response goes only to `allow_origins`: by default the origins of `base_url`, of the environment's URLs and of URLs literal in the plan. Link-local and metadata addresses are always refused.\n\nRepair: add the origin to `allow_origins` of the environment.";
+    TransportOther = "transport::other", "the exchange could not be carried out",
+        "The message holds what was seen.";
+    // run
+    AssertionFailed = "step::assertion", "an assertion does not hold",
+        "The step was carried out and the answer is not as expected. The message shows the assertion's own line, the place in the response, what was expected and what was there.";
+    CaptureFailed = "step::capture", "a capture found nothing",
+        "The value that the capture should take is not in the response. The message says how far the path got and which names are there.\n\nRepair: correct the path, or give a `default`.";
+    BudgetExceeded = "step::budget", "slower than its budget",
+        "The step took longer than its budget. The message names the phase that ate the time.";
+    TemplateFailed = "step::template", "a template could not be evaluated",
+        "The expression is well-formed, but the data of this run did not fit: a field that is not there, a text where a number is wanted.";
+    DeadlineExceeded = "step::deadline", "the deadline ended it",
+        "All attempts together took longer than `deadline`, or the plan's or the run's deadline came first.";
+    ValueRefused = "step::value-refused", "a value that cannot be sent safely",
+        "A captured value with a line break in a header, a cookie or at the start of a URL would inject text into the request.";
+    PollRanOut = "step::poll", "what was waited for did not come",
+        "The expectation of a `poll` did not hold within its time or attempts, or `give_up` or a 401 or 403 ended it.";
+    ServiceFailed = "service::failed", "a service of the environment could not be started",
+        "The environment asks for a service that did not start.";
+    OutputFailed = "output::failed", "an output could not be written",
+        "A report, the log or the stored run could not be written. The verdict of the run still stands on the terminal; the exit code is 7.";
+}
+
+impl Code {
+    /// Reads a printed code.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == name)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::from_name(&name)
+            .ok_or_else(|| serde::de::Error::custom(format_args!("unknown code `{name}`")))
+    }
+}
