@@ -1,1 +1,175 @@
-//! (room under construction)
+//! What just happened, versioned: the wire between the run and everything that reports it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::finding::Finding;
+use crate::outcome::{StepResult, Verdict};
+use crate::source::{Place, SourceId};
+
+/// The version of the stream; a reader refuses a larger one.
+pub const VERSION: u32 = 1;
+
+/// Names one job of a run: one plan in one case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct JobId(pub u32);
+
+/// Which part of a plan a step stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Section {
+    /// Runs first; a failure blocks the rest.
+    Setup,
+    /// The steps.
+    Steps,
+    /// Always runs.
+    Cleanup,
+}
+
+/// Which step: its position, its label and its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepRef {
+    /// The part of the plan.
+    pub section: Section,
+    /// Its position in that part, from 0.
+    pub index: u32,
+    /// Its id, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Its name, or its request line (`GET /health`).
+    pub name: String,
+    /// Where it is written: the step's first key.
+    pub place: Place,
+    /// Requirement ids that a pass is evidence for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub covers: Vec<String>,
+}
+
+/// One line of `events.jsonl`. Each is emitted through the gate as `Redacted<Event>`.
+///
+/// Tagged from outside: an inner tag would buffer the numbers, and numbers keep every digit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Event {
+    /// The first event.
+    RunStarted(RunStarted),
+    /// A text that later events refer to; once each, before the first reference.
+    Source {
+        /// Its number.
+        id: SourceId,
+        /// The path it is shown under.
+        path: String,
+        /// SHA-256 of the text in lower-case hex.
+        sha256: String,
+        /// The text, secrets masked with the same width.
+        text: Arc<str>,
+    },
+    /// A finding of the check phase or about the run as a whole (warnings; errors with exit 3).
+    Finding {
+        /// What it says.
+        finding: Finding,
+    },
+    /// A job begins.
+    PlanStarted(PlanStarted),
+    /// A step begins.
+    StepStarted {
+        /// The job.
+        job: JobId,
+        /// The step.
+        step: StepRef,
+        /// Since the run's start.
+        at: Duration,
+    },
+    /// A step tries again: for the live terminal.
+    StepRetried {
+        /// The job.
+        job: JobId,
+        /// The step.
+        step: StepRef,
+        /// The attempt that just ended, from 1.
+        attempt: u32,
+        /// Why, in a few words.
+        why: String,
+    },
+    /// A step ended.
+    StepFinished {
+        /// The job.
+        job: JobId,
+        /// The step.
+        step: StepRef,
+        /// How.
+        result: Box<StepResult>,
+    },
+    /// A job ended.
+    PlanFinished {
+        /// The job.
+        job: JobId,
+        /// How.
+        verdict: Verdict,
+        /// The wall clock of setup and steps.
+        duration: Duration,
+        /// The plan's own budget or deadline, where it was exceeded.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        findings: Vec<Finding>,
+        /// The plan's budget where it was exceeded.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        breach: Option<crate::outcome::BudgetBreach>,
+    },
+    /// The last event; a stream without it is incomplete.
+    RunFinished {
+        /// The wall clock of the run.
+        duration: Duration,
+        /// What interrupted it, if anything: `SIGINT`, `SIGTERM`, `deadline`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        interrupted: Option<String>,
+    },
+}
+
+/// What is known when a run begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunStarted {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The tool's version.
+    pub planrun: String,
+    /// The run's id: sortable by time.
+    pub run: String,
+    /// When it began: RFC 3339, UTC.
+    pub started_at: String,
+    /// The environment's name, if one was chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// The seed; `--seed` with it repeats the run.
+    pub seed: u64,
+    /// How many jobs are going to run.
+    pub jobs: u32,
+    /// How many steps they have together, as far as is known.
+    pub steps: u32,
+    /// The command line without secrets, for `run it again`.
+    pub command: Vec<String>,
+}
+
+/// What is known when a job begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanStarted {
+    /// The job.
+    pub job: JobId,
+    /// The plan's name.
+    pub name: String,
+    /// The plan's path as shown.
+    pub path: String,
+    /// Where the name is written.
+    pub place: Place,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Requirement ids that a pass of the whole plan is evidence for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub covers: Vec<String>,
+    /// How many steps are selected, setup and cleanup included.
+    pub steps: u32,
+    /// Since the run's start.
+    pub at: Duration,
+}

@@ -76,8 +76,7 @@ impl Finding {
     /// A fault at the place that its caller knows.
     #[must_use]
     pub fn of(fault: &impl Fault, place: Place) -> Self {
-        let mut finding =
-            Self::error(fault.code(), fault.to_string()).at(place, fault.label());
+        let mut finding = Self::error(fault.code(), fault.to_string()).at(place, fault.label());
         finding.help.extend(fault.help());
         finding
     }
@@ -110,10 +109,7 @@ impl Finding {
 }
 
 /// The known name that is nearest to a misspelt one, if any is near enough to suggest.
-pub fn nearest<'a>(
-    name: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = name.to_lowercase();
     known
         .into_iter()

@@ -1,1 +1,3 @@
+//! The `planrun` command.
+
 fn main() {}

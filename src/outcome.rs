@@ -1,1 +1,12 @@
-//! (room under construction)
+//! What happened, as data: exchanges, attempts, assertions and verdicts, as they go over the wire.
+
+mod exchange;
+mod judged;
+
+pub use exchange::{
+    Body, Content, Exchange, Headers, Hop, Phase, Phases, Request, Response, Transport,
+    TransportClass, UrlPart,
+};
+pub use judged::{
+    Actual, Assertion, Attempt, BudgetBreach, CaptureResult, Expected, Reason, StepResult, Verdict,
+};

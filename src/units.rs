@@ -84,8 +84,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitFault> {
 /// # Errors
 /// A [`UnitFault`] that says what is missing.
 pub fn parse_size(text: &str) -> Result<u64, UnitFault> {
-    let bytes =
-        total(text, |unit| SIZE.iter().find(|(name, _)| *name == unit).map(|(_, n)| *n))?;
+    let bytes = total(text, |unit| SIZE.iter().find(|(name, _)| *name == unit).map(|(_, n)| *n))?;
     if bytes > 9.2e18 {
         return Err(UnitFault::TooLarge);
     }
@@ -104,8 +103,7 @@ fn total(text: &str, unit_of: impl Fn(&str) -> Option<f64>) -> Result<f64, UnitF
     }
     let mut sum = 0.0;
     while !rest.is_empty() {
-        let digits =
-            rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
         let (number, after) = rest.split_at(digits);
         let Ok(count) = number.parse::<f64>() else {
             return Err(UnitFault::NotANumber { text: text.to_owned() });
@@ -176,10 +174,7 @@ mod tests {
 
     #[test]
     fn durations_that_are_none_say_what_is_missing() {
-        assert_eq!(
-            parse_duration("800"),
-            Err(UnitFault::MissingUnit { number: "800".into() })
-        );
+        assert_eq!(parse_duration("800"), Err(UnitFault::MissingUnit { number: "800".into() }));
         assert_eq!(parse_duration("8 days"), Err(UnitFault::UnknownUnit { unit: "days".into() }));
         assert_eq!(parse_duration("fast"), Err(UnitFault::NotANumber { text: "fast".into() }));
         assert_eq!(parse_duration(" "), Err(UnitFault::Empty));

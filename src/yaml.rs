@@ -1,1 +1,5 @@
-//! (room under construction)
+//! YAML texts become trees that know the place of every key and value.
+
+mod node;
+
+pub use node::{Entry, Key, Kind, Node, Style};

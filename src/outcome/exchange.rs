@@ -1,0 +1,309 @@
+//! One request and what came back, hop by hop, with the time each phase took.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::source::Place;
+
+/// Header names as sent or received, each with its text; a repeated name stands several times.
+pub type Headers = Vec<(String, String)>;
+
+/// A part of an exchange's time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// The host name was resolved.
+    Dns,
+    /// The TCP connection was made.
+    Connect,
+    /// The TLS handshake.
+    Tls,
+    /// The request was written.
+    Send,
+    /// From the request sent to the first byte of the response.
+    Wait,
+    /// From the first byte to the last.
+    Receive,
+    /// From the start to the last byte.
+    Total,
+}
+
+impl Phase {
+    /// All phases in their order.
+    pub const ALL: [Self; 7] =
+        [Self::Dns, Self::Connect, Self::Tls, Self::Send, Self::Wait, Self::Receive, Self::Total];
+
+    /// The word of the plan language.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Send => "send",
+            Self::Wait => "wait",
+            Self::Receive => "receive",
+            Self::Total => "total",
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How long each phase took, in nanoseconds on a monotonic clock; absent, not 0, where it did not happen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phases {
+    /// Name resolution.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "nanos")]
+    pub dns: Option<Duration>,
+    /// TCP connect.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "nanos")]
+    pub connect: Option<Duration>,
+    /// TLS handshake.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "nanos")]
+    pub tls: Option<Duration>,
+    /// Writing the request.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "nanos")]
+    pub send: Option<Duration>,
+    /// Request sent to first byte.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "nanos")]
+    pub wait: Option<Duration>,
+    /// First byte to last.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "nanos")]
+    pub receive: Option<Duration>,
+    /// Start to last byte, redirects included.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "nanos")]
+    pub total: Option<Duration>,
+}
+
+impl Phases {
+    /// One phase's time.
+    #[must_use]
+    pub fn get(&self, phase: Phase) -> Option<Duration> {
+        match phase {
+            Phase::Dns => self.dns,
+            Phase::Connect => self.connect,
+            Phase::Tls => self.tls,
+            Phase::Send => self.send,
+            Phase::Wait => self.wait,
+            Phase::Receive => self.receive,
+            Phase::Total => self.total,
+        }
+    }
+
+    /// The phase before `total` that took longest.
+    #[must_use]
+    pub fn longest(&self) -> Option<(Phase, Duration)> {
+        Phase::ALL
+            .into_iter()
+            .filter(|phase| *phase != Phase::Total)
+            .filter_map(|phase| Some((phase, self.get(phase)?)))
+            .max_by_key(|(_, duration)| *duration)
+    }
+}
+
+/// What a body holds, as far as it is shown: redacted, at most 64 KiB.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Content {
+    /// No body.
+    Empty,
+    /// UTF-8 text, cut after 64 KiB.
+    Text(String),
+    /// Anything else: its first bytes in hex, at most 64.
+    Hex(String),
+}
+
+/// A body: its content as far as it is shown, its whole size and digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Body {
+    /// What is shown of it.
+    pub content: Content,
+    /// The whole decoded size in bytes.
+    pub size: u64,
+    /// SHA-256 of the whole decoded body in lower-case hex; absent for an empty one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Whether `content` is only the head of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
+}
+
+/// What was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// `GET`, `POST`, …
+    pub method: String,
+    /// The whole URL.
+    pub url: String,
+    /// The headers that planrun set; what the client adds by itself (Host, Content-Length) too where known.
+    pub headers: Headers,
+    /// The body.
+    pub body: Body,
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// `1.0`, `1.1` or `2`.
+    pub http: String,
+    /// The headers.
+    pub headers: Headers,
+    /// The decoded body.
+    pub body: Body,
+    /// The address that answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<String>,
+}
+
+/// One redirect that was followed: what was asked and what sent it on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hop {
+    /// The method of this hop.
+    pub method: String,
+    /// The URL of this hop.
+    pub url: String,
+    /// The status that sent it on.
+    pub status: u16,
+    /// The URL that it led to.
+    pub location: String,
+}
+
+/// Why an exchange could not be carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transport {
+    /// Its class, which is also its code.
+    pub class: TransportClass,
+    /// What was seen, one line: ``nothing listens on 127.0.0.1:9``.
+    pub message: String,
+    /// The host that was asked.
+    pub host: String,
+    /// The addresses that were tried.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<String>,
+    /// The phase in which it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+    /// What to try next, a line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub help: Vec<String>,
+}
+
+/// The classes of transport errors; each is a finding of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TransportClass {
+    /// The name could not be resolved.
+    Dns,
+    /// Nothing listens.
+    Refused,
+    /// No connection in time.
+    ConnectTimeout,
+    /// The TLS handshake failed.
+    Tls,
+    /// No whole response in time.
+    Timeout,
+    /// Closed without a byte.
+    EmptyReply,
+    /// Reset by the other side.
+    Reset,
+    /// Fewer bytes than announced.
+    Truncated,
+    /// Not well-formed HTTP.
+    Framing,
+    /// Not HTTP at all.
+    NotHttp,
+    /// Headers too large.
+    HeadersTooLarge,
+    /// Body over `max_body`.
+    BodyTooLarge,
+    /// The content encoding does not decode.
+    BadEncoding,
+    /// A kept connection was already closed.
+    StaleConnection,
+    /// A redirect that cannot be followed.
+    Redirect,
+    /// A URL out of a response that leads to a foreign origin.
+    Origin,
+    /// Anything else.
+    Other,
+}
+
+/// One request with its response or error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exchange {
+    /// What was sent; of the first hop.
+    pub request: Request,
+    /// The redirects that were followed, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hops: Vec<Hop>,
+    /// The final response, if one came whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<Response>,
+    /// Why there is none, or why it is not whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Transport>,
+    /// How long each phase of the final hop took; `total` covers all hops.
+    pub phases: Phases,
+    /// Whether a kept connection was used.
+    pub reused: bool,
+    /// Whether a stale connection made it repeat once on a fresh one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub repeated: bool,
+    /// The proxy that it went through, credentials masked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
+    /// Which variables gave parts of the URL: the name (`env.registry_url`), its value, the place
+    /// where it was set, if that is in a file, else its source (`--var`, `PLANRUN_VAR_x`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub url_from: Vec<UrlPart>,
+    /// Which secrets went where: the secret's name and the place in the request (`header Authorization`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets_sent: Vec<(String, String)>,
+}
+
+/// A variable that gave a part of a URL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UrlPart {
+    /// The dotted name: `env.registry_url`, `model`.
+    pub name: String,
+    /// What it gave.
+    pub value: String,
+    /// Where it was set, if in a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+    /// Where it came from in words: `plans/environments/demo.yaml`, `--var`, `services.registry.url`.
+    pub source: String,
+}
+
+/// Durations on the wire are whole nanoseconds.
+pub(crate) mod nanos {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[expect(clippy::ref_option, reason = "the shape serde's `with` asks for")]
+    pub(crate) fn serialize<S: Serializer>(
+        duration: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match duration {
+            Some(d) => serializer.serialize_u64(u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        Ok(Option::<u64>::deserialize(deserializer)?.map(Duration::from_nanos))
+    }
+}

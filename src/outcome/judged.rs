@@ -1,0 +1,202 @@
+//! What was judged: assertions, captures and budgets of an attempt, and the verdict of a step.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Exchange, Phase};
+use crate::finding::{Code, Finding, Severity};
+use crate::source::Place;
+
+/// How a step, a plan or a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Carried out, and everything was as expected. Only this is evidence.
+    Passed,
+    /// Carried out, and something was wrong.
+    Failed,
+    /// Could not be carried out.
+    Errored,
+    /// Did not run, for a reason that the plan gives.
+    Skipped,
+    /// Did not run, because a step that it needs did not pass.
+    Blocked,
+    /// Was interrupted.
+    Cancelled,
+}
+
+/// Why a step did not run or was ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// `skip: "…"`, with its text.
+    Skip(String),
+    /// `if:` was false, with the expression.
+    If(String),
+    /// A secret that is optional was not given.
+    SecretMissing(String),
+    /// In cleanup: what it would clean up was never made (the capture's or step's name).
+    NothingToCleanUp(String),
+    /// A step that it needs did not pass: that step's label (id or name).
+    BlockedBy(String),
+    /// Not among the selected steps.
+    NotSelected,
+    /// The run or plan deadline.
+    Deadline(String),
+    /// SIGINT or SIGTERM.
+    Interrupted(String),
+}
+
+/// What an assertion expected, as data; reporters phrase it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Expected {
+    /// The operator's word: `equals`, `matches`, …
+    pub operator: String,
+    /// Its operand; null for `present` and the like.
+    pub operand: Value,
+}
+
+/// What was there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Actual {
+    /// A value; long ones are cut by the gate.
+    Value(Value),
+    /// Nothing: how far the path got and what is there instead.
+    Missing {
+        /// The longest part of the path that exists: `$.registered_model`.
+        reached: String,
+        /// What stands there: the keys of an object, the length of a list, or the kind of a scalar.
+        there: Vec<String>,
+        /// A key there that looks like the missing one.
+        nearest: Option<String>,
+    },
+    /// The body is not JSON: what it is instead (`text/html: <title>Sign in`).
+    NotJson(String),
+    /// The value could not be judged or transformed: why.
+    Unjudgeable {
+        /// The value that was there.
+        value: Value,
+        /// Why: `` `gt` compares numbers, this is a text ``.
+        why: String,
+    },
+}
+
+/// One assertion and how it was judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Assertion {
+    /// The subject as written: `$.is_valid`, `status`, `headers.Content-Type`.
+    pub subject: String,
+    /// The assertion's own span in the plan: the subject's key, or the value where it is to blame.
+    pub place: Place,
+    /// `Error` for `expect`, `Warning` for `warn`.
+    pub severity: Severity,
+    /// Whether it holds.
+    pub passed: bool,
+    /// What was expected.
+    pub expected: Expected,
+    /// What was there; absent where it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actual: Option<Actual>,
+    /// Where in the response: a JSON pointer into the body where the subject is a path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+    /// Which outcome of `one_of` it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+    /// A remark that explains: ``1 is a number, "1" is a text``.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// One capture and what it took.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CaptureResult {
+    /// Its name.
+    pub name: String,
+    /// Where it is written.
+    pub place: Place,
+    /// What it took; masked where secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Value>,
+    /// Why it took nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Actual>,
+}
+
+/// A budget that was exceeded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BudgetBreach {
+    /// The phase that was limited.
+    pub phase: Phase,
+    /// Where the limit is written.
+    pub place: Place,
+    /// The limit in nanoseconds.
+    pub limit: Duration,
+    /// What it took.
+    pub actual: Duration,
+    /// The phase that ate the time, with its share.
+    pub longest: Option<(Phase, Duration)>,
+    /// `Error` for `budget`, `Warning` under `warn`.
+    pub severity: Severity,
+}
+
+/// One try of a step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// From 1.
+    pub number: u32,
+    /// When it began, since the run's start, in nanoseconds.
+    pub at: Duration,
+    /// What went over the network; absent for a step that sends nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange: Option<Box<Exchange>>,
+    /// Every assertion that was evaluated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assertions: Vec<Assertion>,
+    /// Every capture.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub captures: Vec<CaptureResult>,
+    /// Budgets that were exceeded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub breaches: Vec<BudgetBreach>,
+    /// Errors and warnings of this attempt that are none of the above: a template that failed, a
+    /// duplicate key in the response.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    /// The outcome of `one_of` that held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+}
+
+/// How one step of one case ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepResult {
+    /// How it ended.
+    pub verdict: Verdict,
+    /// Why it did not run, or was ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// A pass that needed more than one attempt of `retry`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub flaky: bool,
+    /// The last attempt whole; earlier ones of a poll are only counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Attempt>,
+    /// How many attempts were made.
+    pub tries: u32,
+    /// From the first attempt's start to the last one's end.
+    pub duration: Duration,
+    /// The code that names the ending, where it did not pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Code>,
+    /// What ended it in one line, where that is not one of the attempt's own facts:
+    /// ``gave up: the expectation did not hold within 10 s (21 attempts)``.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Whether only budgets failed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_budget: bool,
+}
