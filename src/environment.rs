@@ -1,1 +1,70 @@
-//! (room under construction)
+//! The environment file as typed data, and what is known of an environment once it is put together.
+
+use crate::plan::RequestOptions;
+use crate::source::{Place, SourceId, Spanned};
+use crate::yaml::{Entry, Node};
+
+/// An environment file as written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EnvironmentFile {
+    /// The file.
+    pub source: SourceId,
+    /// `environment:`, the name.
+    pub name: Spanned<String>,
+    /// Another environment, merged under this one.
+    pub extends: Option<Spanned<String>>,
+    /// Variables: any value, templates over `services` and `env` inside.
+    pub vars: Vec<Entry>,
+    /// Where secrets come from.
+    pub secrets: Vec<SecretSource>,
+    /// What requests have in common; a plan's own come over them.
+    pub defaults: RequestOptions,
+    /// What is started before the run.
+    pub services: Vec<ServiceAst>,
+}
+
+/// Where one secret comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SecretSource {
+    /// The secret's name.
+    pub name: Spanned<String>,
+    /// Its source.
+    pub source: SourceOfSecret,
+    /// Where the source is written.
+    pub place: Place,
+}
+
+/// The kinds of sources that an environment can name.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SourceOfSecret {
+    /// `{env_var: NAME}`: a variable of the process.
+    EnvVar(String),
+    /// `{file: path}`, relative to the environment file.
+    File(String),
+    /// `{value: "${{ services.… }}"}`: what a service gives.
+    Value(Node),
+}
+
+/// A service that an environment needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServiceAst {
+    /// Its name, for `services.NAME.…`.
+    pub name: Spanned<String>,
+    /// `builtin:`; `demo` is the only one.
+    pub builtin: Spanned<String>,
+    /// `fault:`, for the demo.
+    pub fault: Option<Spanned<String>>,
+}
+
+/// What the check phase knows of an environment: names, not values.
+///
+/// Without an environment nothing is known of it, and what is unknown is never wrong.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EnvironmentShape {
+    /// Its name.
+    pub name: String,
+    /// The variables that it has, those from `--var` and the process included.
+    pub vars: Vec<String>,
+    /// The secrets that have a value.
+    pub secrets: Vec<String>,
+}

@@ -1,1 +1,86 @@
-//! (room under construction)
+//! The plan and project files as typed data: what was written, with a place for every key and value.
+//!
+//! Nothing here is checked against anything outside its own file: names, paths and templates are
+//! text with places. `check` makes a checked plan of it.
+
+mod expect;
+mod options;
+mod step;
+
+pub use expect::{AssertionAst, ExpectAst, OutcomeAst, SubjectAst};
+pub use options::{
+    ApiKeyPlace, Auth, BodyAst, Connection, CookiesAst, Method, RequestOptions, Retry, RetryWhen, Templated, TlsAst,
+};
+pub use step::{Action, CaptureAst, OnFailure, Poll, RequestAst, Step};
+
+use std::time::Duration;
+
+use crate::source::{SourceId, Spanned};
+use crate::yaml::{Entry, Node};
+
+/// A plan file as written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// The file.
+    pub source: SourceId,
+    /// `plan:`, the name.
+    pub name: Spanned<String>,
+    /// What it is for.
+    pub description: Option<Spanned<String>>,
+    /// Words to select it by.
+    pub tags: Vec<Spanned<String>>,
+    /// Requirement ids that a pass of the whole plan is evidence for.
+    pub covers: Vec<Spanned<String>>,
+    /// Only for including; a run of a folder passes it over.
+    pub include_only: bool,
+    /// Names that an includer or `--var` must give.
+    pub inputs: Vec<Spanned<String>>,
+    /// Variables: any value, templates inside.
+    pub vars: Vec<Entry>,
+    /// Declared secrets.
+    pub secrets: Vec<SecretDeclaration>,
+    /// What requests have in common.
+    pub defaults: RequestOptions,
+    /// The budget of setup and steps together: the node, read by `budget`.
+    pub budget: Option<Node>,
+    /// The limit of the whole plan.
+    pub deadline: Option<Spanned<Templated<Duration>>>,
+    /// The limit of cleanup; 60 s if absent.
+    pub cleanup_timeout: Option<Spanned<Templated<Duration>>>,
+    /// What a failing step does to the rest; `stop` if absent.
+    pub on_failure: Option<Spanned<OnFailure>>,
+    /// Runs first.
+    pub setup: Vec<Step>,
+    /// The steps.
+    pub steps: Vec<Step>,
+    /// Always runs.
+    pub cleanup: Vec<Step>,
+}
+
+/// A secret that a plan declares.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SecretDeclaration {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// What it is, for whoever has to give it.
+    pub description: Option<Spanned<String>>,
+    /// The regular expression that it must match.
+    pub matches: Option<Spanned<String>>,
+    /// The scalar of `matches` with its style, for places inside it.
+    pub matches_node: Option<Node>,
+    /// Whether the cases that use it are skipped where it is missing.
+    pub optional: bool,
+}
+
+/// A project file as written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Project {
+    /// The file.
+    pub source: SourceId,
+    /// `project:`, the name.
+    pub name: Spanned<String>,
+    /// The environment that is used where none is chosen.
+    pub default_environment: Option<Spanned<String>>,
+    /// What requests have in common; a plan's own come over them.
+    pub defaults: RequestOptions,
+}
