@@ -19,6 +19,8 @@ pub struct EnvironmentFile {
     pub secrets: Vec<SecretSource>,
     /// What requests have in common; a plan's own come over them.
     pub defaults: RequestOptions,
+    /// Origins that a URL out of a response may lead to, beside those the plan names.
+    pub allow_origins: Vec<Spanned<String>>,
     /// What is started before the run.
     pub services: Vec<ServiceAst>,
 }

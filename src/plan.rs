@@ -9,7 +9,8 @@ mod step;
 
 pub use expect::{AssertionAst, ExpectAst, OutcomeAst, SubjectAst};
 pub use options::{
-    ApiKeyPlace, Auth, BodyAst, Connection, CookiesAst, Method, RequestOptions, Retry, RetryWhen, Templated, TlsAst,
+    ApiKeyPlace, Auth, BodyAst, Connection, CookiesAst, Method, RequestOptions, Retry, RetryWhen,
+    Templated, TlsAst,
 };
 pub use step::{Action, CaptureAst, OnFailure, Poll, RequestAst, Step};
 
@@ -64,10 +65,8 @@ pub struct SecretDeclaration {
     pub name: Spanned<String>,
     /// What it is, for whoever has to give it.
     pub description: Option<Spanned<String>>,
-    /// The regular expression that it must match.
-    pub matches: Option<Spanned<String>>,
-    /// The scalar of `matches` with its style, for places inside it.
-    pub matches_node: Option<Node>,
+    /// The regular expression that it must match; the scalar, for places inside it.
+    pub matches: Option<Node>,
     /// Whether the cases that use it are skipped where it is missing.
     pub optional: bool,
 }

@@ -1,0 +1,46 @@
+//! Expectations as written: subjects with what is expected of them, named outcomes.
+
+use crate::source::{Place, Spanned};
+use crate::yaml::{Key, Node};
+
+/// `expect:`, `warn:`, `give_up:` or one outcome of `one_of`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExpectAst {
+    /// The key that it stands under.
+    pub place: Place,
+    /// Every assertion in its order.
+    pub assertions: Vec<AssertionAst>,
+    /// Named outcomes.
+    pub one_of: Vec<OutcomeAst>,
+    /// Which outcome is due.
+    pub outcome: Option<Node>,
+    /// A budget that only warns; under `warn` alone.
+    pub budget: Option<Node>,
+}
+
+/// One subject with its predicate. A mapping under `headers`, `cookies` or `values` gives one each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AssertionAst {
+    /// What is looked at.
+    pub subject: SubjectAst,
+    /// What is expected: a value or operators, `apply` included; read by `predicate` and `query`.
+    pub predicate: Node,
+}
+
+/// What an assertion looks at, as written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SubjectAst {
+    /// The group's word where there is one: `headers`, `cookies`, `values`.
+    pub group: Option<Spanned<String>>,
+    /// The key itself: `status`, `$.id`, `Content-Type`, `session[Path]`.
+    pub key: Key,
+}
+
+/// One named outcome of `one_of`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutcomeAst {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// What must hold for it.
+    pub expect: ExpectAst,
+}

@@ -1,0 +1,181 @@
+//! What a request can say beside its URL: the keys that `defaults` take too.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::source::Spanned;
+use crate::yaml::{Entry, Node};
+
+/// A value that is known as written, or a template that will give it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Templated<T> {
+    /// As written.
+    Known(T),
+    /// `${{ … }}`: judged when it is rendered, with the same message; the scalar keeps its places.
+    Template(Box<Node>),
+}
+
+/// Request options; each is absent where it was not written.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RequestOptions {
+    /// What a URL that begins with `/` is appended to.
+    pub base_url: Option<Node>,
+    /// Headers: names with a scalar or a list.
+    pub headers: Vec<Entry>,
+    /// Cookies to send, or `none`.
+    pub cookies: Option<CookiesAst>,
+    /// How the request shows who it is.
+    pub auth: Option<Spanned<Auth>>,
+    /// The limit of the whole exchange; 30 s if absent.
+    pub timeout: Option<Spanned<Templated<Duration>>>,
+    /// The limit of making the connection; 10 s if absent.
+    pub connect_timeout: Option<Spanned<Templated<Duration>>>,
+    /// How many redirects are followed: `true` is 10, `false` and absent 0.
+    pub follow_redirects: Option<Spanned<Templated<u32>>>,
+    /// The largest decoded body, in bytes; 16 MiB if absent.
+    pub max_body: Option<Spanned<Templated<u64>>>,
+    /// Whether a kept connection may be used.
+    pub connection: Option<Spanned<Connection>>,
+    /// Trying again.
+    pub retry: Option<Spanned<Retry>>,
+    /// TLS settings.
+    pub tls: Option<Spanned<TlsAst>>,
+}
+
+/// `cookies:` of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CookiesAst {
+    /// `none`: the jar is not sent either.
+    None,
+    /// Names with their values.
+    Send(Vec<Entry>),
+}
+
+/// TLS settings of a request; only `insecure` is carried out so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TlsAst {
+    /// Accepts any certificate; shown as a warning.
+    pub insecure: bool,
+}
+
+/// How a request shows who it is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Auth {
+    /// `none`: nothing, whatever the defaults say.
+    None,
+    /// The whole value is `${{ omit }}` or another template that may be omitted.
+    Template(Node),
+    /// `Authorization: Bearer …`.
+    Bearer(Node),
+    /// `Authorization: Basic …`.
+    Basic {
+        /// The user.
+        user: Node,
+        /// The password.
+        password: Node,
+    },
+    /// A key in a header or the query.
+    ApiKey {
+        /// Where.
+        place: ApiKeyPlace,
+        /// The name of the header or parameter.
+        name: Spanned<String>,
+        /// The key.
+        value: Node,
+    },
+}
+
+/// Where an API key is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApiKeyPlace {
+    /// In a header.
+    Header,
+    /// In the query.
+    Query,
+}
+
+/// Whether a kept connection may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connection {
+    /// It may.
+    Reuse,
+    /// A new one is made.
+    Fresh,
+}
+
+/// `retry:`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Retry {
+    /// Up to so many more tries after the first.
+    pub times: Templated<u32>,
+    /// The pause before a try; 1 s if absent.
+    pub delay: Option<Templated<Duration>>,
+    /// Whether the pause doubles.
+    pub exponential: bool,
+    /// The longest pause, Retry-After included; 30 s if absent.
+    pub max_delay: Option<Templated<Duration>>,
+    /// Whether the pause is varied at random (by the seed).
+    pub jitter: bool,
+    /// What is tried again; `[transport, 429, 5xx]` if absent.
+    pub when: Vec<RetryWhen>,
+}
+
+/// What makes a step try again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryWhen {
+    /// A transport error.
+    Transport,
+    /// A status.
+    Status(u16),
+    /// A class of statuses: 5 for `5xx`.
+    Class(u8),
+}
+
+/// At most one body.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BodyAst {
+    /// Any value, sent as JSON.
+    Json(Node),
+    /// Names with a scalar or a list, form-encoded.
+    Form(Vec<Entry>),
+    /// Text as it is.
+    Text(Node),
+}
+
+/// A request method.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Method {
+    /// One of the seven, upper case.
+    Known(&'static str),
+    /// Any other token that `method:` gives.
+    Other(String),
+}
+
+impl Method {
+    /// The word that goes over the wire.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Known(word) => word,
+            Self::Other(word) => word,
+        }
+    }
+
+    /// Whether asking twice is asking once (RFC 9110 §9.2.2).
+    #[must_use]
+    pub fn is_idempotent(&self) -> bool {
+        matches!(self.as_str(), "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE" | "TRACE")
+    }
+
+    /// Whether it only reads (RFC 9110 §9.2.1).
+    #[must_use]
+    pub fn is_safe(&self) -> bool {
+        matches!(self.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE")
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

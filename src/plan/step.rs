@@ -1,0 +1,99 @@
+//! A step as written: one action, and what decides whether and how often it is done.
+
+use std::time::Duration;
+
+use super::{BodyAst, ExpectAst, Method, RequestOptions, Templated};
+use crate::source::{Place, Spanned};
+use crate::yaml::{Entry, Node};
+
+/// A step as written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// The first key of the step: where it begins.
+    pub place: Place,
+    /// Refers to it.
+    pub id: Option<Spanned<String>>,
+    /// Shown for it; may hold a template.
+    pub name: Option<Node>,
+    /// What it does.
+    pub action: Action,
+    /// Runs when true.
+    pub condition: Option<Node>,
+    /// Never runs, with the reason.
+    pub skip: Option<Spanned<String>>,
+    /// Blocked unless those passed.
+    pub needs: Vec<Spanned<String>>,
+    /// Waiting for something.
+    pub poll: Option<Spanned<Poll>>,
+    /// What its failure does to the rest; the plan's if absent.
+    pub on_failure: Option<Spanned<OnFailure>>,
+    /// The limit of all attempts.
+    pub deadline: Option<Spanned<Templated<Duration>>>,
+    /// Requirement ids that a pass is evidence for.
+    pub covers: Vec<Spanned<String>>,
+    /// What must hold.
+    pub expect: Option<ExpectAst>,
+    /// What is only reported.
+    pub warn: Option<ExpectAst>,
+    /// What is kept of the response.
+    pub capture: Vec<CaptureAst>,
+    /// The time it may take: the node, read by `budget`.
+    pub budget: Option<Node>,
+}
+
+/// What a step does; exactly one thing.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Sends a request.
+    Request(Box<RequestAst>),
+    /// Compares what earlier steps saw.
+    Assert(Vec<Node>),
+    /// Waits.
+    Sleep(Spanned<Templated<Duration>>),
+}
+
+/// A request as written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RequestAst {
+    /// The method, at its key.
+    pub method: Spanned<Method>,
+    /// The URL's scalar.
+    pub url: Node,
+    /// Added to the query of the URL.
+    pub query: Vec<Entry>,
+    /// The body, at its key.
+    pub body: Option<Spanned<BodyAst>>,
+    /// Everything that `defaults` take too.
+    pub options: RequestOptions,
+}
+
+/// What a failing step does to the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnFailure {
+    /// The rest is blocked.
+    Stop,
+    /// The rest runs.
+    Continue,
+}
+
+/// `poll:`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Poll {
+    /// The pause between attempts.
+    pub every: Templated<Duration>,
+    /// How long in all (`for:`).
+    pub within: Templated<Duration>,
+    /// At most so many attempts.
+    pub times: Option<Templated<u32>>,
+    /// What ends it at once as failed.
+    pub give_up: Option<ExpectAst>,
+}
+
+/// One capture as written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CaptureAst {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// Its source: a path, a word, or a mapping; read by `query`.
+    pub value: Node,
+}
