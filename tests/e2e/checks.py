@@ -1,0 +1,295 @@
+"""The scenarios: what a user does against the real registry, and what planrun must say then."""
+
+import json
+import re
+import secrets
+import signal
+import string
+import time
+import xml.etree.ElementTree
+
+from checking import check, due, ended, never_says, says, sends_to_cleanup
+from testbed import call
+
+API = "/api/2.0/mlflow"
+REGISTRATION = "plans/registration.yaml"
+WELL_FORMED = string.ascii_letters + string.digits
+ESCAPE = "\x1b"
+
+LONG_POLL = """\
+plan: A version that never becomes ready
+vars:
+  model: planrun-e2e
+secrets:
+  api_key: {}
+defaults:
+  base_url: ${{ env.registry_url }}
+  auth: {bearer: "${{ secrets.api_key }}"}
+steps:
+  - POST: /api/2.0/mlflow/registered-models/create
+    id: create
+    json: {name: "${{ model }}"}
+  - name: Wait for a version that nobody makes
+    GET: /api/2.0/mlflow/model-versions/get
+    query: {name: "${{ model }}", version: "1"}
+    poll: {every: 100ms, for: 2m}
+    expect: {$.model_version.status: READY}
+cleanup:
+  - name: Delete the registered model
+    if: steps.create.sent
+    DELETE: /api/2.0/mlflow/registered-models/delete
+    json: {name: "${{ model }}"}
+    expect: {status: [200, 404]}
+"""
+
+
+def bearer(key):
+    return {"Authorization": f"Bearer {key}"}
+
+
+def unknown_key():
+    return "hk_live_" + "".join(secrets.choice(WELL_FORMED) for _ in range(32))
+
+
+@check("the proxy lets a live key through and answers every other with its reason")
+def the_proxy_is_as_described(at):
+    url = at.bed.registry_url + API + "/registered-models/"
+    refused = {
+        "API key required": [{}, {"Authorization": "Basic YTpi"}, {"Authorization": "Bearer "}],
+        "Invalid or expired API key": [
+            bearer(unknown_key()),
+            bearer(at.bed.expired_key),
+            bearer('x","api_key":"' + at.bed.api_key),
+            bearer(at.bed.api_key + '","service_id":"ml-platform'),
+        ],
+    }
+    for detail, headers in refused.items():
+        for header in headers:
+            status, sent, body = call("GET", url + "search?max_results=1", headers=header)
+            due(status == 401 and json.loads(body) == {"detail": detail}, f"{header} got {status} {body}")
+            due(sent["Content-Type"] == "application/json", f"the 401 came as {sent['Content-Type']}")
+    live = bearer(at.bed.api_key)
+    name = {"name": "planrun-e2e-" + secrets.token_hex(4)}
+    exchanges = [
+        ("POST", "create", name, 200, name["name"]),
+        ("POST", "create", name, 400, "RESOURCE_ALREADY_EXISTS"),
+        ("POST", "create", {}, 400, "INVALID_PARAMETER_VALUE"),
+        ("GET", "get?name=ghost-" + name["name"], None, 404, "RESOURCE_DOES_NOT_EXIST"),
+        ("GET", "create", None, 405, "<title>405 Method Not Allowed</title>"),
+        ("DELETE", "delete", name, 200, "{}"),
+        ("DELETE", "delete", name, 404, "RESOURCE_DOES_NOT_EXIST"),
+    ]
+    for method, path, body, status, part in exchanges:
+        seen = call(method, url + path, body, live)
+        due(seen[0] == status and part in seen[2], f"{method} {path} got {seen[0]} {seen[2]}")
+
+
+@check("the plans are sound, offline")
+def the_plans_check(at):
+    ended(at.planrun("check", "plans"), 0)
+
+
+@check("registration on real MLflow passes, twice in a row")
+def registration_twice(at):
+    for _ in range(2):
+        ended(at.planrun(REGISTRATION, "-e", "mlflow"), 0)
+
+
+@check("every plan passes on real MLflow, twice in a row")
+def every_plan_twice(at):
+    for _ in range(2):
+        ended(at.planrun("plans", "-e", "mlflow"), 0)
+
+
+@check("every plan passes on real MLflow, five at once")
+def every_plan_at_once(at):
+    ended(at.planrun("plans", "-e", "mlflow", "--jobs", "5"), 0)
+
+
+@check("every plan passes on the built-in demo, twice in a row")
+def every_plan_on_the_demo(at):
+    for _ in range(2):
+        ended(at.planrun("plans", "-e", "demo"), 0)
+
+
+@check("an unknown key of the right form ends 1 and shows the 401's body")
+def an_unknown_key(at):
+    seen = ended(at.planrun(REGISTRATION, "-e", "mlflow", PLANRUN_API_KEY=unknown_key()), 1)
+    says(seen, "401", "Invalid or expired API key")
+
+
+@check("a malformed key ends 3 before any request")
+def a_malformed_key(at):
+    before = len(at.bed.requests_seen())
+    seen = ended(at.planrun(REGISTRATION, "-e", "mlflow", PLANRUN_API_KEY="not-a-key-at-all"), 3)
+    says(seen, "api_key")
+    due(len(at.bed.requests_seen()) == before, "a request was sent", seen)
+
+
+@check("a missing key ends 3 before any request and names its variable")
+def a_missing_key(at):
+    before = len(at.bed.requests_seen())
+    seen = ended(at.planrun(REGISTRATION, "-e", "mlflow", PLANRUN_API_KEY=None), 3)
+    says(seen, "api_key", "PLANRUN_API_KEY")
+    due(len(at.bed.requests_seen()) == before, "a request was sent", seen)
+
+
+@check("reports parse, hold no key, and come out the same from the stored run")
+def reports(at):
+    formats = {"junit": "xml", "json": "json", "html": "html", "markdown": "md"}
+    first = [f"{name}=first.{ending}" for name, ending in formats.items()]
+    again = [f"{name}=again.{ending}" for name, ending in formats.items()]
+    seen = at.planrun(REGISTRATION, "-e", "mlflow", *(word for report in first for word in ("--report", report)))
+    ended(seen, 0)
+    ended(at.planrun("report", *(word for report in again for word in ("--report", report))), 0)
+    for name, ending in formats.items():
+        text = (at.folder / f"first.{ending}").read_text()
+        due(text.strip() != "", f"the {name} report is empty")
+        due(text == (at.folder / f"again.{ending}").read_text(), f"the {name} report differs when made again")
+    suites = xml.etree.ElementTree.parse(at.folder / "first.xml").getroot()
+    due(next(suites.iter("testcase"), None) is not None, "the JUnit report has no test case")
+    due(next(suites.iter("failure"), None) is None, "the JUnit report of a pass has a failure")
+    json.loads((at.folder / "first.json").read_text())
+    due("<html" in (at.folder / "first.html").read_text(), "the HTML report is no page")
+
+
+@check("a failed run's reports show the failure and no key")
+def reports_of_a_failure(at):
+    key = unknown_key()
+    reports = ("--report", "junit=junit.xml", "--report", "html=report.html", "--report", "markdown=report.md")
+    ended(at.planrun(REGISTRATION, "-e", "mlflow", "-v", *reports, PLANRUN_API_KEY=key), 1)
+    suites = xml.etree.ElementTree.parse(at.folder / "junit.xml").getroot()
+    due(next(suites.iter("failure"), None) is not None, "the JUnit report has no failure")
+    for name in ("report.html", "report.md"):
+        due("Invalid or expired API key" in (at.folder / name).read_text(), f"{name} does not show the 401's body")
+
+
+@check("a key stays masked in verbose output, in logs and under RUST_LOG=trace")
+def verbose_output(at):
+    seen = ended(at.planrun(REGISTRATION, "-e", "mlflow", "-v", "--log-file", "run.log", RUST_LOG="trace"), 0)
+    says(seen, "«secret:api_key»")
+    due((at.folder / "run.log").exists(), "the log file is missing", seen)
+
+
+@check("an environment's values are shown with their source and without the key")
+def values(at):
+    seen = ended(at.planrun("vars", REGISTRATION, "-e", "mlflow"), 0)
+    says(seen, "registry_url", at.bed.registry_url, "PLANRUN_VAR_registry_url", "api_key")
+
+
+@check("Ctrl-C during a long poll runs the cleanup and ends 130")
+def interrupted(at):
+    ends_by_signal(at, signal.SIGINT, 130)
+
+
+@check("SIGTERM during a long poll runs the cleanup and ends 143")
+def terminated(at):
+    ends_by_signal(at, signal.SIGTERM, 143)
+
+
+def ends_by_signal(at, number, code):
+    model = "planrun-e2e-" + secrets.token_hex(4)
+    plan = at.write("plans/long-poll.yaml", LONG_POLL)
+    reports = ("--report", "junit=junit.xml", "--report", "markdown=report.md")
+    arguments = (plan, "-e", "mlflow", "--var", f"model={model}", *reports)
+    with at.started(*arguments) as process:
+        polls = f"GET {API}/model-versions/get?name={model}"
+        sent = sends_to_cleanup(
+            process, number, lambda: sum(polls in line for line in at.bed.requests_seen()) >= 2
+        )
+        seen = at.finish(process, arguments)
+        took = time.monotonic() - sent
+    ended(seen, code)
+    due(took < 10, f"it took {took:.1f} s to end", seen)
+    status, _, body = call("GET", f"{at.bed.registry_url}{API}/registered-models/get?name={model}", headers=bearer(at.bed.api_key))
+    due(status == 404, f"the model is still there: {status} {body}", seen)
+    xml.etree.ElementTree.parse(at.folder / "junit.xml")
+    due("incomplete" in (at.folder / "report.md").read_text().lower(), "the report does not say that it is incomplete", seen)
+
+
+@check("`| head` is quiet")
+def head(at):
+    seen = at.shell('"$PLANRUN" plans -e mlflow | head -n 1; exit "${PIPESTATUS[0]}"')
+    due(len(seen.stdout.splitlines()) == 1, "head should have got one line", seen)
+    due("roken pipe" not in seen.stderr and "os error" not in seen.stderr, "it complained about the pipe", seen)
+    due(seen.code in (0, 128 + signal.SIGPIPE), "the pipe changed the verdict", seen)
+
+
+@check("what goes into a pipe or a file holds no escape code")
+def plain_output(at):
+    for arguments in ((REGISTRATION, "-e", "mlflow"), ("check", "plans"), ("-h",)):
+        due(ESCAPE not in at.planrun(*arguments).text, f"`{' '.join(arguments)}` wrote an escape code into a pipe")
+    failed = at.planrun(REGISTRATION, "-e", "mlflow", PLANRUN_API_KEY=unknown_key())
+    due(ESCAPE not in failed.text, "a failure wrote an escape code into a pipe", failed)
+
+
+@check("a terminal with NO_COLOR gets no colour, and help fits its 80 columns")
+def no_color(at):
+    colour = re.compile(ESCAPE + r"\[[0-9;]*m")
+    seen = at.terminal(REGISTRATION, "-e", "mlflow", NO_COLOR="1", PLANRUN_API_KEY=unknown_key())
+    ended(seen, 1)
+    due(not colour.search(seen.text), "it wrote a colour", seen)
+    seen = ended(at.terminal("-h", NO_COLOR="1"), 0)
+    due(not colour.search(seen.text), "its help wrote a colour", seen)
+    wide = [line for line in seen.text.splitlines() if len(line) > 80]
+    due(not wide, f"its help is wider than 80 columns: {wide}", seen)
+
+
+@check("a broken contract between proxy and auth service is told from the other two")
+def broken_contract(at):
+    seen = ended(at.planrun(REGISTRATION, "-e", "demo-broken-contract"), 1)
+    says(seen, "Invalid or expired API key")
+    never_says(seen, "registered for service", "API key required")
+
+
+@check("a key of another service is told from the other two")
+def wrong_service(at):
+    seen = ended(at.planrun(REGISTRATION, "-e", "demo-wrong-service"), 1)
+    says(seen, "registered for service 'platform'")
+    never_says(seen, "API key required")
+
+
+@check("an auth host that the registry answers for is told from the other two")
+def misrouted(at):
+    seen = ended(at.planrun(REGISTRATION, "-e", "demo-misrouted"), 1)
+    says(seen, "API key required")
+    never_says(seen, "registered for service")
+
+
+@check("with nginx stopped it ends 5 and names the address and the variable that set it")
+def nginx_is_down(at):
+    at.bed.stop("nginx")
+    try:
+        seen = ended(at.planrun(REGISTRATION, "-e", "mlflow"), 5)
+        says(seen, f"127.0.0.1:{at.bed.nginx_port}", "refused", "registry_url")
+    finally:
+        at.bed.start_nginx()
+
+
+@check("with only MLflow stopped it ends 1 and shows the title of the 502's page")
+def mlflow_is_down(at):
+    at.bed.stop("mlflow")
+    try:
+        seen = ended(at.planrun(REGISTRATION, "-e", "mlflow"), 1)
+        says(seen, "502 Bad Gateway")
+    finally:
+        at.bed.start_mlflow()
+
+
+@check("after all that, registration passes again")
+def registration_again(at):
+    ended(at.planrun(REGISTRATION, "-e", "mlflow"), 0)
+
+
+@check("the demo says where it listens, answers, and ends on SIGTERM")
+def the_demo_answers(at):
+    body = {"api_key": at.bed.api_key, "service_id": at.bed.service_id}
+    status, _, text = call("POST", at.bed.auth_url + "/api/v1/keys/validate", body)
+    due(status == 200 and json.loads(text)["is_valid"] is True, f"the live key got {status} {text}")
+    status, _, text = call("POST", at.bed.auth_url + "/api/v1/keys/validate", body | {"api_key": at.bed.expired_key})
+    due(status == 401, f"the expired key got {status} {text}")
+    url = at.bed.keys["url"] + API + "/registered-models/search?max_results=1"
+    status, _, text = call("GET", url, headers=bearer(at.bed.api_key))
+    due(status == 200, f"the demo registry answered {status} {text}")
+    code = at.bed.stop("auth")
+    due(code in (0, 143, -signal.SIGTERM), f"it ended {code} on SIGTERM")
