@@ -21,8 +21,6 @@ pub struct EnvironmentFile {
     pub defaults: RequestOptions,
     /// Origins that a URL out of a response may lead to, beside those the plan names.
     pub allow_origins: Vec<Spanned<String>>,
-    /// Where a URL out of a response may lead, if it was written: origins, templates inside.
-    pub allow_origins: Option<Vec<Spanned<String>>>,
     /// What is started before the run.
     pub services: Vec<ServiceAst>,
 }
