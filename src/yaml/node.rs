@@ -1,5 +1,8 @@
 //! The tree: every value with its place, numbers as they were written, keys in their order.
 
+use std::borrow::Cow;
+
+use super::scalar::plain_digits;
 use crate::source::{Place, Spanned};
 
 /// A value and where it stands.
@@ -142,6 +145,49 @@ impl Node {
                 entries.iter().map(|e| (e.key.value.clone(), e.value.to_json())).collect(),
             ),
         }
+    }
+
+    /// The same value for `serde_yaml`, which types single values; an empty value becomes null.
+    #[must_use]
+    pub fn to_yaml(&self) -> serde_yaml::Value {
+        use serde_yaml::Value;
+        match &self.kind {
+            Kind::Empty | Kind::Null => Value::Null,
+            Kind::Bool(b) => Value::Bool(*b),
+            Kind::Number { json, .. } => json
+                .as_u64()
+                .map(Value::from)
+                .or_else(|| json.as_i64().map(Value::from))
+                .or_else(|| json.as_f64().map(Value::from))
+                .unwrap_or_else(|| Value::String(json.to_string())),
+            Kind::String(text) => Value::String(text.clone()),
+            Kind::List(items) => Value::Sequence(items.iter().map(Node::to_yaml).collect()),
+            Kind::Map(entries) => Value::Mapping(
+                entries
+                    .iter()
+                    .map(|e| (Value::String(e.key.value.clone()), e.value.to_yaml()))
+                    .collect(),
+            ),
+        }
+    }
+
+    /// The text that is sent where a scalar stands in a header, a query or another text: a number
+    /// as its shortest form (`1.10` is `1.1`, `0x1F` is `31`, `1e3` is `1000`). Nothing for an
+    /// empty value, null, lists and mappings.
+    #[must_use]
+    pub fn text_of(&self) -> Option<Cow<'_, str>> {
+        match &self.kind {
+            Kind::Bool(b) => Some(Cow::Borrowed(if *b { "true" } else { "false" })),
+            Kind::Number { json, .. } => Some(Cow::Owned(plain_digits(&json.to_string()))),
+            Kind::String(text) => Some(Cow::Borrowed(text)),
+            Kind::Empty | Kind::Null | Kind::List(_) | Kind::Map(_) => None,
+        }
+    }
+
+    /// Whether it is a text with a template in it.
+    #[must_use]
+    pub fn has_template(&self) -> bool {
+        self.as_str().is_some_and(super::has_template)
     }
 
     /// Where the content of a scalar begins to map one to one onto the text, if it does: inside
