@@ -1,5 +1,8 @@
 //! What just happened, versioned: the wire between the run and everything that reports it.
 
+mod line;
+mod redact;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::finding::Finding;
 use crate::outcome::{StepResult, Verdict};
 use crate::source::{Place, SourceId};
+use crate::units::nanos;
+
+pub use line::{LineFault, read_line, read_lines};
 
 /// The version of the stream; a reader refuses a larger one.
 pub const VERSION: u32 = 1;
@@ -80,6 +86,7 @@ pub enum Event {
         /// The step.
         step: StepRef,
         /// Since the run's start.
+        #[serde(with = "nanos")]
         at: Duration,
     },
     /// A step tries again: for the live terminal.
@@ -109,6 +116,7 @@ pub enum Event {
         /// How.
         verdict: Verdict,
         /// The wall clock of setup and steps.
+        #[serde(with = "nanos")]
         duration: Duration,
         /// The plan's own budget or deadline, where it was exceeded.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -120,6 +128,7 @@ pub enum Event {
     /// The last event; a stream without it is incomplete.
     RunFinished {
         /// The wall clock of the run.
+        #[serde(with = "nanos")]
         duration: Duration,
         /// What interrupted it, if anything: `SIGINT`, `SIGTERM`, `deadline`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -171,5 +180,6 @@ pub struct PlanStarted {
     /// How many steps are selected, setup and cleanup included.
     pub steps: u32,
     /// Since the run's start.
+    #[serde(with = "nanos")]
     pub at: Duration,
 }

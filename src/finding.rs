@@ -1,6 +1,7 @@
 //! What planrun has to say about a place: a stable code, a message, labels and help, as data.
 
 mod codes;
+mod redact;
 
 use std::fmt;
 

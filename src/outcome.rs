@@ -2,6 +2,7 @@
 
 mod exchange;
 mod judged;
+mod redact;
 
 pub use exchange::{
     Body, Content, Exchange, Headers, Hop, Phase, Phases, Request, Response, Transport,
@@ -10,3 +11,4 @@ pub use exchange::{
 pub use judged::{
     Actual, Assertion, Attempt, BudgetBreach, CaptureResult, Expected, Reason, StepResult, Verdict,
 };
+pub use redact::BODY_LIMIT;

@@ -1,1 +1,155 @@
-//! (room under construction)
+//! Events folded: what a run was, as a whole, and the exit code that follows from it.
+//!
+//! A live reporter pushes events into a [`Fold`] and gets each plan when it ends, so that memory
+//! does not grow with the number of plans; a document is rendered from a whole [`Record`].
+
+mod exit;
+mod fold;
+mod tally;
+
+use std::time::Duration;
+
+pub use exit::{Flaky, exit_code, gravest};
+pub use fold::Fold;
+pub use tally::{Counts, Tally};
+
+use crate::event::{Event, JobId, PlanStarted, RunStarted, StepRef};
+use crate::finding::Finding;
+use crate::outcome::{BudgetBreach, StepResult, Verdict};
+use crate::source::SourceSet;
+
+/// A run, whole.
+#[derive(Debug, Clone, Default)]
+pub struct Record {
+    /// What was known when it began; absent where the stream does not begin with it.
+    pub started: Option<RunStarted>,
+    /// The texts that places refer to, secrets masked.
+    pub sources: SourceSet,
+    /// Findings of the check phase and about the run, in their order.
+    pub findings: Vec<Finding>,
+    /// The jobs, by number; those that did not end have no verdict.
+    pub plans: Vec<PlanRecord>,
+    /// Everything counted.
+    pub tally: Tally,
+    /// How the run ended.
+    pub end: End,
+}
+
+impl Record {
+    /// Folds a stream of events.
+    pub fn fold(events: impl IntoIterator<Item = Event>) -> Self {
+        let mut fold = Fold::default();
+        let mut plans: Vec<PlanRecord> =
+            events.into_iter().filter_map(|event| fold.push(event)).collect();
+        let (mut record, open) = fold.into_record();
+        plans.extend(open);
+        plans.sort_by_key(|plan| plan.started.job);
+        record.plans = plans;
+        record
+    }
+
+    /// The plan of a job.
+    #[must_use]
+    pub fn plan(&self, job: JobId) -> Option<&PlanRecord> {
+        self.plans.iter().find(|plan| plan.started.job == job)
+    }
+
+    /// The code that the process ends with; see [`exit_code`].
+    #[must_use]
+    pub fn exit_code(&self, flaky: Flaky) -> u8 {
+        exit_code(&self.tally, &self.end, flaky)
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum End {
+    /// The stream has no last event: the run was killed, or is still going on.
+    #[default]
+    Incomplete,
+    /// It ran to its end.
+    Finished {
+        /// The wall clock.
+        duration: Duration,
+    },
+    /// A signal or the deadline ended it; cleanup ran.
+    Interrupted {
+        /// The wall clock.
+        duration: Duration,
+        /// `SIGINT`, `SIGTERM`, `deadline`.
+        by: String,
+    },
+}
+
+impl End {
+    /// The wall clock of the run, where it came to an end.
+    #[must_use]
+    pub fn duration(&self) -> Option<Duration> {
+        match self {
+            Self::Incomplete => None,
+            Self::Finished { duration } | Self::Interrupted { duration, by: _ } => Some(*duration),
+        }
+    }
+
+    /// Whether the run came to its own end.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        matches!(self, Self::Finished { .. })
+    }
+}
+
+/// One plan in one case.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlanRecord {
+    /// What was known when it began.
+    pub started: PlanStarted,
+    /// Its steps in the order in which they began.
+    pub steps: Vec<StepRecord>,
+    /// How it ended; absent where the stream broke off.
+    pub verdict: Option<Verdict>,
+    /// The wall clock of setup and steps; zero where the stream broke off.
+    pub duration: Duration,
+    /// Its own budget, where it was exceeded.
+    pub breach: Option<BudgetBreach>,
+    /// Findings about the plan as a whole.
+    pub findings: Vec<Finding>,
+}
+
+impl PlanRecord {
+    /// A plan that begins.
+    #[must_use]
+    pub fn new(started: PlanStarted) -> Self {
+        Self {
+            started,
+            steps: Vec::new(),
+            verdict: None,
+            duration: Duration::ZERO,
+            breach: None,
+            findings: Vec::new(),
+        }
+    }
+
+    /// Its steps that ended so, in their order.
+    pub fn ended(&self, verdict: Verdict) -> impl Iterator<Item = &StepRecord> {
+        self.steps.iter().filter(move |step| step.verdict() == Some(verdict))
+    }
+}
+
+/// One step of a job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepRecord {
+    /// Which step.
+    pub step: StepRef,
+    /// When it began, since the run's start; absent for one that never began.
+    pub at: Option<Duration>,
+    /// How it ended; absent where the stream broke off.
+    pub result: Option<StepResult>,
+}
+
+impl StepRecord {
+    /// How it ended, if it did.
+    #[must_use]
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.result.as_ref().map(|result| result.verdict)
+    }
+}

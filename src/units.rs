@@ -1,5 +1,7 @@
 //! Durations and sizes as people write them: `800ms`, `1m30s`, `16MiB`.
 
+pub mod nanos;
+
 use std::fmt;
 use std::time::Duration;
 

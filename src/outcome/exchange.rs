@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::source::Place;
+use crate::units::nanos;
 
 /// Header names as sent or received, each with its text; a repeated name stands several times.
 pub type Headers = Vec<(String, String)>;
@@ -60,25 +61,25 @@ impl fmt::Display for Phase {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phases {
     /// Name resolution.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "nanos")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "nanos::option")]
     pub dns: Option<Duration>,
     /// TCP connect.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "nanos")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "nanos::option")]
     pub connect: Option<Duration>,
     /// TLS handshake.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "nanos")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "nanos::option")]
     pub tls: Option<Duration>,
     /// Writing the request.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "nanos")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "nanos::option")]
     pub send: Option<Duration>,
     /// Request sent to first byte.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "nanos")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "nanos::option")]
     pub wait: Option<Duration>,
     /// First byte to last.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "nanos")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "nanos::option")]
     pub receive: Option<Duration>,
     /// Start to last byte, redirects included.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "nanos")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "nanos::option")]
     pub total: Option<Duration>,
 }
 
@@ -282,28 +283,4 @@ pub struct UrlPart {
     pub place: Option<Place>,
     /// Where it came from in words: `plans/environments/demo.yaml`, `--var`, `services.registry.url`.
     pub source: String,
-}
-
-/// Durations on the wire are whole nanoseconds.
-pub(crate) mod nanos {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    #[expect(clippy::ref_option, reason = "the shape serde's `with` asks for")]
-    pub(crate) fn serialize<S: Serializer>(
-        duration: &Option<Duration>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        match duration {
-            Some(d) => serializer.serialize_u64(u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Duration>, D::Error> {
-        Ok(Option::<u64>::deserialize(deserializer)?.map(Duration::from_nanos))
-    }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{Exchange, Phase};
 use crate::finding::{Code, Finding, Severity};
 use crate::source::Place;
+use crate::units::nanos;
 
 /// How a step, a plan or a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -134,10 +135,13 @@ pub struct BudgetBreach {
     /// Where the limit is written.
     pub place: Place,
     /// The limit in nanoseconds.
+    #[serde(with = "nanos")]
     pub limit: Duration,
     /// What it took.
+    #[serde(with = "nanos")]
     pub actual: Duration,
     /// The phase that ate the time, with its share.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "nanos::share")]
     pub longest: Option<(Phase, Duration)>,
     /// `Error` for `budget`, `Warning` under `warn`.
     pub severity: Severity,
@@ -149,6 +153,7 @@ pub struct Attempt {
     /// From 1.
     pub number: u32,
     /// When it began, since the run's start, in nanoseconds.
+    #[serde(with = "nanos")]
     pub at: Duration,
     /// What went over the network; absent for a step that sends nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -188,6 +193,7 @@ pub struct StepResult {
     /// How many attempts were made.
     pub tries: u32,
     /// From the first attempt's start to the last one's end.
+    #[serde(with = "nanos")]
     pub duration: Duration,
     /// The code that names the ending, where it did not pass.
     #[serde(default, skip_serializing_if = "Option::is_none")]

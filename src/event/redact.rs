@@ -1,0 +1,92 @@
+//! What of an event goes through the gate. The source keeps its width, so that places stay valid.
+
+use super::{Event, PlanStarted, RunStarted, StepRef};
+use crate::secret::{Gate, Redact, names_secret};
+
+impl Redact for Event {
+    fn redact(&mut self, gate: &Gate) {
+        match self {
+            Self::RunStarted(started) => started.redact(gate),
+            Self::Source { id: _, path, sha256, text } => {
+                path.redact(gate);
+                sha256.redact(gate);
+                if let std::borrow::Cow::Owned(masked) = gate.same_width(text) {
+                    *text = masked.into();
+                }
+            }
+            Self::Finding { finding } => finding.redact(gate),
+            Self::PlanStarted(started) => started.redact(gate),
+            Self::StepStarted { job: _, step, at: _ } => step.redact(gate),
+            Self::StepRetried { job: _, step, attempt: _, why } => {
+                step.redact(gate);
+                why.redact(gate);
+            }
+            Self::StepFinished { job: _, step, result } => {
+                step.redact(gate);
+                result.redact(gate);
+            }
+            Self::PlanFinished { job: _, verdict: _, duration: _, findings, breach } => {
+                findings.redact(gate);
+                breach.redact(gate);
+            }
+            Self::RunFinished { duration: _, interrupted } => interrupted.redact(gate),
+        }
+    }
+}
+
+impl Redact for RunStarted {
+    fn redact(&mut self, gate: &Gate) {
+        let Self {
+            version: _,
+            planrun,
+            run,
+            started_at,
+            environment,
+            seed: _,
+            jobs: _,
+            steps: _,
+            command,
+        } = self;
+        planrun.redact(gate);
+        run.redact(gate);
+        started_at.redact(gate);
+        environment.redact(gate);
+        for argument in command {
+            redact_argument(argument, gate);
+        }
+    }
+}
+
+/// `--var NAME=value` with a name that says that it is secret; `NAME=@file` and `NAME=env:VAR` only
+/// name a source.
+fn redact_argument(argument: &mut String, gate: &Gate) {
+    if let Some((name, value)) = argument.split_once('=')
+        && names_secret(name)
+        && !value.starts_with('@')
+        && !value.starts_with("env:")
+    {
+        let mut value = value.to_owned();
+        gate.whole(&mut value);
+        *argument = format!("{name}={value}");
+    }
+    argument.redact(gate);
+}
+
+impl Redact for PlanStarted {
+    fn redact(&mut self, gate: &Gate) {
+        let Self { job: _, name, path, place: _, tags, covers, steps: _, at: _ } = self;
+        name.redact(gate);
+        path.redact(gate);
+        tags.redact(gate);
+        covers.redact(gate);
+    }
+}
+
+impl Redact for StepRef {
+    fn redact(&mut self, gate: &Gate) {
+        let Self { section: _, index: _, id, name, place: _, covers } = self;
+        id.redact(gate);
+        name.redact(gate);
+        covers.redact(gate);
+    }
+}

@@ -1,0 +1,134 @@
+//! The state between two events: jobs that are under way, and what was counted so far.
+
+use std::collections::BTreeMap;
+
+use super::{End, Flaky, PlanRecord, Record, StepRecord, Tally, exit_code};
+use crate::event::{Event, JobId, RunStarted, StepRef};
+use crate::finding::Finding;
+use crate::outcome::{BudgetBreach, StepResult, Verdict};
+use crate::source::{SourceSet, SourceText};
+
+/// Takes events in their order and hands out each plan when it ends. An event of a job that never
+/// began is passed over: a stream may begin in the middle.
+#[derive(Debug, Clone, Default)]
+pub struct Fold {
+    record: Record,
+    open: BTreeMap<JobId, PlanRecord>,
+}
+
+impl Fold {
+    /// Takes one event; the plan that ended with it, if one did.
+    pub fn push(&mut self, event: Event) -> Option<PlanRecord> {
+        match event {
+            Event::RunStarted(started) => self.record.started = Some(started),
+            Event::Source { id, path, sha256: _, text } => {
+                self.record.sources.insert(SourceText::new(id, path, text));
+            }
+            Event::Finding { finding } => {
+                self.record.tally.finding(&finding);
+                self.record.findings.push(finding);
+            }
+            Event::PlanStarted(started) => {
+                self.open.insert(started.job, PlanRecord::new(started));
+            }
+            Event::StepStarted { job, step, at } => {
+                if let Some(plan) = self.open.get_mut(&job) {
+                    plan.steps.push(StepRecord { step, at: Some(at), result: None });
+                }
+            }
+            // For the live terminal; the result counts the attempts.
+            Event::StepRetried { job: _, step: _, attempt: _, why: _ } => {}
+            Event::StepFinished { job, step, result } => self.step_finished(job, step, *result),
+            Event::PlanFinished { job, verdict, duration, findings, breach } => {
+                return self.plan_finished(job, verdict, duration, findings, breach);
+            }
+            Event::RunFinished { duration, interrupted } => {
+                self.record.end = match interrupted {
+                    Some(by) => End::Interrupted { duration, by },
+                    None => End::Finished { duration },
+                };
+            }
+        }
+        None
+    }
+
+    /// What was known when the run began.
+    #[must_use]
+    pub fn started(&self) -> Option<&RunStarted> {
+        self.record.started.as_ref()
+    }
+
+    /// The texts so far.
+    #[must_use]
+    pub fn sources(&self) -> &SourceSet {
+        &self.record.sources
+    }
+
+    /// The findings about the run so far.
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
+        &self.record.findings
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn tally(&self) -> &Tally {
+        &self.record.tally
+    }
+
+    /// How the run ended; incomplete until it did.
+    #[must_use]
+    pub fn end(&self) -> &End {
+        &self.record.end
+    }
+
+    /// A job that is under way.
+    #[must_use]
+    pub fn open(&self, job: JobId) -> Option<&PlanRecord> {
+        self.open.get(&job)
+    }
+
+    /// The code that the process would end with now; see [`exit_code`].
+    #[must_use]
+    pub fn exit_code(&self, flaky: Flaky) -> u8 {
+        exit_code(&self.record.tally, &self.record.end, flaky)
+    }
+
+    /// The record without the plans that were handed out, and the plans that did not end.
+    #[must_use]
+    pub fn into_record(mut self) -> (Record, Vec<PlanRecord>) {
+        let open: Vec<PlanRecord> = self.open.into_values().collect();
+        self.record.tally.unfinished = open.len();
+        (self.record, open)
+    }
+
+    fn step_finished(&mut self, job: JobId, step: StepRef, result: StepResult) {
+        let Some(plan) = self.open.get_mut(&job) else { return };
+        self.record.tally.step(&step, &result);
+        let begun = plan.steps.iter_mut().find(|begun| {
+            begun.result.is_none()
+                && (begun.step.section, begun.step.index) == (step.section, step.index)
+        });
+        match begun {
+            Some(begun) => begun.result = Some(result),
+            None => plan.steps.push(StepRecord { step, at: None, result: Some(result) }),
+        }
+    }
+
+    fn plan_finished(
+        &mut self,
+        job: JobId,
+        verdict: Verdict,
+        duration: std::time::Duration,
+        findings: Vec<Finding>,
+        breach: Option<BudgetBreach>,
+    ) -> Option<PlanRecord> {
+        let mut plan = self.open.remove(&job)?;
+        plan.verdict = Some(verdict);
+        plan.duration = duration;
+        plan.findings = findings;
+        plan.breach = breach;
+        self.record.tally.plan(&plan);
+        Some(plan)
+    }
+}
