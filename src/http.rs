@@ -1,1 +1,30 @@
-//! (room under construction)
+//! One exchange: request out, response or transport error back, hop by hop, with the time each phase took.
+//!
+//! The only room that knows reqwest. [`Client::exchange`] takes a rendered [`Request`] and gives
+//! an [`Exchanged`], whose parts are those of `outcome`. Bodies are capped streams, redirects and
+//! content encodings are its own, and nothing here prints or keeps a secret.
+
+mod answer;
+mod client;
+mod decode;
+mod exchange;
+mod fault;
+mod gate;
+mod head;
+mod jar;
+mod probe;
+mod redirect;
+mod request;
+mod sending;
+mod tls;
+mod trace;
+
+pub use answer::{Answer, Exchanged, Sent};
+pub use client::{Client, Options};
+pub use gate::Gate;
+pub use jar::Jar;
+pub use redirect::{AllowOrigins, Origin};
+pub use request::{
+    Body, Connection, Dial, HttpVersion, Identity, MAX_BODY, ProxyChoice, Request, RequestFault,
+    Tls,
+};
