@@ -15,6 +15,7 @@ pub(super) struct Refusal {
 /// The registry's error codes, each with its status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Code {
+    BadRequest,
     InvalidParameterValue,
     ResourceAlreadyExists,
     ResourceDoesNotExist,
@@ -24,6 +25,7 @@ pub(super) enum Code {
 impl Code {
     fn name(self) -> &'static str {
         match self {
+            Self::BadRequest => "BAD_REQUEST",
             Self::InvalidParameterValue => "INVALID_PARAMETER_VALUE",
             Self::ResourceAlreadyExists => "RESOURCE_ALREADY_EXISTS",
             Self::ResourceDoesNotExist => "RESOURCE_DOES_NOT_EXIST",
@@ -34,7 +36,7 @@ impl Code {
     /// The `error_class`; the codes of no class have no `sqlstate` either.
     fn class(self) -> Option<&'static str> {
         match self {
-            Self::InvalidParameterValue => Some("INVALID_PARAMETER_VALUE"),
+            Self::BadRequest | Self::InvalidParameterValue => Some("INVALID_PARAMETER_VALUE"),
             Self::ResourceAlreadyExists => Some("RESOURCE_ALREADY_EXISTS"),
             Self::ResourceDoesNotExist => Some("RESOURCE_NOT_FOUND"),
             Self::NotImplemented => None,
@@ -43,7 +45,9 @@ impl Code {
 
     fn status(self) -> StatusCode {
         match self {
-            Self::InvalidParameterValue | Self::ResourceAlreadyExists => StatusCode::BAD_REQUEST,
+            Self::BadRequest | Self::InvalidParameterValue | Self::ResourceAlreadyExists => {
+                StatusCode::BAD_REQUEST
+            }
             Self::ResourceDoesNotExist => StatusCode::NOT_FOUND,
             Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
         }
@@ -53,6 +57,11 @@ impl Code {
 impl Refusal {
     pub(super) fn invalid(message: impl Into<String>) -> Self {
         Self { code: Code::InvalidParameterValue, message: message.into() }
+    }
+
+    /// What MLflow's database complains about, and MLflow passes on.
+    pub(super) fn constraint(which: &str) -> Self {
+        Self { code: Code::BadRequest, message: format!("(sqlite3.IntegrityError) {which}") }
     }
 
     pub(super) fn exists(message: impl Into<String>) -> Self {

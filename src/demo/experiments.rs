@@ -44,7 +44,7 @@ pub(super) fn update(memory: &mut Memory, params: &Params) -> Result<Value, Refu
     let id = id(params)?;
     let name = params.text("new_name")?;
     if memory.experiments.iter().any(|(other, it)| *other != id && it.name == name) {
-        return Err(Refusal::invalid(
+        return Err(Refusal::constraint(
             "UNIQUE constraint failed: experiments.workspace, experiments.name",
         ));
     }

@@ -98,7 +98,7 @@ pub(super) fn service(state: State) -> Router {
 
 async fn answer(state: &State, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let method = if head.method == Method::HEAD { Method::GET } else { head.method };
+    let method = if head.method == Method::HEAD { Method::GET } else { head.method.clone() };
     let target = target(head.uri.path());
     let allowed = allowed(&target);
     if allowed.is_empty() {
@@ -122,10 +122,10 @@ async fn answer(state: &State, request: Request) -> Response {
         Target::Version => Ok(with_body(StatusCode::OK, "text/html; charset=utf-8", VERSION)),
         Target::Artifact(path) => artifacts::answer(state, &method, path, body).await,
         Target::Multipart => Err(artifacts::no_multipart()),
-        Target::ArtifactList => parameters(&method, query, &head.headers, body)
+        Target::ArtifactList => parameters(&head.method, query, &head.headers, body)
             .await
             .and_then(|params| artifacts::list(&mut state.lock(), &params).map(|it| done(&it))),
-        Target::Call(path) => match parameters(&method, query, &head.headers, body).await {
+        Target::Call(path) => match parameters(&head.method, query, &head.headers, body).await {
             Ok(params) => call(state, method.as_str(), path, &params).await.map(|it| done(&it)),
             Err(refusal) => Err(refusal),
         },
@@ -184,7 +184,8 @@ fn allowed(target: &Target<'_>) -> Vec<&'static str> {
     }
 }
 
-/// A GET's parameters are its query, where it has one; all else is in the body.
+/// A GET's parameters are its query, where it has one; all else is in the body, for a HEAD too:
+/// MLflow answers it 400.
 async fn parameters(
     method: &Method,
     query: Option<&str>,

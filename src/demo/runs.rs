@@ -25,7 +25,7 @@ const USUAL: usize = 1000;
 pub(super) fn create(memory: &mut Memory, params: &Params) -> Result<Value, Refusal> {
     let experiment_id = params.optional_text("experiment_id")?.unwrap_or_default();
     if experiment_id.is_empty() {
-        return Err(Refusal::invalid("FOREIGN KEY constraint failed"));
+        return Err(Refusal::constraint("FOREIGN KEY constraint failed"));
     }
     let experiment_id = experiments::parse_id(experiment_id)?;
     let start_time = params.optional_integer("start_time")?.unwrap_or(0);
@@ -233,7 +233,11 @@ fn check_param(id: &str, run: &Run, key: &str, value: &str) -> Result<(), Refusa
     }
 }
 
-fn add_metric(run: &mut Run, key: String, metric: Metric) {
+fn add_metric(run: &mut Run, key: String, mut metric: Metric) {
+    // A metric is a floating number, also where it was sent as 1.
+    if let Some(number) = metric.value.as_i64().and_then(|_| metric.value.as_f64()) {
+        metric.value = number.into();
+    }
     let points = run.metrics.entry(key).or_default();
     if !points.contains(&metric) {
         points.push(metric);
