@@ -109,7 +109,7 @@ def every_plan_at_once(at):
 @check("every plan passes on the built-in demo, twice in a row")
 def every_plan_on_the_demo(at):
     for _ in range(2):
-        ended(at.planrun("plans", "-e", "demo"), 0)
+        ended(at.on_demo(None, "plans"), 0)
 
 
 @check("an unknown key of the right form ends 1 and shows the 401's body")
@@ -237,21 +237,24 @@ def no_color(at):
 
 @check("a broken contract between proxy and auth service is told from the other two")
 def broken_contract(at):
-    seen = ended(at.planrun(REGISTRATION, "-e", "demo-broken-contract"), 1)
+    seen = ended(at.on_demo("broken-contract", REGISTRATION), 1)
+    at.no_key_at_all()
     says(seen, "Invalid or expired API key")
     never_says(seen, "registered for service", "API key required")
 
 
 @check("a key of another service is told from the other two")
 def wrong_service(at):
-    seen = ended(at.planrun(REGISTRATION, "-e", "demo-wrong-service"), 1)
+    seen = ended(at.on_demo("wrong-service", REGISTRATION), 1)
+    at.no_key_at_all()
     says(seen, "registered for service 'platform'")
     never_says(seen, "API key required")
 
 
 @check("an auth host that the registry answers for is told from the other two")
 def misrouted(at):
-    seen = ended(at.planrun(REGISTRATION, "-e", "demo-misrouted"), 1)
+    seen = ended(at.on_demo("misrouted", REGISTRATION), 1)
+    at.no_key_at_all()
     says(seen, "API key required")
     never_says(seen, "registered for service")
 
