@@ -1,5 +1,9 @@
 //! The environment file as typed data, and what is known of an environment once it is put together.
 
+mod parse;
+
+pub use parse::parse;
+
 use crate::plan::RequestOptions;
 use crate::source::{Place, SourceId, Spanned};
 use crate::yaml::{Entry, Node};

@@ -4,15 +4,26 @@
 //! text with places. `check` makes a checked plan of it.
 
 mod expect;
+pub mod keys;
+mod kind;
+mod literal_secret;
 mod options;
+mod parse;
+mod reader;
 mod step;
 
 pub use expect::{AssertionAst, ExpectAst, OutcomeAst, SubjectAst};
+pub use kind::{FileKind, kind, kind_by_look};
+pub use literal_secret::find as find_literal_secret;
 pub use options::{
     ApiKeyPlace, Auth, BodyAst, Connection, CookiesAst, Method, RequestOptions, Retry, RetryWhen,
     Templated, TlsAst,
 };
+pub use parse::{parse, parse_project};
 pub use step::{Action, CaptureAst, OnFailure, Poll, RequestAst, Step};
+
+pub(crate) use parse::{defaults, in_order, look_everywhere, other_kind};
+pub(crate) use reader::Reader;
 
 use std::time::Duration;
 

@@ -1,0 +1,178 @@
+//! Owes the others the typed environment of a text, and everything that is wrong with it at once.
+
+use super::{EnvironmentFile, SecretSource, ServiceAst, SourceOfSecret};
+use crate::finding::{Code, Finding, nearest};
+use crate::plan::{FileKind, Reader, defaults, in_order, keys, kind, look_everywhere, other_kind};
+use crate::source::{SourceText, Spanned};
+use crate::yaml::{self, Entry, Kind, Node};
+
+/// The environment of a text, as far as it can be read, and all findings in the order of the file.
+#[must_use]
+pub fn parse(source: &SourceText) -> (Option<EnvironmentFile>, Vec<Finding>) {
+    let (root, mut findings) = yaml::read(source);
+    let Some(root) = root else {
+        if findings.is_empty() {
+            findings.push(yaml::empty(source));
+        }
+        return (None, findings);
+    };
+    let mut reader = Reader { findings };
+    let found = kind(&root);
+    if found != FileKind::Environment {
+        reader.push(other_kind(&root, found, "environment"));
+        return (None, in_order(reader.findings));
+    }
+    look_everywhere(&mut reader, &root);
+    let file = environment(&mut reader, &root, source);
+    // A literal under `secrets` is said once, with the words of an environment.
+    let literal = |finding: &Finding| finding.code == Code::LiteralInEnvironment;
+    let said: Vec<_> =
+        reader.findings.iter().filter(|f| literal(f)).filter_map(Finding::place).collect();
+    reader.findings.retain(|finding| {
+        finding.code != Code::LiteralSecret
+            || finding.place().is_none_or(|place| {
+                !said.iter().any(|other| {
+                    other.span.start <= place.span.start && place.span.end <= other.span.end
+                })
+            })
+    });
+    (Some(file), in_order(reader.findings))
+}
+
+fn environment(reader: &mut Reader, root: &Node, source: &SourceText) -> EnvironmentFile {
+    let fields = reader.fields(root, "an environment", &[keys::ENVIRONMENT]);
+    let name =
+        fields.value("environment").and_then(|n| reader.spanned(n, "the environment's name"));
+    let vars = fields.value("vars").map(|node| {
+        let entries = reader.entries(node, "a mapping of names to values", "vars: {url: …}");
+        for entry in entries {
+            reader.name(&entry.key.value, entry.key.place, "a variable");
+        }
+        entries.to_vec()
+    });
+    EnvironmentFile {
+        source: source.id,
+        name: name.unwrap_or_else(|| Spanned::new(String::new(), root.place)),
+        extends: fields.value("extends").and_then(|n| reader.spanned(n, "an environment's name")),
+        vars: vars.unwrap_or_default(),
+        secrets: fields.value("secrets").map(|n| secrets(reader, n)).unwrap_or_default(),
+        defaults: defaults(reader, fields.value("defaults"), &[keys::ENVIRONMENT_DEFAULTS_ONLY]),
+        allow_origins: fields
+            .value("allow_origins")
+            .map(|n| reader.texts(n, "origins"))
+            .unwrap_or_default(),
+        services: fields.value("services").map(|n| services(reader, n)).unwrap_or_default(),
+    }
+}
+
+fn secrets(reader: &mut Reader, node: &Node) -> Vec<SecretSource> {
+    let write = "secrets: {api_key: {env_var: API_KEY}}";
+    let mut secrets = Vec::new();
+    for entry in reader.entries(node, "a mapping of names to sources", write) {
+        let name = reader.name(&entry.key.value, entry.key.place, "a secret");
+        if let Some(source) = secret(reader, entry) {
+            secrets.push(SecretSource { name, source, place: entry.value.place });
+        }
+    }
+    secrets
+}
+
+fn secret(reader: &mut Reader, entry: &Entry) -> Option<SourceOfSecret> {
+    let node = &entry.value;
+    if let Some(text) = node.text_of() {
+        if !node.has_template() && !text.is_empty() {
+            reader.push(literal(&entry.key.value, node));
+        } else {
+            reader.wrong(node, "a source", "{value: \"${{ services.registry.api_key }}\"}");
+        }
+        return None;
+    }
+    let fields = reader.fields(node, "the source of a secret", &[keys::SECRET_SOURCE]);
+    let sources = fields.of(keys::SECRET_SOURCE);
+    let source = match sources.as_slice() {
+        [one] => *one,
+        [] => {
+            if node.entries().is_empty() && matches!(node.kind, Kind::Map(_)) {
+                reader.missing(
+                    entry.key.place,
+                    "the source of a secret",
+                    "env_var",
+                    "env_var: API_KEY",
+                );
+            }
+            return None;
+        }
+        [first, second, ..] => {
+            let finding = Finding::error(Code::Conflict, "a secret has one source")
+                .at(second.key.place, "")
+                .at(first.key.place, "the first")
+                .help("keep one of them; what the process gives comes before the file anyway");
+            reader.push(finding);
+            *first
+        }
+    };
+    match source.key.value.as_str() {
+        "env_var" => reader
+            .text(&source.value, "the name of a variable")
+            .map(|t| SourceOfSecret::EnvVar(t.into_owned())),
+        "file" => {
+            reader.text(&source.value, "a path").map(|t| SourceOfSecret::File(t.into_owned()))
+        }
+        _ => {
+            if source.value.has_template() {
+                return Some(SourceOfSecret::Value(source.value.clone()));
+            }
+            reader.push(literal(&entry.key.value, &source.value));
+            None
+        }
+    }
+}
+
+/// A secret that stands in the file; its text is never repeated.
+fn literal(name: &str, node: &Node) -> Finding {
+    let variable = name.to_uppercase();
+    Finding::error(
+        Code::LiteralInEnvironment,
+        format!("the secret `{name}` stands in the file itself"),
+    )
+    .at(node.place, "")
+    .help(format!("write `{name}: {{env_var: {variable}}}` or `{name}: {{file: path}}`"))
+}
+
+fn services(reader: &mut Reader, node: &Node) -> Vec<ServiceAst> {
+    let write = "services: {registry: {builtin: demo}}";
+    let mut services = Vec::new();
+    for entry in reader.entries(node, "a mapping of services", write) {
+        let name = reader.name(&entry.key.value, entry.key.place, "a service");
+        let fields = reader.fields(&entry.value, "a service", &[keys::SERVICE]);
+        if !matches!(entry.value.kind, Kind::Map(_)) {
+            continue;
+        }
+        let Some(builtin) = fields.value("builtin") else {
+            if !fields.names("builtin") && !fields.names("run") {
+                reader.missing(entry.key.place, "a service", "builtin", "builtin: demo");
+            }
+            continue;
+        };
+        let Some(()) = reader.word(builtin, &[("demo", ())]) else { continue };
+        let fault = fields.value("fault").and_then(|node| fault(reader, node));
+        let builtin = Spanned::new("demo".to_owned(), builtin.place);
+        services.push(ServiceAst { name, builtin, fault });
+    }
+    services
+}
+
+fn fault(reader: &mut Reader, node: &Node) -> Option<Spanned<String>> {
+    let fault = reader.spanned(node, "the name of a fault")?;
+    if keys::FAULTS.contains(&fault.value.as_str()) || node.has_template() {
+        return Some(fault);
+    }
+    let mut finding =
+        Finding::error(Code::BadValue, format!("the demo has no fault `{}`", fault.value))
+            .at(node.place, "");
+    if let Some(meant) = nearest(&fault.value, keys::FAULTS.iter().copied()) {
+        finding = finding.help(format!("did you mean `{meant}`?"));
+    }
+    reader.push(finding.help(format!("it has: {}", keys::FAULTS.join(", "))));
+    None
+}

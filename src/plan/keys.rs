@@ -1,0 +1,338 @@
+//! Owes the parser, and the editor schemas, every key of the language: what it means, an example,
+//! and whether this version carries it out.
+
+/// One key of a mapping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyDoc {
+    /// The key.
+    pub name: &'static str,
+    /// One sentence that says what it does.
+    pub doc: &'static str,
+    /// How it is written.
+    pub example: &'static str,
+    /// Whether this version carries it out; where not, it is refused as `plan::not-yet`.
+    pub built: bool,
+}
+
+macro_rules! table {
+    ($($(#[$doc:meta])* $table:ident { $($built:ident $name:literal $text:literal $example:literal;)* })*) => {
+        $($(#[$doc])* pub const $table: &[KeyDoc] = &[
+            $(KeyDoc { name: $name, doc: $text, example: $example, built: is!($built) },)*
+        ];)*
+    };
+}
+
+macro_rules! is {
+    (has) => {
+        true
+    };
+    (later) => {
+        false
+    };
+}
+
+table! {
+    /// The top level of a plan.
+    PLAN {
+        has "plan" "The name of the plan." "plan: Health";
+        has "description" "What it is for." "description: The service answers.";
+        has "tags" "Words to select it by (`--tag`)." "tags: [smoke]";
+        has "covers" "Requirement ids that a pass is evidence for." "covers: [2a, 2c]";
+        has "include_only" "Only for including: a run of a folder passes it over." "include_only: true";
+        has "inputs" "Names that must be given from outside." "inputs: [user_id]";
+        has "vars" "Variables, evaluated once per execution of the plan." "vars: {model: \"m-${{ unique }}\"}";
+        has "secrets" "Secrets that the plan needs." "secrets: {api_key: {}}";
+        has "defaults" "What all requests have in common." "defaults: {base_url: \"${{ env.url }}\"}";
+        has "budget" "The time that setup and steps may take together." "budget: 30s";
+        has "deadline" "Ends the plan: what is running then is errored." "deadline: 2m";
+        has "cleanup_timeout" "Bounds cleanup; 60s if absent." "cleanup_timeout: 30s";
+        has "on_failure" "`stop` (the rest is blocked) or `continue`." "on_failure: continue";
+        has "setup" "Steps that run first; a failure blocks the rest." "setup: [{GET: /ready}]";
+        has "steps" "The steps, in their order." "steps: [{GET: /health}]";
+        has "cleanup" "Steps that always run at the end." "cleanup: [{DELETE: /models/1}]";
+        later "matrix" "A case for every combination of values." "matrix: {size: [1, 2]}";
+        later "rows" "A case for every row." "rows: [{email: a@b.c}]";
+        later "contracts" "OpenAPI documents that steps are compared with." "contracts: {auth: {spec: auth.yaml}}";
+        later "hints" "Team knowledge beside the built-in diagnosis." "hints: [{when: {status: 401}, cause: \"…\"}]";
+    }
+    /// What requests have in common: `defaults`, and every request.
+    OPTIONS {
+        has "headers" "Headers to send: a text, or a list to repeat the name." "headers: {Accept: text/html}";
+        has "cookies" "Cookies to send, or `none` to send no cookie at all." "cookies: {session: abc}";
+        has "auth" "How the request shows who it is." "auth: {bearer: \"${{ secrets.api_key }}\"}";
+        has "timeout" "The limit of the whole exchange; 30s if absent." "timeout: 20s";
+        has "connect_timeout" "The limit of making the connection; 10s if absent." "connect_timeout: 3s";
+        has "follow_redirects" "`true` (at most 10), `false`, or how many." "follow_redirects: true";
+        has "max_body" "The largest decoded body; 16MiB if absent." "max_body: 64MiB";
+        has "connection" "`reuse` or `fresh`." "connection: fresh";
+        has "retry" "Tries again after a failure." "retry: {times: 3, delay: 500ms}";
+        has "tls" "TLS settings." "tls: {insecure: true}";
+        later "http" "The version of HTTP." "http: \"2\"";
+    }
+    /// `defaults:` alone.
+    DEFAULTS_ONLY {
+        has "base_url" "What a URL that begins with `/` is appended to." "base_url: ${{ env.url }}";
+    }
+    /// `defaults:` of an environment alone.
+    ENVIRONMENT_DEFAULTS_ONLY {
+        later "proxy" "A proxy for every request." "proxy: http://proxy:3128";
+        later "resolve" "Addresses for host names." "resolve: {example.com: 127.0.0.1}";
+    }
+    /// The requests of a step; exactly one of these, or `method` with `url`.
+    METHODS {
+        has "GET" "Sends a GET request." "GET: /health";
+        has "POST" "Sends a POST request." "POST: /models";
+        has "PUT" "Sends a PUT request." "PUT: /models/1";
+        has "PATCH" "Sends a PATCH request." "PATCH: /models/1";
+        has "DELETE" "Sends a DELETE request." "DELETE: /models/1";
+        has "HEAD" "Sends a HEAD request." "HEAD: /health";
+        has "OPTIONS" "Sends an OPTIONS request." "OPTIONS: /health";
+    }
+    /// What only a request of a step has, beside its options.
+    REQUEST {
+        has "method" "Another method; needs `url`." "method: PURGE";
+        has "url" "The URL, beside `method`." "url: /cache";
+        has "query" "Added to the query of the URL." "query: {page: 2}";
+        has "json" "The body as JSON: any value." "json: {name: Ada}";
+        has "form" "The body as a form." "form: {name: Ada}";
+        has "text" "The body as text." "text: hello";
+        has "poll" "Sends it again until `expect` holds." "poll: {every: 500ms, for: 10s}";
+        has "expect" "What must hold of the response." "expect: {status: 200}";
+        has "warn" "What is reported without failing." "warn: {headers: {Deprecation: {absent: true}}}";
+        has "capture" "What is kept of the response." "capture: {id: $.id}";
+        has "budget" "The time that it may take." "budget: {wait: 300ms, total: 500ms}";
+        later "multipart" "The body as multipart/form-data." "multipart: {file: {file: a.png}}";
+        later "file" "The body out of a file." "file: upload.bin";
+        later "generate" "A generated body." "generate: {size: 1GiB}";
+        later "graphql" "A GraphQL query." "graphql: {query: \"{ me { id } }\"}";
+        later "save" "Keeps the response body in a file." "save: report.pdf";
+        later "repeat" "Takes many samples." "repeat: 20";
+        later "warmup" "Samples that do not count." "warmup: 3";
+        later "concurrency" "How many at once." "concurrency: 20";
+        later "start" "`together`: a barrier before the first byte." "start: together";
+        later "expect_all" "What must hold of all samples together." "expect_all: {outcomes: {created: 1}}";
+        later "load" "An open load model." "load: {rate: 50/s, for: 30s}";
+        later "baseline" "Compares with stored samples." "baseline: {metric: total}";
+        later "violates_contract" "Marks a deliberate violation." "violates_contract: the name is missing";
+    }
+    /// What every step has.
+    STEP {
+        has "name" "Shown for the step." "name: The service answers";
+        has "id" "Refers to the step: `steps.ID.…`." "id: create";
+        has "if" "Runs when true." "if: steps.create.sent";
+        has "skip" "Never runs; the reason is shown." "skip: waits for release 2";
+        has "needs" "Blocked unless those steps passed." "needs: [create]";
+        has "on_failure" "`stop` (the rest is blocked) or `continue`." "on_failure: continue";
+        has "deadline" "The limit of all attempts." "deadline: 1m";
+        has "covers" "Requirement ids that a pass is evidence for." "covers: [2a]";
+        has "assert" "Compares what earlier steps saw; sends nothing." "assert: [steps.a.status == steps.b.status]";
+        has "sleep" "Waits." "sleep: 2s";
+        later "include" "Runs another plan as a step." "include: login.yaml";
+        later "with" "What an included plan is given." "with: {user: ada}";
+        later "export" "What is taken from an included plan." "export: [token]";
+        later "parallel" "Steps that run at once." "parallel: [{GET: /a}, {GET: /b}]";
+        later "first_of" "The first step that passes is the result." "first_of: [{GET: /a}, {GET: /b}]";
+        later "matrix" "A case for every combination of values." "matrix: {size: [1, 2]}";
+        later "rows" "A case for every row." "rows: [{email: a@b.c}]";
+    }
+    /// `poll:`.
+    POLL {
+        has "every" "The pause between attempts." "every: 500ms";
+        has "for" "How long in all." "for: 10s";
+        has "times" "At most so many attempts." "times: 20";
+        has "give_up" "What ends it at once as failed." "give_up: {$.status: FAILED}";
+    }
+    /// `retry:`.
+    RETRY {
+        has "times" "Up to so many more tries after the first." "times: 3";
+        has "delay" "The pause before a try; 1s if absent." "delay: 500ms";
+        has "backoff" "`fixed` or `exponential`." "backoff: exponential";
+        has "max_delay" "The longest pause, Retry-After included; 30s if absent." "max_delay: 10s";
+        has "jitter" "Varies the pause at random." "jitter: true";
+        has "when" "What is tried again." "when: [transport, 429, 5xx]";
+    }
+    /// `auth:`.
+    AUTH {
+        has "bearer" "`Authorization: Bearer …`." "bearer: ${{ secrets.api_key }}";
+        has "basic" "A user name with a password." "basic: {user: ada, password: \"${{ secrets.password }}\"}";
+        has "api_key" "A key in a header or in the query." "api_key: {header: X-Api-Key, value: \"${{ secrets.api_key }}\"}";
+        later "oauth2" "A token from a token endpoint." "oauth2: {token_url: \"…\"}";
+        later "digest" "HTTP digest." "digest: {user: ada, password: \"${{ secrets.password }}\"}";
+    }
+    /// `basic:`.
+    BASIC {
+        has "user" "The user name." "user: ada";
+        has "password" "The password." "password: ${{ secrets.password }}";
+    }
+    /// `api_key:` of `auth`.
+    API_KEY {
+        has "header" "The header that carries it." "header: X-Api-Key";
+        has "query" "The parameter that carries it." "query: api_key";
+        has "value" "The key." "value: ${{ secrets.api_key }}";
+    }
+    /// `tls:`.
+    TLS {
+        has "insecure" "Accepts any certificate." "insecure: true";
+        later "ca_file" "Certificates to trust." "ca_file: ca.pem";
+        later "cert" "The client's certificate." "cert: client.pem";
+        later "key" "The client's key." "key: client.key";
+        later "server_name" "The name to expect." "server_name: example.com";
+    }
+    /// The subjects of `expect`, beside JSON paths.
+    EXPECT {
+        has "status" "The status: a number, a class, a list, or `any`." "status: 2xx";
+        has "headers" "Response headers." "headers: {Content-Type: application/json}";
+        has "cookies" "Cookies that the response set." "cookies: {session: {present: true}}";
+        has "text" "The body as text." "text: {contains: OK}";
+        has "url" "The final URL." "url: {ends_with: /welcome}";
+        has "redirects" "The URLs that were passed." "redirects: {length: 2}";
+        has "size" "The size of the decoded body." "size: {lt: 1MiB}";
+        has "bytes" "The decoded body as hex." "bytes: {starts_with: ffd8ffe0}";
+        has "sha256" "The digest of the decoded body." "sha256: ${{ steps.upload.request_sha256 }}";
+        has "md5" "The MD5 digest of the decoded body." "md5: d41d8cd98f00b204e9800998ecf8427e";
+        has "http" "The version of HTTP that was spoken." "http: \"1.1\"";
+        has "remote_ip" "The address that answered." "remote_ip: 127.0.0.1";
+        has "values" "Any expression, this step's captures included." "values: {user_id: {gt: 0}}";
+        later "contract" "Compares the response with its contract." "contract: true";
+    }
+    /// What names outcomes in `expect`.
+    OUTCOMES {
+        has "one_of" "Named outcomes; the first that holds is the step's." "one_of: {created: {status: 201}}";
+        has "outcome" "Which outcome is due." "outcome: created";
+    }
+    /// What `warn` has beside the subjects.
+    WARN_ONLY {
+        has "budget" "A time that is only reported." "budget: 500ms";
+    }
+    /// A capture that is a mapping.
+    CAPTURE {
+        has "json" "A path into the body." "json: $.id";
+        has "header" "A response header." "header: Location";
+        has "cookie" "A cookie that was set." "cookie: session";
+        has "text" "The whole body as text." "text: true";
+        has "apply" "Filters that change the value." "apply: [{split: \", \"}, first]";
+        has "regex" "Group 1 of the first match, else the match." "regex: '/users/(\\d+)'";
+        has "default" "Taken where nothing is found." "default: null";
+        has "secret" "Never shown." "secret: true";
+    }
+    /// A declared secret.
+    SECRET {
+        has "description" "What it is, for whoever has to give it." "description: API key of a developer";
+        has "matches" "A regular expression that it must match." "matches: ^hk_";
+        has "optional" "Skips the cases that use it where it is missing." "optional: true";
+    }
+    /// The top level of an environment.
+    ENVIRONMENT {
+        has "environment" "The name of the environment." "environment: staging";
+        has "extends" "Another environment, merged under this one." "extends: base";
+        has "vars" "Variables: `env.NAME` in plans." "vars: {url: \"https://example.com\"}";
+        has "secrets" "Where secrets come from." "secrets: {api_key: {env_var: API_KEY}}";
+        has "defaults" "What requests have in common, under the plan's own." "defaults: {timeout: 20s}";
+        has "allow_origins" "Where a URL out of a response may lead." "allow_origins: [https://example.com]";
+        has "services" "What is started before the run." "services: {registry: {builtin: demo}}";
+        later "protected" "Writing requests need --allow-writes." "protected: true";
+    }
+    /// Where a secret comes from.
+    SECRET_SOURCE {
+        has "env_var" "A variable of the process." "env_var: API_KEY";
+        has "file" "A file." "file: api-key.txt";
+        has "value" "What a service gives." "value: ${{ services.registry.api_key }}";
+        later "prompt" "Asks for it." "prompt: true";
+        later "command" "The output of a command." "command: [op, read, key]";
+    }
+    /// A service of an environment.
+    SERVICE {
+        has "builtin" "`demo`, the built-in registry." "builtin: demo";
+        has "fault" "Makes it sick." "fault: broken-contract";
+        later "run" "A command that serves." "run: [./server]";
+        later "ready" "A URL that answers when it is up." "ready: http://localhost:5000/health";
+        later "timeout" "How long it may take to come up." "timeout: 60s";
+    }
+    /// The top level of a project file.
+    PROJECT {
+        has "project" "The name of the project." "project: registry";
+        has "default_environment" "The environment where none is chosen." "default_environment: local";
+        has "defaults" "What requests have in common, under all others." "defaults: {timeout: 20s}";
+        later "contracts" "OpenAPI documents that steps are compared with." "contracts: {auth: {spec: auth.yaml}}";
+        later "hints" "Team knowledge beside the built-in diagnosis." "hints: {file: hints.yaml}";
+    }
+}
+
+/// The faults of the built-in registry.
+pub const FAULTS: &[&str] =
+    &["broken-contract", "broken-contract-verbose", "wrong-service", "misrouted", "race"];
+
+/// Names that templates keep for themselves.
+pub const RESERVED: &[&str] = &[
+    "env", "secrets", "services", "case", "run", "plan", "steps", "step", "unique", "omit",
+    "attempt", "iter",
+];
+
+/// What people who come from other tools write, and what it is called here.
+pub(super) const HABITS: &[(&str, &str)] = &[
+    ("assertions", "expect"),
+    ("asserts", "expect"),
+    ("baseurl", "base_url"),
+    ("base-url", "base_url"),
+    ("body", "json` or `form`, `text"),
+    ("check", "expect"),
+    ("checks", "expect"),
+    ("data", "json` or `form`, `text"),
+    ("depends_on", "needs"),
+    ("endpoint", "url"),
+    ("extract", "capture"),
+    ("header", "headers"),
+    ("params", "query"),
+    ("parameters", "query"),
+    ("payload", "json` or `form`, `text"),
+    ("requests", "steps"),
+    ("response_time", "budget"),
+    ("retries", "retry"),
+    ("status_code", "status"),
+    ("store", "capture"),
+    ("teardown", "cleanup"),
+    ("test", "expect"),
+    ("tests", "steps"),
+    ("validate", "expect"),
+    ("variables", "vars"),
+    ("wait", "sleep"),
+    ("when", "if"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_example_begins_with_its_key() {
+        for table in [
+            PLAN,
+            OPTIONS,
+            DEFAULTS_ONLY,
+            ENVIRONMENT_DEFAULTS_ONLY,
+            METHODS,
+            REQUEST,
+            STEP,
+            POLL,
+            RETRY,
+            AUTH,
+            BASIC,
+            API_KEY,
+            TLS,
+            EXPECT,
+            OUTCOMES,
+            WARN_ONLY,
+            CAPTURE,
+            SECRET,
+            ENVIRONMENT,
+            SECRET_SOURCE,
+            SERVICE,
+            PROJECT,
+        ] {
+            for key in table {
+                assert!(key.example.starts_with(&format!("{}: ", key.name)), "{}", key.name);
+                assert!(key.doc.ends_with('.') || key.doc.ends_with('`'), "{}", key.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Owes plans the warning that a text is a secret, without ever repeating the text.
+
+use std::ops::Range;
+
+use crate::finding::{Code, Finding};
+use crate::yaml::{Kind, Node};
+
+/// Reports every scalar under a node that looks like a secret. The place covers the secret alone:
+/// whoever shows the line masks just that place.
+pub(crate) fn look(root: &Node, findings: &mut Vec<Finding>) {
+    walk(root, "", findings);
+}
+
+fn walk(node: &Node, key: &str, findings: &mut Vec<Finding>) {
+    match &node.kind {
+        Kind::String(text) => {
+            if let Some(range) = find(key, text) {
+                findings.push(finding(node, text, range));
+            }
+        }
+        Kind::List(items) => items.iter().for_each(|item| walk(item, key, findings)),
+        Kind::Map(entries) => {
+            for entry in entries {
+                // Patterns and descriptions of secrets look like them.
+                if !matches!(entry.key.value.as_str(), "matches" | "description" | "regex") {
+                    walk(&entry.value, &entry.key.value, findings);
+                }
+            }
+        }
+        Kind::Empty | Kind::Null | Kind::Bool(_) | Kind::Number { .. } => {}
+    }
+}
+
+fn finding(node: &Node, text: &str, range: Range<usize>) -> Finding {
+    // Where the content does not map one to one, the whole scalar is the place.
+    let starts = node.place.span.len().saturating_sub(text.len()) / 2;
+    let place = if node.place.span.len() == text.len() + 2 * starts && starts < 2 {
+        node.place.inward(range.start + starts..range.end + starts)
+    } else {
+        node.place
+    };
+    Finding::error(
+        Code::LiteralSecret,
+        format!("a text of {} characters that looks like a secret", range.len()),
+    )
+    .at(place, "")
+    .help("declare it under `secrets:` and write `${{ secrets.NAME }}` here")
+}
+
+/// Where a text holds what looks like a secret. `key` is the name that it stands under.
+#[must_use]
+pub fn find(key: &str, text: &str) -> Option<Range<usize>> {
+    words(text)
+        .find(|range| text.get(range.clone()).is_some_and(has_known_shape))
+        .or_else(|| bearer(text))
+        .or_else(|| under_a_telling_key(key, text))
+}
+
+/// The words of a text: what white space, quotes and commas part, outside of templates.
+fn words(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let is_part =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '+' | '=' | '~');
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let rest = text.get(at..)?;
+        let start = at + rest.find(is_part)?;
+        let end = text.get(start..)?.find(|c| !is_part(c)).map_or(text.len(), |n| start + n);
+        at = end;
+        Some(start..end)
+    })
+}
+
+fn has_known_shape(word: &str) -> bool {
+    let long = |prefix: &str, least: usize| {
+        word.strip_prefix(prefix).is_some_and(|rest| {
+            rest.len() >= least
+                && rest.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+                && varied(rest)
+        })
+    };
+    long("hk_live_", 12)
+        || long("hk_test_", 12)
+        || long("sk_live_", 12)
+        || long("sk_test_", 12)
+        || long("rk_live_", 12)
+        || long("sk-", 20)
+        || long("ghp_", 20)
+        || long("gho_", 20)
+        || long("ghs_", 20)
+        || long("github_pat_", 20)
+        || long("glpat-", 16)
+        || long("xoxb-", 16)
+        || long("xoxp-", 16)
+        || long("AIza", 30)
+        || (word.len() == 20
+            && long("AKIA", 16)
+            && word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit()))
+        || is_jwt(word)
+}
+
+/// Three parts in base64url, the first two of them JSON objects.
+fn is_jwt(word: &str) -> bool {
+    let mut parts = word.split('.');
+    let sound = |part: Option<&str>| part.is_some_and(|p| p.starts_with("eyJ") && p.len() >= 10);
+    sound(parts.next())
+        && sound(parts.next())
+        && parts.next().is_some_and(|p| p.len() >= 10)
+        && parts.next().is_none()
+}
+
+/// `Bearer` and a long word that is no template.
+fn bearer(text: &str) -> Option<Range<usize>> {
+    let start = text.find("Bearer ").or_else(|| text.find("bearer "))? + "Bearer ".len();
+    let token = text.get(start..)?;
+    let length = token.find(|c: char| c.is_whitespace()).unwrap_or(token.len());
+    let token = token.get(..length)?;
+    (length >= 20 && !token.contains("${{") && varied(token)).then_some(start..start + length)
+}
+
+/// A long word of mixed letters and digits under a key that names a secret.
+fn under_a_telling_key(key: &str, text: &str) -> Option<Range<usize>> {
+    let key = key.to_ascii_lowercase().replace('-', "_");
+    let tells = [
+        "token",
+        "password",
+        "passwd",
+        "secret",
+        "api_key",
+        "apikey",
+        "bearer",
+        "authorization",
+        "private_key",
+        "credential",
+    ];
+    if !tells.iter().any(|word| key.contains(word)) || text.contains("${{") || text.contains(' ') {
+        return None;
+    }
+    let mixed =
+        text.chars().any(|c| c.is_ascii_digit()) && text.chars().any(|c| c.is_ascii_alphabetic());
+    let is_url = text.contains("://") || text.starts_with('/');
+    (text.len() >= 20 && mixed && !is_url && entropy(text) >= 3.2).then_some(0..text.len())
+}
+
+/// Not a placeholder such as `xxxxxxxxxxxx`.
+fn varied(text: &str) -> bool {
+    entropy(text) >= 2.5
+}
+
+/// Bits for each character (Shannon).
+fn entropy(text: &str) -> f64 {
+    let mut counts = [0_u32; 256];
+    for byte in text.bytes() {
+        if let Some(count) = counts.get_mut(usize::from(byte)) {
+            *count += 1;
+        }
+    }
+    #[expect(clippy::cast_precision_loss, reason = "texts of a plan are far shorter than 2^52")]
+    let total = text.len().max(1) as f64;
+    counts
+        .iter()
+        .filter(|count| **count > 0)
+        .map(|count| {
+            let share = f64::from(*count) / total;
+            -share * share.log2()
+        })
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_recognised_by_shape() {
+        // Put together here, so that no scanner takes this file for a leak.
+        let body = "a8F3kQ9zLmP2xV7bN4tR";
+        for prefix in ["hk_live_", "hk_test_", "sk-", "ghp_", "glpat-"] {
+            let text = format!("key {prefix}{body}");
+            assert_eq!(find("x", &text), Some(4..text.len()), "{prefix}");
+        }
+        assert_eq!(find("x", &format!("AKIA{}", "J5Q2KX7WB3NE9ZRT")), Some(0..20));
+        assert!(find("Authorization", &format!("Bearer {body}")).is_some());
+        assert!(find("password", body).is_some());
+        let jwt = ["eyJhbGciOiJIUzI1NiJ9", "eyJzdWIiOiIxMjM0NSJ9", "c2lnbmF0dXJlLWhlcmU"].join(".");
+        assert_eq!(find("x", &jwt), Some(0..jwt.len()));
+    }
+
+    #[test]
+    fn ordinary_texts_are_none() {
+        for (key, text) in [
+            ("password", "wrong-password"),
+            ("api_key", "${{ secrets.api_key }}"),
+            ("token", "hk_live_xxxxxxxxxxxxxxxxxxxx"),
+            ("api_key", "hk_live_bad"),
+            ("bearer", "not-a-real-token-at-all-x"),
+            ("Authorization", "Bearer ${{ secrets.api_key_of_somebody }}"),
+            ("name", "planrun-8f3kq9zlmp2xv7bn4tr"),
+            ("token_url", "https://auth.example.com/oauth2/v2/token"),
+            ("x", "risk-management-and-something-else-long"),
+        ] {
+            assert_eq!(find(key, text), None, "{key}: {text}");
+        }
+    }
+}
