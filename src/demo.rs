@@ -17,6 +17,7 @@ mod params;
 mod proxy;
 mod registry;
 mod runs;
+mod spool;
 mod state;
 mod versions;
 

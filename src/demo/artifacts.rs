@@ -1,8 +1,9 @@
-//! The registry's artifacts: uploads are streamed through a digest, and only small ones are kept.
+//! The registry's artifacts: uploads are streamed through a digest, and lie on disk, not in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use futures_util::StreamExt as _;
@@ -14,13 +15,8 @@ use super::answer::{Code, Refusal, detail, json_response, with_body};
 use super::keys::hex;
 use super::params::Params;
 use super::runs;
+use super::spool::{self, Kept, Spool};
 use super::state::{Memory, State, put_list};
-
-/// An artifact up to this size can be read again; of a larger one, size and digest are kept.
-const KEPT_EACH: usize = 8 << 20;
-
-/// What all kept artifacts may hold together.
-const KEPT_TOGETHER: usize = 64 << 20;
 
 /// Endings that MLflow serves as text.
 const TEXTS: [&str; 14] = [
@@ -32,38 +28,21 @@ const TEXTS: [&str; 14] = [
 #[derive(Debug, Default)]
 pub(super) struct Artifacts {
     files: BTreeMap<String, Stored>,
-    kept: usize,
+    spool: Arc<Spool>,
 }
 
 #[derive(Debug)]
 struct Stored {
     size: u64,
     sha256: String,
-    content: Option<Bytes>,
+    /// None where there was no space for it.
+    content: Option<Kept>,
 }
 
 impl Artifacts {
-    fn put(&mut self, path: String, mut stored: Stored) {
-        self.remove(&path);
-        let size = stored.content.as_ref().map_or(0, Bytes::len);
-        if self.kept.saturating_add(size) > KEPT_TOGETHER {
-            stored.content = None;
-        } else {
-            self.kept = self.kept.saturating_add(size);
-        }
-        self.files.insert(path, stored);
-    }
-
     /// Removes a file, or everything in a folder.
     fn remove(&mut self, path: &str) {
-        let Self { files, kept } = self;
-        files.retain(|name, stored| {
-            let goes = name == path || is_under(name, path);
-            if goes {
-                *kept = kept.saturating_sub(stored.content.as_ref().map_or(0, Bytes::len));
-            }
-            !goes
-        });
+        self.files.retain(|name, _| name != path && !is_under(name, path));
     }
 
     /// What lies directly in a folder: name, and size where it is a file.
@@ -142,26 +121,23 @@ pub(super) fn no_multipart() -> Refusal {
 }
 
 async fn upload(state: &State, path: String, body: Body) -> Response {
+    let spool = Arc::clone(&state.lock().artifacts.spool);
     let mut chunks = body.into_data_stream();
     let mut digest = digest::Context::new(&digest::SHA256);
     let mut size: u64 = 0;
-    let mut content = Some(Vec::new());
+    let mut content = Some(Kept::default());
     while let Some(chunk) = chunks.next().await {
         let Ok(chunk) = chunk else {
             return detail(StatusCode::BAD_REQUEST, "The upload ended early");
         };
         digest.update(&chunk);
         size = size.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
-        if let Some(kept) = content.as_mut() {
-            kept.extend_from_slice(&chunk);
-            if kept.len() > KEPT_EACH {
-                content = None;
-            }
-        }
+        content = content.and_then(|mut kept| spool.append(&mut kept, &chunk).ok().map(|()| kept));
     }
     let sha256 = hex(digest.finish().as_ref());
-    let stored = Stored { size, sha256, content: content.map(Bytes::from) };
-    state.lock().artifacts.put(path, stored);
+    let artifacts = &mut state.lock().artifacts;
+    artifacts.remove(&path);
+    artifacts.files.insert(path, Stored { size, sha256, content });
     Response::new(Body::empty())
 }
 
@@ -177,7 +153,7 @@ fn download(artifacts: &Artifacts, path: &str) -> Result<Response, Refusal> {
         return Err(Refusal {
             code: Code::NotImplemented,
             message: format!(
-                "The demo keeps size and digest of a large artifact, not its content: {} bytes, sha256 {}",
+                "The demo had no space for this artifact's content: {} bytes, sha256 {}",
                 stored.size, stored.sha256
             ),
         });
@@ -185,8 +161,10 @@ fn download(artifacts: &Artifacts, path: &str) -> Result<Response, Refusal> {
     let name = path.rsplit('/').next().unwrap_or(path);
     let ending = name.rsplit('.').next().unwrap_or(name);
     let kind = if TEXTS.contains(&ending) { "text/plain" } else { "application/octet-stream" };
-    let mut response = with_body(StatusCode::OK, kind, content);
+    let mut response =
+        with_body(StatusCode::OK, kind, spool::body(Arc::clone(&artifacts.spool), content));
     let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(stored.size));
     if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename={name}")) {
         headers.insert(header::CONTENT_DISPOSITION, value);
     }
@@ -253,29 +231,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_bounded_and_removal_frees_it() {
-        let stored = || {
-            let content = Bytes::from(vec![0; KEPT_EACH]);
-            Stored { size: 0, sha256: String::new(), content: Some(content) }
-        };
-        let mut artifacts = Artifacts::default();
-        for number in 0..12 {
-            artifacts.put(format!("run/{number}"), stored());
-        }
-        assert_eq!(artifacts.kept, KEPT_TOGETHER);
-        assert!(artifacts.files.get("run/11").is_some_and(|file| file.content.is_none()));
-        artifacts.remove("run");
-        assert_eq!((artifacts.kept, artifacts.files.len()), (0, 0));
-    }
-
-    #[test]
     fn a_folder_lists_its_files_and_folders_once() {
         let mut artifacts = Artifacts::default();
         for path in ["m/a", "m/sub/b", "m/sub/c", "mother/d"] {
             let stored = Stored { size: 1, sha256: String::new(), content: None };
-            artifacts.put(path.to_owned(), stored);
+            artifacts.files.insert(path.to_owned(), stored);
         }
         let names = artifacts.list("m");
         assert_eq!(names, [("a".to_owned(), Some(1)), ("sub".to_owned(), None)]);
+        artifacts.remove("m");
+        assert_eq!(artifacts.list(""), [("mother".to_owned(), None)]);
     }
 }

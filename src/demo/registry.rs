@@ -236,27 +236,4 @@ fn dressed(mut response: Response) -> Response {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_names_its_call_under_both_prefixes() {
-        for prefix in ["/api/2.0", "/ajax-api/2.0"] {
-            let path = format!("{prefix}/mlflow/registered-models/alias");
-            let found = target(&path);
-            assert_eq!(found, Target::Call("registered-models/alias"));
-            assert_eq!(allowed(&found), ["POST", "GET", "DELETE"]);
-        }
-        assert_eq!(target("/api/2.0/mlflow-artifacts/artifacts/a/b"), Target::Artifact("a/b"));
-        assert!(allowed(&target("/api/2.0/mlflow/nope")).is_empty());
-        assert!(allowed(&target("/api/3.0/mlflow/experiments/search")).is_empty());
-    }
-
-    #[test]
-    fn no_call_stands_twice_in_the_table() {
-        for (place, (method, path, _)) in CALLS.iter().enumerate() {
-            let again = CALLS.iter().skip(place + 1).any(|(m, p, _)| (m, p) == (method, path));
-            assert!(!again, "{method} {path}");
-        }
-    }
-}
+mod tests;
