@@ -1,6 +1,8 @@
 //! What just happened, versioned: the wire between the run and everything that reports it.
 
 mod line;
+#[cfg(test)]
+mod planted;
 mod redact;
 
 use std::sync::Arc;

@@ -6,6 +6,8 @@
 mod exit;
 mod fold;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

@@ -5,6 +5,8 @@
 //! before it is cut, so that no half of a secret stays at a border.
 
 mod book;
+#[cfg(test)]
+mod encodings;
 mod fields;
 mod gate;
 mod masks;

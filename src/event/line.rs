@@ -99,3 +99,84 @@ fn what_went_wrong(fault: &serde_json::Error) -> String {
     let words = fault.to_string();
     words.rsplit_once(" at line ").map_or_else(|| words.clone(), |(what, _)| what.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{JobId, RunStarted};
+    use super::*;
+    use crate::outcome::Verdict;
+    use crate::secret::Gate;
+    use std::time::Duration;
+
+    fn line(event: Event) -> String {
+        Event::to_line(&Gate::new().redact(event))
+    }
+
+    fn finished() -> Event {
+        Event::PlanFinished {
+            job: JobId(3),
+            verdict: Verdict::Passed,
+            duration: Duration::new(2, 5),
+            findings: Vec::new(),
+            breach: None,
+        }
+    }
+
+    fn started(version: u32) -> Event {
+        Event::RunStarted(RunStarted {
+            version,
+            planrun: "0.1.0".to_owned(),
+            run: "r1".to_owned(),
+            started_at: "2026-11-22T15:00:00Z".to_owned(),
+            environment: None,
+            seed: u64::MAX,
+            jobs: 1,
+            steps: 1,
+            command: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn durations_are_whole_nanoseconds() {
+        assert_eq!(
+            line(finished()),
+            r#"{"plan-finished":{"job":3,"verdict":"passed","duration":2000000005}}"#
+        );
+    }
+
+    #[test]
+    fn an_event_reads_back_as_it_was_written() {
+        for event in [finished(), started(VERSION)] {
+            assert_eq!(read_line(&line(event.clone())), Ok(event));
+        }
+    }
+
+    #[test]
+    fn a_newer_stream_is_refused_even_where_it_would_fit() {
+        let newer = VERSION + 1;
+        assert_eq!(read_line(&line(started(newer))), Err(LineFault::Newer { version: newer }));
+        let strange = format!(r#"{{"run-started": {{"version": {newer}, "new": true}}}}"#);
+        assert_eq!(read_line(&strange), Err(LineFault::Newer { version: newer }));
+    }
+
+    #[test]
+    fn a_line_that_is_no_event_says_what_is_wrong_and_where() {
+        let fault = read_line(r#"{"plan-finished":{"job":3}}"#).map_err(|f| f.to_string());
+        assert_eq!(fault, Err("not an event: missing field `verdict`, at column 26".to_owned()));
+        assert!(matches!(read_line(r#"{"unheard-of":{}}"#), Err(LineFault::Broken { .. })));
+        assert!(matches!(read_line(""), Err(LineFault::Broken { .. })));
+    }
+
+    #[test]
+    fn only_a_last_line_that_was_cut_is_left_out() {
+        let whole = line(finished());
+        let half = &whole[..20];
+        let killed = format!("{whole}\n{half}");
+        assert_eq!(read_lines(&killed).collect::<Vec<_>>(), [Ok(finished())]);
+        let broken = format!("{half}\n{whole}\n");
+        let read: Vec<_> = read_lines(&broken).collect();
+        assert!(matches!(read.as_slice(), [Err(LineFault::Broken { .. }), Ok(_)]));
+        // A whole last line without its line break still counts.
+        assert_eq!(read_lines(&whole).count(), 1);
+    }
+}

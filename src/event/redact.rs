@@ -60,14 +60,19 @@ impl Redact for RunStarted {
 /// `--var NAME=value` with a name that says that it is secret; `NAME=@file` and `NAME=env:VAR` only
 /// name a source.
 fn redact_argument(argument: &mut String, gate: &Gate) {
-    if let Some((name, value)) = argument.split_once('=')
+    let assignment = match argument.split_once('=') {
+        Some((flag, rest)) if flag.starts_with("--") && rest.contains('=') => rest,
+        Some(_) | None => argument.as_str(),
+    };
+    if let Some((name, value)) = assignment.split_once('=')
         && names_secret(name)
         && !value.starts_with('@')
         && !value.starts_with("env:")
     {
-        let mut value = value.to_owned();
-        gate.whole(&mut value);
-        *argument = format!("{name}={value}");
+        let mut masked = value.to_owned();
+        gate.whole(&mut masked);
+        argument.truncate(argument.len() - value.len());
+        argument.push_str(&masked);
     }
     argument.redact(gate);
 }

@@ -100,7 +100,7 @@ impl Book {
         if self.is_empty() || text.len() < SHORTEST {
             return;
         }
-        let mut search = Search { book: self, hits, seen: HashSet::new() };
+        let mut search = Search { book: self, hits, seen: HashMap::new() };
         search.read(text, None, DEPTH);
     }
 
@@ -131,8 +131,9 @@ const DEPTH: usize = 3;
 struct Search<'a> {
     book: &'a Book,
     hits: &'a mut Vec<Hit>,
-    /// Digests of what was read already: many ways lead to the same reading.
-    seen: HashSet<u64>,
+    /// Digests of what was read already, with how many layers were left to take off: many ways lead
+    /// to the same reading.
+    seen: HashMap<u64, usize>,
 }
 
 /// A view and the views that it was read from.
@@ -162,7 +163,9 @@ impl Search<'_> {
                 continue;
             }
             let Some(view) = View::of(text, layer) else { continue };
-            if self.seen.insert(digest(&view.bytes)) {
+            let left = self.seen.entry(digest(&view.bytes)).or_default();
+            if *left < depth {
+                *left = depth;
                 self.read(&view.bytes, Some(&Chain { view: &view, under: chain }), depth - 1);
             }
         }
