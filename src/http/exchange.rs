@@ -75,7 +75,7 @@ struct Head {
 }
 
 impl Head {
-    /// The text of a header, if it is there once.
+    /// The text of a header, the first if it is repeated.
     fn text(&self, name: header::HeaderName) -> Option<String> {
         let value = self.headers.get(name)?;
         Some(String::from_utf8_lossy(value.as_bytes()).into_owned())

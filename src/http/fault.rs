@@ -235,6 +235,9 @@ pub(crate) fn before_head(scene: &Scene<'_>, error: reqwest::Error) -> Transport
             &["the server or something before it (proxy, firewall) gave up on this request: look at its log"],
         );
     }
+    if let Some(transport) = http_2(scene, &causes, "before the response head came") {
+        return transport;
+    }
     if causes.words.contains("tunnel") || scene.proxy.is_some() && scene.marks.connected.is_none() {
         return scene.error(
             TransportClass::Other,
@@ -273,6 +276,25 @@ fn malformed(scene: &Scene<'_>, error: &hyper::Error) -> Option<Transport> {
             TransportClass::Framing,
             format!("{} sent a response head that is not well-formed: {words}", scene.peer()),
             &["the server, or a proxy before it, writes HTTP by hand: look at its raw answer with `curl -v --raw`"],
+        )
+    })
+}
+
+/// What the HTTP/2 layer saw, if it was that. Its errors are private, only their words are to be had.
+fn http_2(scene: &Scene<'_>, causes: &Causes<'_>, place: &str) -> Option<Transport> {
+    let words = &causes.words;
+    if words.starts_with("stream error") || words.contains("stream no longer needed") {
+        return Some(scene.error(
+            TransportClass::Reset,
+            format!("{} reset the HTTP/2 stream {place}: {words}", scene.peer()),
+            &["the server or something before it gave up on this request: look at its log"],
+        ));
+    }
+    words.starts_with("connection error").then(|| {
+        scene.error(
+            TransportClass::Framing,
+            format!("{} broke the HTTP/2 connection {place}: {words}", scene.peer()),
+            &["does it speak HTTP/2 on this port? `http: \"1.1\"` asks for the older version"],
         )
     })
 }
@@ -332,16 +354,8 @@ pub(crate) fn in_body(scene: &Scene<'_>, error: reqwest::Error) -> Transport {
             &["what came so far is not judged, even if it looks whole"],
         );
     }
-    if causes.words.contains("stream error") || causes.words.contains("stream no longer needed") {
-        return scene.error(
-            TransportClass::Reset,
-            format!(
-                "{} reset the stream in the body, after {came}: {}",
-                scene.peer(),
-                causes.words
-            ),
-            &["the server gave up while it answered: look at its log"],
-        );
+    if let Some(transport) = http_2(scene, &causes, &format!("in the body, after {came}")) {
+        return transport;
     }
     scene.error(
         TransportClass::Other,
