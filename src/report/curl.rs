@@ -1,0 +1,199 @@
+//! An exchange as one line for a shell: it repeats the request, and each secret is its variable.
+
+use std::fmt::Write as _;
+
+use crate::outcome::{Content, Exchange};
+
+/// Headers that curl makes by itself, or that only belong to the connection.
+const OWN: [&str; 6] =
+    ["host", "content-length", "connection", "accept-encoding", "transfer-encoding", "user-agent"];
+
+/// One line for a POSIX shell with `$'…'` (bash, zsh, ksh) that sends the request again.
+///
+/// A masked value `«secret:api_key»` becomes the variable that `variable` names, in double quotes;
+/// everything else is quoted so that the shell hands on exactly the bytes that were sent. A body
+/// of which only the head is known, or which is not text, is read from a file that the person has
+/// to provide; the line says so at its end.
+#[must_use]
+pub fn curl_line(exchange: &Exchange, variable: &dyn Fn(&str) -> String) -> String {
+    let request = &exchange.request;
+    let quote = |text: &str| quote(text, variable);
+    let mut words = vec!["curl".to_owned(), "-sS".to_owned()];
+    let has_body = request.body.content != Content::Empty;
+    match request.method.as_str() {
+        "GET" if !has_body => {}
+        "HEAD" => words.push("-I".to_owned()),
+        method => words.extend(["-X".to_owned(), quote(method)]),
+    }
+    if request.url.contains(['[', ']', '{', '}']) {
+        words.push("-g".to_owned());
+    }
+    let mut typed = false;
+    for (name, value) in &request.headers {
+        let lower = name.to_ascii_lowercase();
+        typed |= lower == "content-type";
+        if OWN.contains(&lower.as_str()) || (lower == "accept" && value == "*/*") {
+            if lower == "accept-encoding" {
+                words.push("--compressed".to_owned());
+            }
+            continue;
+        }
+        // `Name;` sends a header without a value, `Name:` would remove it.
+        let header = if value.is_empty() { format!("{name};") } else { format!("{name}: {value}") };
+        words.extend(["-H".to_owned(), quote(&header)]);
+    }
+    let mut remark = "";
+    if has_body && !typed {
+        words.extend(["-H".to_owned(), "'Content-Type:'".to_owned()]);
+    }
+    match &request.body.content {
+        Content::Empty => {}
+        Content::Text(text) if !request.body.cut => {
+            words.extend(["--data-raw".to_owned(), quote(text)]);
+        }
+        Content::Text(_) | Content::Hex(_) => {
+            words.extend(["--data-binary".to_owned(), "@BODY".to_owned()]);
+            remark = "  # BODY: a file with the body, which is not kept whole";
+        }
+    }
+    words.push(quote(&request.url));
+    words.join(" ") + remark
+}
+
+/// The process variable of a secret: its name in upper case.
+#[must_use]
+pub fn variable_of(secret: &str) -> String {
+    secret.to_ascii_uppercase()
+}
+
+/// A word for the shell; masks become variables.
+fn quote(text: &str, variable: &dyn Fn(&str) -> String) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, name, after)) = next_mask(rest) {
+        out.push_str(&literal(before));
+        out.push_str("\"$");
+        out.push_str(&variable(name));
+        out.push('"');
+        rest = after;
+    }
+    out.push_str(&literal(rest));
+    if out.is_empty() { "''".to_owned() } else { out }
+}
+
+/// The text before the next mask, the secret's name, the text after it.
+fn next_mask(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once("«secret:")?;
+    let (name, after) = rest.split_once('»')?;
+    let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    plain.then_some((before, name, after))
+}
+
+/// Text that holds no mask, quoted where the shell would touch it.
+fn literal(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
+    if text.chars().all(plain) {
+        return text.to_owned();
+    }
+    if !text.contains(|c: char| c.is_control() || hides(c)) {
+        return format!("'{}'", text.replace('\'', "'\\''"));
+    }
+    let mut out = String::from("$'");
+    for c in text.chars() {
+        match c {
+            '\'' => out.push_str("\\'"),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            _ if c.is_control() || hides(c) => {
+                for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                    let _ = write!(out, "\\{byte:03o}");
+                }
+            }
+            _ => out.push(c),
+        }
+    }
+    out.push('\'');
+    out
+}
+
+/// Characters that a terminal would not show, or turn the line around with.
+fn hides(c: char) -> bool {
+    !matches!(
+        crate::secret::sanitise_line(c.encode_utf8(&mut [0; 4])),
+        std::borrow::Cow::Borrowed(_)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::{Body, Phases, Request};
+
+    fn exchange(method: &str, headers: &[(&str, &str)], body: &str) -> Exchange {
+        let content = if body.is_empty() { Content::Empty } else { Content::Text(body.to_owned()) };
+        Exchange {
+            request: Request {
+                method: method.into(),
+                url: "http://h/a?b=1&c=2".into(),
+                headers: headers.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect(),
+                body: Body { content, size: body.len() as u64, sha256: None, cut: false },
+            },
+            hops: Vec::new(),
+            response: None,
+            error: None,
+            phases: Phases::default(),
+            reused: false,
+            repeated: false,
+            proxy: None,
+            url_from: Vec::new(),
+            secrets_sent: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_secret_is_its_variable_and_the_rest_is_quoted() {
+        let line = curl_line(
+            &exchange(
+                "POST",
+                &[("authorization", "Bearer «secret:api_key»"), ("content-type", "text/plain")],
+                "it's «secret:api_key» & $HOME",
+            ),
+            &variable_of,
+        );
+        assert_eq!(
+            line,
+            "curl -sS -X POST -H 'authorization: Bearer '\"$API_KEY\" -H 'content-type: text/plain' \
+             --data-raw 'it'\\''s '\"$API_KEY\"' & $HOME' 'http://h/a?b=1&c=2'"
+        );
+    }
+
+    #[test]
+    fn a_get_is_short_and_curl_adds_no_type_of_its_own() {
+        let get = exchange("GET", &[("host", "h"), ("accept", "*/*")], "");
+        assert_eq!(curl_line(&get, &variable_of), "curl -sS 'http://h/a?b=1&c=2'");
+        let post = curl_line(&exchange("POST", &[], "x"), &variable_of);
+        assert!(post.contains("-H 'Content-Type:' --data-raw x"), "{post}");
+    }
+
+    #[test]
+    fn a_body_that_is_not_kept_whole_is_not_invented() {
+        let mut post = exchange("POST", &[("content-type", "a/b")], "head");
+        post.request.body.cut = true;
+        let line = curl_line(&post, &variable_of);
+        assert!(line.contains("--data-binary @BODY") && line.contains("# BODY"), "{line}");
+        assert!(!line.contains("head"));
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "only a shell can say how it reads a line")]
+    fn the_shell_hands_on_exactly_what_was_sent() {
+        let awkward = "a'b\"c\\d $x `y` \u{1b}[31m\r\n\té世\u{202e}!*?~#;<>|(){}[] é\u{1}9";
+        let words = format!("printf %s {}", quote(awkward, &variable_of));
+        assert!(!words.chars().any(char::is_control), "{words:?}");
+        let shell = std::process::Command::new("bash").arg("-c").arg(words).output();
+        let said = shell.map(|out| out.stdout).unwrap_or_default();
+        assert_eq!(String::from_utf8_lossy(&said), awkward);
+    }
+}

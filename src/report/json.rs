@@ -1,0 +1,301 @@
+//! `--report json=PATH`: the whole record as one document with stable names.
+//!
+//! ```text
+//! {
+//!   "planrun_report": 1,                      the version of this form
+//!   "run": {"id", "started_at", "planrun", "environment", "seed", "command",
+//!           "duration_ns", "complete", "interrupted"},
+//!   "verdict": "passed" | "failed" | "errored" | "too-slow" | "nothing-ran" | "invalid"
+//!              | "interrupted" | "incomplete",
+//!   "exit_code": 0,
+//!   "counts": {"plans": {…}, "steps": {…}, "flaky", "requests", "warnings"},
+//!   "findings": [{"code", "severity", "message", "labels": [{"at", "text"}], "help"}],
+//!   "plans": [{"job", "name", "at", "tags", "covers", "verdict", "duration_ns", "findings",
+//!              "breach", "steps": [{"section", "index", "id", "name", "at", "covers",
+//!              "verdict", "reason", "flaky", "tries", "duration_ns", "code", "message",
+//!              "causes": [{"confidence", "text", "facts", "next"}], "curl", "attempts"}]}]
+//! }
+//! ```
+//!
+//! `at` is a place: `{"path", "line", "column"}`, both from 1, columns in characters. Times are
+//! whole nanoseconds. A key whose value is unknown is null. What an attempt holds is named as in
+//! the event stream, with places as above.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::curl::{curl_line, variable_of};
+use crate::diagnose::{self, Cause, Witness};
+use crate::finding::Finding;
+use crate::outcome::{Attempt, BudgetBreach, UrlPart};
+use crate::record::{Counts, End, Flaky, PlanRecord, Record, StepRecord};
+use crate::source::{Place, SourceSet};
+
+/// The version of the form; it grows when a name changes its meaning.
+const FORM: u32 = 1;
+
+/// The document. Ends with a line break.
+#[must_use]
+pub fn render(record: &Record) -> String {
+    let document = Document { sources: &record.sources };
+    let started = record.started.as_ref();
+    let interrupted = match &record.end {
+        End::Interrupted { by, duration: _ } => Some(by),
+        End::Incomplete | End::Finished { .. } => None,
+    };
+    let exit_code = record.exit_code(Flaky::Passes);
+    let tally = &record.tally;
+    let value = json!({
+        "planrun_report": FORM,
+        "run": {
+            "id": started.map(|run| &run.run),
+            "started_at": started.map(|run| &run.started_at),
+            "planrun": started.map(|run| &run.planrun),
+            "environment": started.and_then(|run| run.environment.as_ref()),
+            "seed": started.map(|run| run.seed),
+            "command": started.map(|run| &run.command),
+            "duration_ns": record.end.duration().map(nanos),
+            "complete": record.end.is_complete(),
+            "interrupted": interrupted,
+        },
+        "verdict": verdict(&record.end, exit_code),
+        "exit_code": exit_code,
+        "counts": {
+            "plans": counts(&tally.plans),
+            "steps": counts(&tally.steps),
+            "flaky": tally.flaky,
+            "requests": tally.requests,
+            "warnings": tally.warnings,
+        },
+        "findings": document.findings(&record.findings),
+        "plans": record.plans.iter().map(|plan| document.plan(plan)).collect::<Vec<_>>(),
+    });
+    // A value made of strings and numbers always serialises.
+    let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// The word for the whole run, by its exit code.
+fn verdict(end: &End, exit_code: u8) -> &'static str {
+    match (end, exit_code) {
+        (End::Incomplete, _) => "incomplete",
+        (End::Interrupted { .. }, _) => "interrupted",
+        (End::Finished { .. }, 0) => "passed",
+        (End::Finished { .. }, 1) => "failed",
+        (End::Finished { .. }, 3) => "invalid",
+        (End::Finished { .. }, 4) => "nothing-ran",
+        (End::Finished { .. }, 6) => "too-slow",
+        (End::Finished { .. }, _) => "errored",
+    }
+}
+
+fn counts(counts: &Counts) -> Value {
+    let Counts { passed, failed, errored, skipped, blocked, cancelled } = counts;
+    json!({
+        "passed": passed,
+        "failed": failed,
+        "errored": errored,
+        "skipped": skipped,
+        "blocked": blocked,
+        "cancelled": cancelled,
+    })
+}
+
+/// Turns parts of a record into values; it knows the texts that places point into.
+struct Document<'a> {
+    sources: &'a SourceSet,
+}
+
+impl Document<'_> {
+    fn plan(&self, plan: &PlanRecord) -> Value {
+        let witnesses: Vec<Witness> = plan
+            .steps
+            .iter()
+            .filter_map(|step| Witness::of(&step.step, step.result.as_ref()?))
+            .collect();
+        json!({
+            "job": plan.started.job,
+            "name": plan.started.name,
+            "at": self.at(plan.started.place),
+            "tags": plan.started.tags,
+            "covers": plan.started.covers,
+            "verdict": plan.verdict,
+            "duration_ns": nanos(plan.duration),
+            "findings": self.findings(&plan.findings),
+            "breach": plan.breach.as_ref().map(|breach| self.breach(breach)),
+            "steps": plan
+                .steps
+                .iter()
+                .map(|step| self.step(step, &witnesses))
+                .collect::<Vec<_>>(),
+        })
+    }
+
+    fn step(&self, record: &StepRecord, witnesses: &[Witness]) -> Value {
+        let StepRecord { step, at: _, result } = record;
+        let result = result.as_ref();
+        let causes = result.map(|result| diagnose::causes(step, result, witnesses));
+        let exchange = result.and_then(|result| result.attempts.last()?.exchange.as_deref());
+        json!({
+            "section": step.section,
+            "index": step.index,
+            "id": step.id,
+            "name": step.name,
+            "at": self.at(step.place),
+            "covers": step.covers,
+            "verdict": result.map(|result| result.verdict),
+            "reason": result.and_then(|result| result.reason.as_ref()),
+            "flaky": result.is_some_and(|result| result.flaky),
+            "tries": result.map_or(0, |result| result.tries),
+            "duration_ns": result.map(|result| nanos(result.duration)),
+            "code": result.and_then(|result| result.code),
+            "message": result.and_then(|result| result.message.as_ref()),
+            "causes": causes.unwrap_or_default().iter().map(cause).collect::<Vec<_>>(),
+            "curl": exchange.map(|exchange| curl_line(exchange, &variable_of)),
+            "attempts": result
+                .iter()
+                .flat_map(|result| &result.attempts)
+                .map(|attempt| self.attempt(attempt))
+                .collect::<Vec<_>>(),
+        })
+    }
+
+    fn attempt(&self, attempt: &Attempt) -> Value {
+        let Attempt { number, at, exchange, assertions, captures, breaches, findings, outcome } =
+            attempt;
+        let mut shown = serde_json::to_value(exchange).unwrap_or_default();
+        if let Some(exchange) = exchange
+            && let Some(fields) = shown.as_object_mut()
+            && !exchange.url_from.is_empty()
+        {
+            let parts = exchange.url_from.iter().map(|part| self.url_part(part)).collect();
+            fields.insert("url_from".to_owned(), Value::Array(parts));
+        }
+        json!({
+            "number": number,
+            "at_ns": nanos(*at),
+            "exchange": shown,
+            "assertions": assertions
+                .iter()
+                .map(|assertion| self.placed(assertion, assertion.place))
+                .collect::<Vec<_>>(),
+            "captures": captures
+                .iter()
+                .map(|capture| self.placed(capture, capture.place))
+                .collect::<Vec<_>>(),
+            "breaches": breaches.iter().map(|breach| self.breach(breach)).collect::<Vec<_>>(),
+            "findings": self.findings(findings),
+            "outcome": outcome,
+        })
+    }
+
+    fn url_part(&self, part: &UrlPart) -> Value {
+        let UrlPart { name, value, place, source } = part;
+        let at = place.map(|place| self.at(place));
+        json!({"name": name, "value": value, "source": source, "at": at})
+    }
+
+    fn breach(&self, breach: &BudgetBreach) -> Value {
+        let BudgetBreach { phase, place, limit, actual, longest, severity } = breach;
+        json!({
+            "phase": phase,
+            "at": self.at(*place),
+            "limit_ns": nanos(*limit),
+            "actual_ns": nanos(*actual),
+            "longest": longest
+                .map(|(phase, spent)| json!({"phase": phase, "duration_ns": nanos(spent)})),
+            "severity": severity,
+        })
+    }
+
+    fn findings(&self, findings: &[Finding]) -> Value {
+        findings
+            .iter()
+            .map(|finding| {
+                let Finding { code, severity, message, labels, help } = finding;
+                let labels: Vec<Value> = labels
+                    .iter()
+                    .map(|label| json!({"at": self.at(label.place), "text": label.text}))
+                    .collect();
+                json!({
+                    "code": code,
+                    "severity": severity,
+                    "message": message,
+                    "labels": labels,
+                    "help": help,
+                })
+            })
+            .collect()
+    }
+
+    /// A part as in the stream, with `at` instead of its raw `place`.
+    fn placed(&self, part: &impl serde::Serialize, place: Place) -> Value {
+        let mut value = serde_json::to_value(part).unwrap_or_default();
+        if let Some(fields) = value.as_object_mut() {
+            let old = std::mem::take(fields);
+            *fields = old.into_iter().map(|(key, value)| self.rename(key, value, place)).collect();
+        }
+        value
+    }
+
+    fn rename(&self, key: String, value: Value, place: Place) -> (String, Value) {
+        if key == "place" { ("at".to_owned(), self.at(place)) } else { (key, value) }
+    }
+
+    /// `{"path", "line", "column"}`, or null where the text is not in the record.
+    fn at(&self, place: Place) -> Value {
+        let Some(text) = self.sources.get(place.source) else { return Value::Null };
+        let at = text.line_column(place.span.start);
+        let mut fields = Map::new();
+        fields.insert("path".to_owned(), json!(text.path));
+        fields.insert("line".to_owned(), json!(at.line));
+        fields.insert("column".to_owned(), json!(at.column));
+        Value::Object(fields)
+    }
+}
+
+fn cause(cause: &Cause) -> Value {
+    let Cause { confidence, text, facts, next } = cause;
+    json!({"confidence": confidence.as_str(), "text": text, "facts": facts, "next": next})
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    #[test]
+    fn the_document_holds_the_whole_run() {
+        insta::assert_snapshot!(render(&Record::fold(fixture::run())));
+    }
+
+    #[test]
+    fn a_run_without_an_end_says_that_it_is_incomplete() {
+        let mut events = fixture::run();
+        events.pop();
+        let text = render(&Record::fold(events));
+        assert!(text.contains("\"verdict\": \"incomplete\""), "{text}");
+        assert!(text.contains("\"complete\": false"), "{text}");
+    }
+
+    #[test]
+    fn every_number_keeps_its_digits() {
+        let huge: Value =
+            serde_json::from_str("0.5000000000000000000000000000000001").unwrap_or_default();
+        let (step, mut result) = fixture::through_the_proxy();
+        if let Some(assertion) = result.attempts.first_mut().and_then(|a| a.assertions.first_mut())
+        {
+            assertion.expected.operand = huge;
+        }
+        let mut events = fixture::beginning(1);
+        events.extend(fixture::job(0, vec![(step, result)]));
+        let text = render(&Record::fold(events));
+        assert!(text.contains("0.5000000000000000000000000000000001"), "{text}");
+    }
+}

@@ -1,0 +1,324 @@
+//! Result data in words: what was expected, what was there, how long it took.
+
+use serde_json::Value;
+
+use super::style::Style;
+use crate::finding::Severity;
+use crate::outcome::{
+    Actual, Assertion, BudgetBreach, CaptureResult, Expected, Phase, Phases, Reason,
+};
+use crate::secret::sanitise_line;
+use crate::units::show_duration;
+
+/// Columns of a value in a sentence; longer ones are cut.
+const VALUE: usize = 120;
+
+/// `equals true (boolean)`, `present`, `2xx`.
+pub(crate) fn expected(subject: &str, expected: &Expected, style: &Style) -> String {
+    let operator = sanitise_line(&expected.operator).replace('_', " ");
+    match &expected.operand {
+        Value::Null if expected.operator != "equals" => operator,
+        // A class such as `2xx` is a word of the language, not a text.
+        Value::String(class) if subject == "status" => sanitise_line(class).into_owned(),
+        Value::Number(_) if subject == "status" && expected.operator == "equals" => {
+            value(&expected.operand, style)
+        }
+        operand => format!("{operator} {}", typed(operand, style)),
+    }
+}
+
+/// What was there, in a line or two.
+pub(crate) fn actual(subject: &str, actual: &Actual, style: &Style) -> String {
+    match actual {
+        Actual::Value(found) if subject == "status" => value(found, style),
+        Actual::Value(found) => typed(found, style),
+        Actual::Missing { reached, there, nearest } => {
+            let mut text = "nothing".to_owned();
+            if !reached.is_empty() && reached != subject {
+                text = format!("nothing: the path ends at `{}`", sanitise_line(reached));
+            }
+            if !there.is_empty() {
+                text = format!("{text}\nthere: {}", keys(there, style));
+            }
+            if let Some(nearest) = nearest {
+                text = format!("{text}\ndid you mean `{}`?", sanitise_line(nearest));
+            }
+            text
+        }
+        Actual::NotJson(what) => format!("not JSON: {}", sanitise_line(what)),
+        Actual::Unjudgeable { value: found, why } => {
+            format!("{}\n{}", typed(found, style), sanitise_line(why))
+        }
+    }
+}
+
+/// The two lines under an assertion's mark, with its note.
+pub(crate) fn assertion(assertion: &Assertion, style: &Style) -> String {
+    let mut text = String::new();
+    if let Some(outcome) = &assertion.outcome {
+        text = format!("outcome `{}`\n", sanitise_line(outcome));
+    }
+    if assertion.severity == Severity::Warning {
+        text.push_str("only a warning\n");
+    }
+    text.push_str("expected: ");
+    text.push_str(&expected(&assertion.subject, &assertion.expected, style));
+    if let Some(found) = &assertion.actual {
+        let mut lines = actual(&assertion.subject, found, style);
+        if let (Value::String(wanted), Actual::Value(Value::String(got))) =
+            (&assertion.expected.operand, found)
+        {
+            lines.extend(difference(wanted, got, &assertion.expected.operator, style));
+        }
+        for (n, line) in lines.lines().enumerate() {
+            text.push_str(if n == 0 { "\n  actual: " } else { "\n          " });
+            text.push_str(line);
+        }
+    }
+    if let Some(note) = &assertion.note {
+        text.push_str("\n    note: ");
+        text.push_str(&sanitise_line(note));
+    }
+    text
+}
+
+/// An assertion in one line, for the live list: ``status 401, expected 200``.
+pub(crate) fn in_short(assertion: &Assertion, style: &Style) -> String {
+    let subject = sanitise_line(&assertion.subject);
+    let wanted = expected(&assertion.subject, &assertion.expected, style);
+    match &assertion.actual {
+        Some(Actual::Value(found)) => {
+            format!("{subject} is {}, expected {wanted}", value(found, style))
+        }
+        Some(Actual::Unjudgeable { value: found, why }) => {
+            format!("{subject} is {}: {}", value(found, style), sanitise_line(why))
+        }
+        Some(Actual::Missing { .. }) => format!("{subject} is not there, expected {wanted}"),
+        Some(Actual::NotJson(what)) => {
+            format!("{subject}: the body is not JSON: {}", sanitise_line(what))
+        }
+        None => format!("{subject}: expected {wanted}"),
+    }
+}
+
+/// A capture that took nothing, in lines.
+pub(crate) fn capture(capture: &CaptureResult, style: &Style) -> Option<String> {
+    let missing = capture.missing.as_ref()?;
+    Some(format!("captured nothing: {}", actual("", missing, style)))
+}
+
+/// `limit 300 ms, took 1.24 s: wait took 1.20 s of it (97 %)`
+pub(crate) fn breach(breach: &BudgetBreach) -> String {
+    let phase = match breach.phase {
+        Phase::Total => String::new(),
+        phase @ (Phase::Dns
+        | Phase::Connect
+        | Phase::Tls
+        | Phase::Send
+        | Phase::Wait
+        | Phase::Receive) => format!("{phase} "),
+    };
+    let mut text = format!(
+        "{phase}took {}, the budget is {}",
+        show_duration(breach.actual),
+        show_duration(breach.limit)
+    );
+    if let Some((longest, spent)) = breach.longest.filter(|(longest, _)| *longest != breach.phase) {
+        let share = 100.0 * spent.as_secs_f64() / breach.actual.as_secs_f64().max(1e-9);
+        text = format!("{text}\n`{longest}` ate {} of it ({share:.0} %)", show_duration(spent));
+    }
+    text
+}
+
+/// `dns 1 ms · connect 2 ms · wait 80 ms · total 83 ms`; phases that did not happen are not named.
+pub(crate) fn phases(phases: &Phases, reused: bool, style: &Style) -> String {
+    let mut parts: Vec<String> = Phase::ALL
+        .into_iter()
+        .filter_map(|phase| Some(format!("{phase} {}", show_duration(phases.get(phase)?))))
+        .collect();
+    if reused {
+        parts.push("connection reused".to_owned());
+    }
+    style.dotted(parts)
+}
+
+/// Why a step did not run or was ended.
+pub(crate) fn reason(reason: &Reason) -> String {
+    match reason {
+        Reason::Skip(text) => format!("skipped: {}", sanitise_line(text)),
+        Reason::If(condition) => format!("skipped: `{}` is false", sanitise_line(condition)),
+        Reason::SecretMissing(name) => {
+            format!("skipped: the secret `{}` was not given", sanitise_line(name))
+        }
+        Reason::NothingToCleanUp(what) => {
+            format!("skipped: nothing to clean up (`{}`)", sanitise_line(what))
+        }
+        Reason::BlockedBy(step) => format!("blocked by `{}`", sanitise_line(step)),
+        Reason::NotSelected => "skipped: not selected".to_owned(),
+        Reason::Deadline(which) => format!("ended by the deadline: {}", sanitise_line(which)),
+        Reason::Interrupted(signal) => format!("interrupted by {}", sanitise_line(signal)),
+    }
+}
+
+/// A value as JSON on one line, harmless and cut.
+pub(crate) fn value(value: &Value, style: &Style) -> String {
+    let text = serde_json::to_string(value).unwrap_or_default();
+    style.cut(&sanitise_line(&text), VALUE)
+}
+
+/// A value and its type, as the language names types.
+pub(crate) fn typed(found: &Value, style: &Style) -> String {
+    let kind = match found {
+        Value::Null => return "null".to_owned(),
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "text",
+        Value::Array(_) => "list",
+        Value::Object(_) => "object",
+    };
+    format!("{} ({kind})", value(found, style))
+}
+
+/// What stands where a path ended: the first few names.
+pub(crate) fn keys(there: &[String], style: &Style) -> String {
+    let shown: Vec<String> =
+        there.iter().take(8).map(|key| style.cut(&sanitise_line(key), 40)).collect();
+    let more = there.len().saturating_sub(shown.len());
+    let mut text = shown.join(", ");
+    if more > 0 {
+        text = format!("{text} and {more} more");
+    }
+    text
+}
+
+/// Where two long texts part, so that nobody has to look for it.
+fn difference(wanted: &str, got: &str, operator: &str, style: &Style) -> Option<String> {
+    if operator != "equals" || wanted.len().min(got.len()) < 24 {
+        return None;
+    }
+    let same = wanted.chars().zip(got.chars()).take_while(|(a, b)| a == b).count();
+    let part = |text: &str| {
+        let rest: String = text.chars().skip(same).take(16).collect();
+        if rest.is_empty() { "the end".to_owned() } else { format!("`{}`", sanitise_line(&rest)) }
+    };
+    Some(style.cut(
+        &format!(
+            "\nthey part at character {}: {} expected, {} there",
+            same + 1,
+            part(wanted),
+            part(got)
+        ),
+        VALUE,
+    ))
+}
+
+/// The words of a status code (RFC 9110 §15, RFC 6585).
+pub(crate) fn status(code: u16) -> &'static str {
+    match code {
+        200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        204 => "No Content",
+        206 => "Partial Content",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        402 => "Payment Required",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        410 => "Gone",
+        411 => "Length Required",
+        412 => "Precondition Failed",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        415 => "Unsupported Media Type",
+        417 => "Expectation Failed",
+        418 => "I'm a teapot",
+        421 => "Misdirected Request",
+        422 => "Unprocessable Content",
+        425 => "Too Early",
+        428 => "Precondition Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        451 => "Unavailable For Legal Reasons",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn wanted(operator: &str, operand: Value) -> Expected {
+        Expected { operator: operator.into(), operand }
+    }
+
+    #[test]
+    fn expectations_read_with_their_types() {
+        let style = Style::default();
+        let said = |subject: &str, e: &Expected| expected(subject, e, &style);
+        assert_eq!(said("$.a", &wanted("equals", json!(true))), "equals true (boolean)");
+        assert_eq!(said("$.a", &wanted("equals", Value::Null)), "equals null");
+        assert_eq!(said("$.a", &wanted("starts_with", json!("x"))), "starts with \"x\" (text)");
+        assert_eq!(said("$.a", &wanted("present", Value::Null)), "present");
+        assert_eq!(said("status", &wanted("equals", json!("2xx"))), "2xx");
+        assert_eq!(said("status", &wanted("equals", json!(200))), "200");
+    }
+
+    #[test]
+    fn what_is_missing_names_where_the_path_ended() {
+        let missing = Actual::Missing {
+            reached: "$.user".into(),
+            there: vec!["id".into(), "nmae".into()],
+            nearest: Some("nmae".into()),
+        };
+        assert_eq!(
+            actual("$.user.name", &missing, &Style::default()),
+            "nothing: the path ends at `$.user`\nthere: id, nmae\ndid you mean `nmae`?"
+        );
+    }
+
+    #[test]
+    fn a_breach_names_the_phase_that_ate_the_time() {
+        let over = BudgetBreach {
+            phase: Phase::Total,
+            place: (crate::source::SourceId(0), crate::source::Span::new(0, 1)).into(),
+            limit: Duration::from_millis(300),
+            actual: Duration::from_millis(1240),
+            longest: Some((Phase::Wait, Duration::from_millis(1200))),
+            severity: Severity::Error,
+        };
+        assert_eq!(
+            breach(&over),
+            "took 1.24 s, the budget is 300 ms\n`wait` ate 1.20 s of it (97 %)"
+        );
+    }
+
+    #[test]
+    fn long_texts_say_where_they_part() {
+        let a = "the quick brown fox jumps over the lazy dog";
+        let b = "the quick brown fox jumps over the lazy cat";
+        let text = difference(a, b, "equals", &Style::default()).unwrap_or_default();
+        assert_eq!(text, "\nthey part at character 41: `dog` expected, `cat` there");
+        assert_eq!(difference(a, b, "contains", &Style::default()), None);
+    }
+}

@@ -1,0 +1,217 @@
+//! How words look on a terminal: width, colours, symbols; the only place that writes an escape.
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// How a reporter may draw. The caller decides (`--color`, `NO_COLOR`, the terminal); nothing here
+/// asks the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// Columns; less than 40 are drawn as 40.
+    pub width: usize,
+    /// Whether colours may be used.
+    pub color: bool,
+    /// Whether box characters and symbols beyond ASCII may be used.
+    pub unicode: bool,
+}
+
+/// What a piece of text is, so that it can be coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Paint {
+    /// Passed.
+    Good,
+    /// Failed or errored.
+    Bad,
+    /// A warning, flaky, blocked.
+    Warn,
+    /// Beside the point.
+    Dim,
+    /// A name or a title.
+    Bold,
+    /// The word before a line of facts.
+    Key,
+}
+
+/// The symbols of a [`Style`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Symbols {
+    pub(crate) pass: &'static str,
+    pub(crate) fail: &'static str,
+    pub(crate) skip: &'static str,
+    pub(crate) block: &'static str,
+    pub(crate) dot: &'static str,
+    pub(crate) arrow: &'static str,
+    pub(crate) ellipsis: char,
+    pub(crate) bar: char,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self { width: 80, color: false, unicode: true }
+    }
+}
+
+impl Style {
+    /// The columns that are used.
+    pub(crate) fn columns(&self) -> usize {
+        self.width.max(40)
+    }
+
+    /// The symbols that may be used.
+    pub(crate) fn symbols(&self) -> Symbols {
+        if self.unicode {
+            Symbols {
+                pass: "✓",
+                fail: "✗",
+                skip: "–",
+                block: "○",
+                dot: "·",
+                arrow: "→",
+                ellipsis: '…',
+                bar: '│',
+            }
+        } else {
+            Symbols {
+                pass: "+",
+                fail: "x",
+                skip: "-",
+                block: "o",
+                dot: "|",
+                arrow: "->",
+                ellipsis: '~',
+                bar: '|',
+            }
+        }
+    }
+
+    /// A text in its colour, or as it is.
+    pub(crate) fn paint(&self, paint: Paint, text: &str) -> String {
+        if !self.color || text.is_empty() {
+            return text.to_owned();
+        }
+        let code = match paint {
+            Paint::Good => "32",
+            Paint::Bad => "31;1",
+            Paint::Warn => "33",
+            Paint::Dim => "2",
+            Paint::Bold => "1",
+            Paint::Key => "36",
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+
+    /// Parts that are there, with a dot between.
+    pub(crate) fn dotted(&self, parts: impl IntoIterator<Item = String>) -> String {
+        let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        parts.join(&format!(" {} ", self.symbols().dot))
+    }
+
+    /// A text cut to a width, with an ellipsis where something is missing.
+    pub(crate) fn cut(&self, text: &str, width: usize) -> String {
+        if text.width() <= width {
+            return text.to_owned();
+        }
+        let mut out = String::new();
+        let mut used = 0;
+        for c in text.chars() {
+            let wide = c.width().unwrap_or(0);
+            if used + wide + 1 > width {
+                break;
+            }
+            used += wide;
+            out.push(c);
+        }
+        out.push(self.symbols().ellipsis);
+        out
+    }
+
+    /// Lines under a key: `  time  dns 1 ms · …`, wrapped and aligned. `text` may be painted only
+    /// where it fits one line.
+    pub(crate) fn fact(&self, key: &str, text: &str) -> String {
+        let mut out = String::new();
+        let room = self.columns().saturating_sub(KEY + 2);
+        for (n, line) in text.lines().flat_map(|line| wrap(line, room)).enumerate() {
+            let key = if n == 0 { key } else { "" };
+            let pad = " ".repeat(KEY.saturating_sub(key.width()));
+            out.push_str("  ");
+            out.push_str(&self.paint(Paint::Key, key));
+            out.push_str(&pad);
+            out.push_str(&line);
+            out.push('\n');
+        }
+        out
+    }
+}
+
+/// The width of the column of keys in [`Style::fact`].
+const KEY: usize = 7;
+
+/// How many columns a text takes.
+pub(crate) fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// A text broken at spaces into lines of at most `width` columns; a word that is longer is broken
+/// where it must. Leading spaces are kept on each line.
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(8);
+    if text.width() <= width {
+        return vec![text.to_owned()];
+    }
+    let indent: String = text.chars().take_while(|c| *c == ' ').take(width / 2).collect();
+    let mut lines = Vec::new();
+    let mut line = indent.clone();
+    let mut used = indent.width();
+    let mut fresh = true;
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let wide = word.width();
+        if !fresh && used + 1 + wide <= width {
+            line.push(' ');
+            line.push_str(word);
+            used += 1 + wide;
+            continue;
+        }
+        if !fresh {
+            lines.push(std::mem::replace(&mut line, indent.clone()));
+            used = indent.width();
+        }
+        for c in word.chars() {
+            let wide = c.width().unwrap_or(0);
+            if used + wide > width {
+                lines.push(std::mem::replace(&mut line, indent.clone()));
+                used = indent.width();
+            }
+            line.push(c);
+            used += wide;
+        }
+        fresh = false;
+    }
+    lines.push(line);
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_words_are_broken_and_short_ones_kept() {
+        assert_eq!(wrap("one two three", 8), ["one two", "three"]);
+        assert_eq!(wrap("abcdefghijkl m", 8), ["abcdefgh", "ijkl m"]);
+        assert_eq!(wrap("  one two three", 9), ["  one two", "  three"]);
+        assert_eq!(wrap("", 8), [""]);
+    }
+
+    #[test]
+    fn a_cut_text_says_so_and_counts_columns() {
+        let style = Style::default();
+        assert_eq!(style.cut("世界世界", 5), "世界…");
+        assert_eq!(style.cut("four", 4), "four");
+    }
+
+    #[test]
+    fn without_colour_nothing_is_painted() {
+        assert_eq!(Style::default().paint(Paint::Bad, "x"), "x");
+        let colourful = Style { color: true, ..Style::default() };
+        assert_eq!(colourful.paint(Paint::Bad, "x"), "\u{1b}[31;1mx\u{1b}[0m");
+    }
+}

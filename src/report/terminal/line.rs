@@ -1,0 +1,216 @@
+//! One step in the live list: a symbol, its name, its status and its time.
+
+use std::fmt::Write as _;
+
+use crate::event::{Section, StepRef};
+use crate::finding::Severity;
+use crate::outcome::{Attempt, Body, Content, StepResult, Verdict};
+use crate::report::phrase;
+use crate::report::style::{Paint, Style, width};
+use crate::secret::{sanitise, sanitise_line};
+use crate::units::{show_duration, show_size};
+
+/// The list is not drawn wider than this, so that eyes find the end of the line.
+const WIDEST: usize = 100;
+/// Lines of a body under `-v`.
+const BODY: usize = 24;
+
+/// The line of a step that ended, with a second one that says what was wrong.
+pub(super) fn step(step: &StepRef, result: &StepResult, style: &Style) -> String {
+    let symbols = style.symbols();
+    let name = sanitise_line(&step.name);
+    let (symbol, paint) = match result.verdict {
+        Verdict::Passed if result.flaky => (symbols.pass, Paint::Warn),
+        Verdict::Passed => (symbols.pass, Paint::Good),
+        Verdict::Failed | Verdict::Errored => (symbols.fail, Paint::Bad),
+        Verdict::Skipped => (symbols.skip, Paint::Dim),
+        Verdict::Blocked | Verdict::Cancelled => (symbols.block, Paint::Warn),
+    };
+    let symbol = style.paint(paint, symbol);
+    match result.verdict {
+        Verdict::Skipped | Verdict::Blocked => did_not_run(&symbol, &name, result, style),
+        Verdict::Passed | Verdict::Failed | Verdict::Errored | Verdict::Cancelled => {
+            let mut out = ran(&symbol, &name, result, style);
+            for said in short(result, style) {
+                let said = style.cut(&said, style.columns().saturating_sub(6));
+                let paint = match result.verdict {
+                    Verdict::Passed => Paint::Warn,
+                    Verdict::Failed
+                    | Verdict::Errored
+                    | Verdict::Skipped
+                    | Verdict::Blocked
+                    | Verdict::Cancelled => Paint::Bad,
+                };
+                let _ = writeln!(out, "      {}", style.paint(paint, &said));
+            }
+            out
+        }
+    }
+}
+
+/// The word above the first step of another part of the plan.
+pub(super) fn section(section: Section, style: &Style) -> String {
+    let word = match section {
+        Section::Setup => "setup",
+        Section::Steps => "steps",
+        Section::Cleanup => "cleanup",
+    };
+    format!("  {}\n", style.paint(Paint::Dim, word))
+}
+
+/// What is wrong in one line each: the first failing facts of the last attempt.
+pub(super) fn short(result: &StepResult, style: &Style) -> Vec<String> {
+    let mut said: Vec<String> = Vec::new();
+    let wanted = match result.verdict {
+        Verdict::Passed => Severity::Warning,
+        Verdict::Failed
+        | Verdict::Errored
+        | Verdict::Skipped
+        | Verdict::Blocked
+        | Verdict::Cancelled => Severity::Error,
+    };
+    if let Some(attempt) = result.attempts.last() {
+        said.extend(of_attempt(attempt, wanted, style));
+    }
+    if result.verdict != Verdict::Passed && said.is_empty() {
+        said.extend(result.message.as_ref().map(|message| sanitise_line(message).into_owned()));
+        if said.is_empty() {
+            said.extend(result.reason.as_ref().map(phrase::reason));
+        }
+    }
+    let more = said.len().saturating_sub(2);
+    said.truncate(2);
+    if more > 0
+        && let Some(last) = said.last_mut()
+    {
+        let _ = write!(last, " (and {more} more)");
+    }
+    said
+}
+
+fn of_attempt(attempt: &Attempt, wanted: Severity, style: &Style) -> Vec<String> {
+    let mut said = Vec::new();
+    let exchange = attempt.exchange.as_deref();
+    if wanted == Severity::Error
+        && let Some(error) = exchange.and_then(|exchange| exchange.error.as_ref())
+    {
+        said.push(sanitise_line(&error.message).into_owned());
+    }
+    for assertion in attempt.assertions.iter().filter(|a| !a.passed && a.severity == wanted) {
+        said.push(phrase::in_short(assertion, style));
+    }
+    if wanted == Severity::Error {
+        for capture in attempt.captures.iter().filter(|capture| capture.missing.is_some()) {
+            said.push(format!("capture `{}` found nothing", sanitise_line(&capture.name)));
+        }
+    }
+    for breach in attempt.breaches.iter().filter(|breach| breach.severity == wanted) {
+        said.push(phrase::breach(breach).replace('\n', ": "));
+    }
+    for finding in attempt.findings.iter().filter(|finding| finding.severity == wanted) {
+        said.push(sanitise_line(&finding.message).into_owned());
+    }
+    said
+}
+
+/// `  ✓ Create the registered model              2 attempts  200   83 ms`
+fn ran(symbol: &str, name: &str, result: &StepResult, style: &Style) -> String {
+    let mut extra = String::new();
+    if result.flaky {
+        extra = format!("flaky, {} attempts", result.tries);
+    } else if result.tries > 1 {
+        extra = format!("{} attempts", result.tries);
+    }
+    let attempt = result.attempts.last();
+    let response = attempt.and_then(|a| a.exchange.as_deref()).and_then(|e| e.response.as_ref());
+    let status = response.map(|response| response.status.to_string()).unwrap_or_default();
+    let time = show_duration(result.duration);
+    let tail = format!("  {extra:>}  {status:>3}  {time:>8}");
+    let room = style.columns().min(WIDEST).saturating_sub(4 + width(&tail));
+    let name = style.cut(name, room);
+    let pad = " ".repeat(room.saturating_sub(width(&name)));
+    let status = match result.verdict {
+        Verdict::Passed => status,
+        Verdict::Failed
+        | Verdict::Errored
+        | Verdict::Skipped
+        | Verdict::Blocked
+        | Verdict::Cancelled => style.paint(Paint::Bad, &status),
+    };
+    let gap = " ".repeat(3_usize.saturating_sub(response.map_or(0, |_| 3)));
+    format!(
+        "  {symbol} {name}{pad}  {}  {gap}{status}  {}\n",
+        style.paint(Paint::Warn, &extra),
+        style.paint(Paint::Dim, &format!("{time:>8}"))
+    )
+}
+
+/// `  – Delete the model                      skipped: nothing to clean up`
+fn did_not_run(symbol: &str, name: &str, result: &StepResult, style: &Style) -> String {
+    let why = match (&result.reason, &result.message) {
+        (Some(reason), _) => phrase::reason(reason),
+        (None, Some(message)) => sanitise_line(message).into_owned(),
+        (None, None) => String::new(),
+    };
+    let columns = style.columns().min(WIDEST).saturating_sub(4);
+    let room = columns.saturating_sub(width(name) + 2);
+    if width(&why) <= room {
+        let pad = " ".repeat(columns.saturating_sub(width(name) + width(&why)));
+        return format!("  {symbol} {name}{pad}{}\n", style.paint(Paint::Dim, &why));
+    }
+    let why = style.cut(&why, columns.saturating_sub(2));
+    let name = style.cut(name, columns);
+    format!("  {symbol} {name}\n      {}\n", style.paint(Paint::Dim, &why))
+}
+
+/// Request and response of the last attempt, as `-v` shows them.
+pub(super) fn traffic(result: &StepResult, style: &Style) -> String {
+    let attempt = result.attempts.last();
+    let Some(exchange) = attempt.and_then(|attempt| attempt.exchange.as_deref()) else {
+        return String::new();
+    };
+    let request = &exchange.request;
+    let mut out = String::new();
+    let mut put = |mark: &str, line: &str| {
+        let line = style.cut(&sanitise(line).replace('\t', "    "), style.columns() - 8);
+        let text = format!("      {} {line}", style.paint(Paint::Key, mark));
+        out.push_str(text.trim_end());
+        out.push('\n');
+    };
+    put(">", &sanitise_line(&format!("{} {}", request.method, request.url)));
+    for (name, value) in &request.headers {
+        put(">", &sanitise_line(&format!("{name}: {value}")));
+    }
+    for line in body_lines(&request.body) {
+        put(">", &line);
+    }
+    if let Some(response) = &exchange.response {
+        let words = phrase::status(response.status);
+        put("<", &format!("{} {words} (HTTP/{})", response.status, response.http));
+        for (name, value) in &response.headers {
+            put("<", &sanitise_line(&format!("{name}: {value}")));
+        }
+        for line in body_lines(&response.body) {
+            put("<", &line);
+        }
+    }
+    put(" ", &phrase::phases(&exchange.phases, exchange.reused, style));
+    out
+}
+
+/// The first lines of a body, after an empty one.
+fn body_lines(body: &Body) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    match &body.content {
+        Content::Empty => return Vec::new(),
+        Content::Hex(hex) => lines.push(format!("{} of binary: {hex}", show_size(body.size))),
+        Content::Text(text) => {
+            lines.extend(text.lines().take(BODY).map(str::to_owned));
+            let more = text.lines().count().saturating_sub(BODY);
+            if more > 0 || body.cut {
+                lines.push(format!("({} in all)", show_size(body.size)));
+            }
+        }
+    }
+    lines
+}
