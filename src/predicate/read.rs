@@ -1,0 +1,298 @@
+//! Predicates as a plan writes them, and every reason why one could never hold.
+
+mod operand;
+mod sense;
+
+use serde_json::Value;
+
+use super::operator::{Check, Op, Operator, Test};
+use super::{About, Context};
+use crate::finding::{Code, Finding, nearest};
+use crate::query::{Filter, Yields};
+use crate::source::Place;
+use crate::yaml::{Entry, Kind, Node};
+
+/// What was read.
+pub(super) struct Read {
+    pub(super) apply: Vec<Filter>,
+    pub(super) test: Test,
+    /// The scalars that hold templates; empty where their values were given.
+    pub(super) scalars: Vec<Node>,
+}
+
+/// Reads a predicate; `values` stand for its templates, once they are evaluated.
+pub(super) fn read(
+    node: &Node,
+    context: &Context<'_>,
+    values: Option<&[Option<Value>]>,
+) -> Result<Read, Vec<Finding>> {
+    let mut reader =
+        Reader { text: context.text, values, next: 0, scalars: Vec::new(), findings: Vec::new() };
+    let apply = reader.apply(node);
+    // What a filter makes of the value is not known before it runs.
+    let about = if apply.is_empty() { context.about } else { About::Kind(Yields::Anything) };
+    let test = reader.test(node, about, Depth::Top);
+    if reader.findings.is_empty() {
+        Ok(Read { apply, test, scalars: reader.scalars })
+    } else {
+        Err(reader.findings)
+    }
+}
+
+/// Where a mapping of operators stands; `apply` is known at the top alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    Top,
+    Inside,
+}
+
+/// An operand as far as it is known.
+enum Literal {
+    Known(Value),
+    /// It holds a template whose value is not there yet.
+    Pending,
+    /// It is `omit`.
+    Omitted,
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    values: Option<&'a [Option<Value>]>,
+    next: usize,
+    scalars: Vec<Node>,
+    findings: Vec<Finding>,
+}
+
+impl Reader<'_> {
+    fn apply(&mut self, node: &Node) -> Vec<Filter> {
+        let Some(apply) = node.get("apply") else { return Vec::new() };
+        match Filter::parse_all(apply, self.text) {
+            Ok(filters) => filters,
+            Err(findings) => {
+                self.findings.extend(findings);
+                Vec::new()
+            }
+        }
+    }
+
+    /// A predicate: operators, or a value that stands for equality.
+    fn test(&mut self, node: &Node, about: About, depth: Depth) -> Test {
+        match &node.kind {
+            Kind::Map(entries) => self.operators(node, entries, about, depth),
+            Kind::Empty => {
+                self.say(
+                    Finding::error(Code::EmptyValue, "nothing says what is expected")
+                        .at(node.place, "")
+                        .help("write `null`, or `{absent: true}`, or delete the line"),
+                );
+                Test::default()
+            }
+            Kind::Null | Kind::Bool(_) | Kind::Number { .. } | Kind::String(_) | Kind::List(_) => {
+                // A list of a status means one of them.
+                let one_of = about == About::Status && matches!(node.kind, Kind::List(_));
+                let operator = if one_of { Operator::In } else { Operator::Equals };
+                Test { ops: self.op(operator, node, about, node.place).into_iter().collect() }
+            }
+        }
+    }
+
+    fn operators(&mut self, node: &Node, entries: &[Entry], about: About, depth: Depth) -> Test {
+        let mut test = Test::default();
+        let mut known = 0;
+        for Entry { key, value } in entries {
+            if key.value == "apply" && depth == Depth::Top {
+                continue;
+            }
+            known += 1;
+            match Operator::from_name(&key.value) {
+                Some(operator) => test.ops.extend(self.op(operator, value, about, key.place)),
+                None => self.unknown(&key.value, key.place),
+            }
+        }
+        if known == 0 {
+            self.say(
+                Finding::error(Code::MissingKey, "no operator says what is expected")
+                    .at(node.place, "")
+                    .help("write for example `{equals: …}` or `{present: true}`"),
+            );
+        }
+        test
+    }
+
+    fn unknown(&mut self, name: &str, place: Place) {
+        let words = Operator::ALL.iter().map(|operator| operator.as_str());
+        let alias = match name {
+            "eq" | "is" | "equal" => Some("equals"),
+            "ne" | "neq" | "not_equal" => Some("not_equals"),
+            "greater_than" | "greater" | "min" | ">" => Some("gt"),
+            "less_than" | "less" | "max" | "<" => Some("lt"),
+            ">=" => Some("gte"),
+            "<=" => Some("lte"),
+            "exists" => Some("present"),
+            "regex" | "match" => Some("matches"),
+            "includes" | "has" => Some("contains"),
+            "size" | "count" => Some("length"),
+            "any" => Some("some"),
+            "all" | "every" => Some("each"),
+            _ => nearest(name, words),
+        };
+        let mut finding =
+            Finding::error(Code::UnknownOperator, format!("unknown operator `{name}`"))
+                .at(place, "");
+        if let Some(similar) = alias {
+            finding = finding.help(format!("did you mean `{similar}`?"));
+        }
+        self.say(finding.help(
+            "a mapping is always operators; to compare with an object write `{equals: {…}}` or \
+             `{partial: {…}}`",
+        ));
+    }
+
+    /// One operator; nothing where its operand is `omit` or a finding.
+    fn op(&mut self, operator: Operator, node: &Node, about: About, key: Place) -> Option<Op> {
+        if node.kind == Kind::Empty {
+            self.say(
+                Finding::error(
+                    Code::EmptyValue,
+                    format!("nothing stands behind `{}`", operator.as_str()),
+                )
+                .at(node.place, "")
+                .help("write a value; `null` is one"),
+            );
+            return None;
+        }
+        if let Some(finding) = sense::misfit(operator, about, key) {
+            self.say(finding);
+            return None;
+        }
+        let (operand, check) = match operator {
+            Operator::Each | Operator::Some | Operator::None => {
+                self.inner(node, About::Kind(Yields::Anything))
+            }
+            Operator::Not => self.inner(node, about),
+            Operator::Length => self.inner(node, About::Kind(Yields::Number)),
+            Operator::AllOf | Operator::AnyOf => self.several(operator, node, about)?,
+            Operator::CloseTo => self.close_to(node)?,
+            Operator::Schema => {
+                self.say(
+                    Finding::error(Code::NotYet, "`schema` is not run by this version yet")
+                        .at(key, "")
+                        .help("say what must be there with `type`, `partial` and `each`"),
+                );
+                return None;
+            }
+            Operator::Equals
+            | Operator::NotEquals
+            | Operator::Gt
+            | Operator::Gte
+            | Operator::Lt
+            | Operator::Lte
+            | Operator::In
+            | Operator::NotIn
+            | Operator::Contains
+            | Operator::NotContains
+            | Operator::StartsWith
+            | Operator::EndsWith
+            | Operator::Matches
+            | Operator::Empty
+            | Operator::Type
+            | Operator::Present
+            | Operator::Absent
+            | Operator::Partial
+            | Operator::Unordered
+            | Operator::Format
+            | Operator::Before
+            | Operator::After => match self.literal(node) {
+                Literal::Known(value) => {
+                    let value = self.sized(value, node, about)?;
+                    let check = self.prepare(operator, &value, node, about)?;
+                    (value, check)
+                }
+                Literal::Pending => (Value::Null, Check::Pending),
+                Literal::Omitted => return None,
+            },
+        };
+        Some(Op { operator, operand, check })
+    }
+
+    fn inner(&mut self, node: &Node, about: About) -> (Value, Check) {
+        let test = self.test(node, about, Depth::Inside);
+        (test.describe(), Check::Test(test))
+    }
+
+    fn several(&mut self, operator: Operator, node: &Node, about: About) -> Option<(Value, Check)> {
+        let items = node.items();
+        if items.is_empty() {
+            self.say(
+                Finding::error(
+                    Code::WrongType,
+                    format!("`{}` takes a list of at least one mapping", operator.as_str()),
+                )
+                .at(node.place, "")
+                .help(format!("write `{}: [{{gt: 0}}, {{lt: 9}}]`", operator.as_str())),
+            );
+            return None;
+        }
+        let tests: Vec<Test> =
+            items.iter().map(|item| self.test(item, about, Depth::Inside)).collect();
+        Some((tests.iter().map(Test::describe).collect(), Check::Tests(tests)))
+    }
+
+    fn say(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// The value of a node with the values of its templates in place.
+    fn literal(&mut self, node: &Node) -> Literal {
+        match &node.kind {
+            Kind::String(text) if text.contains("${{") => self.slot(node),
+            Kind::List(items) => {
+                let mut list = Vec::with_capacity(items.len());
+                let mut pending = false;
+                for item in items {
+                    match self.literal(item) {
+                        Literal::Known(value) => list.push(value),
+                        Literal::Pending => pending = true,
+                        Literal::Omitted => {}
+                    }
+                }
+                if pending { Literal::Pending } else { Literal::Known(Value::Array(list)) }
+            }
+            Kind::Map(entries) => {
+                let mut fields = serde_json::Map::with_capacity(entries.len());
+                let mut pending = false;
+                for Entry { key, value } in entries {
+                    match self.literal(value) {
+                        Literal::Known(value) => {
+                            fields.insert(key.value.clone(), value);
+                        }
+                        Literal::Pending => pending = true,
+                        Literal::Omitted => {}
+                    }
+                }
+                if pending { Literal::Pending } else { Literal::Known(Value::Object(fields)) }
+            }
+            Kind::Empty => {
+                self.say(
+                    Finding::error(Code::EmptyValue, "nothing stands here")
+                        .at(node.place, "")
+                        .help("write a value; `null` is one"),
+                );
+                Literal::Omitted
+            }
+            Kind::Null | Kind::Bool(_) | Kind::Number { .. } | Kind::String(_) => {
+                Literal::Known(node.to_json())
+            }
+        }
+    }
+
+    fn slot(&mut self, node: &Node) -> Literal {
+        let Some(values) = self.values else {
+            self.scalars.push(node.clone());
+            return Literal::Pending;
+        };
+        let value = values.get(self.next).cloned().flatten();
+        self.next += 1;
+        value.map_or(Literal::Omitted, Literal::Known)
+    }
+}
