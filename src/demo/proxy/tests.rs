@@ -11,13 +11,20 @@ enum Beside {
     IsGone,
 }
 
-/// An origin that behaves so.
-async fn origin(beside: Beside) -> String {
+/// A service beside the proxy, and how long it is worth waiting for, where that is short.
+struct Origin {
+    url: String,
+    patience: Option<Duration>,
+}
+
+async fn origin(beside: Beside) -> Origin {
+    let mut patience = None;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     match beside {
         Beside::IsGone => drop(listener),
         Beside::NeverAnswers => {
+            patience = Some(Duration::from_millis(20));
             tokio::spawn(async move {
                 let mut open = Vec::new();
                 while let Ok((stream, _)) = listener.accept().await {
@@ -33,18 +40,18 @@ async fn origin(beside: Beside) -> String {
             tokio::spawn(async move { axum::serve(listener, service).await });
         }
     }
-    url
+    Origin { url, patience }
 }
 
 /// The proxy's status and body between two services.
 async fn between(auth: Beside, registry: Beside) -> (u16, String) {
     let keys = Arc::new(Keys::generate().expect("random bytes"));
     let (auth, registry) = (origin(auth).await, origin(registry).await);
-    let short = Duration::from_millis(50);
+    let usual = Settings::of(Fault::None, &auth.url, &registry.url, &keys);
     let settings = Settings {
-        auth_timeout: short,
-        registry_timeout: short,
-        ..Settings::of(Fault::None, &auth, &registry, &keys)
+        auth_timeout: auth.patience.unwrap_or(usual.auth_timeout),
+        registry_timeout: registry.patience.unwrap_or(usual.registry_timeout),
+        ..usual
     };
     let mut proxy = service(settings).expect("two origins");
     let request = axum::http::Request::get("/api/2.0/mlflow/experiments/search")
