@@ -1,7 +1,11 @@
 //! Every way in which an exchange goes wrong on the wire has its own class, words and bound; and
 //! what goes right is measured and told as it was.
 
-#![allow(clippy::expect_used, reason = "a test that cannot be set up fails")]
+#![allow(
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a test that cannot be set up fails, and bounds are held against a real clock"
+)]
 
 #[path = "support/misbehaving.rs"]
 mod misbehaving;
@@ -596,6 +600,31 @@ async fn a_gate_lets_all_go_together() {
     assert!(spread < Duration::from_millis(100), "{spread:?}");
 }
 
+#[tokio::test]
+async fn a_gate_does_not_wait_for_what_fails_before_it() {
+    let server = Misbehaving::start();
+    let client = Client::new(&Options::default());
+    let gate = Gate::new(4);
+    let gated = |url: &str| {
+        let mut request = get(url);
+        request.gate = Some(gate.clone());
+        request
+    };
+    let good = gated(&server.url("/ok"));
+    let refused = gated("http://planrun-test.invalid/");
+    let mut unsendable = gated(&server.url("/ok"));
+    unsendable.headers.push(("x".into(), "a\nb".into()));
+    gate.skip();
+    let (good, refused, unsendable) = tokio::join!(
+        client.exchange(&good, None),
+        client.exchange(&refused, None),
+        client.exchange(&unsendable, None),
+    );
+    assert_eq!(answered(good.expect("a request")).status, 200);
+    assert_eq!(broke(refused.expect("a request")).class, TransportClass::Dns);
+    assert!(unsendable.is_err());
+}
+
 // ---- TLS -------------------------------------------------------------------------------------
 
 fn trusting(server: &TlsServer) -> Arc<Dial> {
@@ -707,6 +736,60 @@ async fn a_proxy_that_is_down_is_named_and_not_the_host() {
     assert_eq!(error.class, TransportClass::Refused);
     assert!(error.message.contains(&free.to_string()), "{}", error.message);
     assert!(!error.message.contains("sesame"));
+}
+
+#[tokio::test]
+async fn a_proxy_that_makes_no_tunnel_is_named() {
+    let proxy = Misbehaving::start();
+    let mut request = get("https://registry.test/ok");
+    request.dial = Arc::new(Dial { proxy: ProxyChoice::Url(proxy.url("")), ..Dial::default() });
+    let error = broke(send(&request).await);
+    assert_eq!(error.class, TransportClass::Other);
+    assert!(error.message.contains("made no tunnel to `registry.test:443`"), "{}", error.message);
+    assert!(error.message.contains(&proxy.address().to_string()), "{}", error.message);
+    assert_eq!(proxy.log().remove(0).method, "CONNECT");
+}
+
+/// A server that speaks only HTTP/2, and resets every stream whose path is `/reset`.
+async fn http_2_server() -> std::net::SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut connection = h2::server::handshake(stream).await.expect("a handshake");
+                while let Some(Ok((request, mut respond))) = connection.accept().await {
+                    if request.uri().path() == "/reset" {
+                        respond.send_reset(h2::Reason::INTERNAL_ERROR);
+                        continue;
+                    }
+                    let head = hyper::Response::new(());
+                    let mut body = respond.send_response(head, false).expect("a head");
+                    body.send_data(bytes::Bytes::from_static(b"two"), true).expect("a body");
+                }
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn http_2_is_spoken_where_it_is_demanded_over_one_connection() {
+    let address = http_2_server().await;
+    let client = Client::new(&Options::default());
+    let mut request = ask("POST", &format!("http://{address}/"));
+    request.body = Body::from("x".to_owned());
+    request.dial = Arc::new(Dial { http: HttpVersion::Two, ..Dial::default() });
+    let first = send_with(&client, &request).await;
+    let second = send_with(&client, &request).await;
+    assert!(!first.reused && first.phases.connect.is_some());
+    assert!(second.reused && second.phases.connect.is_none());
+    assert!(second.phases.send.is_some() && second.phases.wait.is_some());
+    let answer = answered(second);
+    assert_eq!((answer.http, &answer.body[..]), ("2", &b"two"[..]));
+    request.url.set_path("/reset");
+    let error = broke(send_with(&client, &request).await);
+    assert_eq!(error.class, TransportClass::Reset, "{}", error.message);
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use super::answer::{Answer, Exchanged, Sent, md5, phases, sha256};
 use super::client::{Client, Route};
 use super::decode::{DecodeFault, Decoder};
 use super::fault::{self, Scene};
+use super::gate::{Gate, Ticket};
 use super::head;
 use super::jar::Jar;
 use super::probe;
@@ -31,7 +32,10 @@ pub(crate) async fn carry_out(
     request: &Request,
     jar: Option<&Jar>,
 ) -> Result<Exchanged, RequestFault> {
+    // Taken first, so that a request that is refused does not hold up the others of its wave.
+    let ticket = request.gate.as_ref().map(Gate::ticket);
     let mut walk = Walk::start(client, request, jar)?;
+    walk.ticket = ticket;
     let ended = match tokio::time::timeout(request.timeout, walk.go()).await {
         Ok(ended) => ended,
         Err(_) => Err(fault::timed_out(&walk.scene(&walk.trace.marks()))),
@@ -48,6 +52,7 @@ struct Walk<'a> {
     hop_started: Instant,
     first_byte: Option<Instant>,
     trace: Arc<Trace>,
+    ticket: Option<Ticket>,
     method: Method,
     url: Url,
     /// The plan's headers and the defaults; the Cookie header is made for each hop.
@@ -114,7 +119,8 @@ impl<'a> Walk<'a> {
             started,
             hop_started: started,
             first_byte: None,
-            trace: Trace::new(request.connect_timeout, request.gate.clone()),
+            trace: Trace::new(request.connect_timeout, None),
+            ticket: None,
             headers: head::headers(&request.headers, &method, &request.body)?,
             method,
             url,
@@ -192,8 +198,7 @@ impl<'a> Walk<'a> {
         &mut self,
         connection: Connection,
     ) -> Result<Result<reqwest::Response, reqwest::Error>, Transport> {
-        let gate = self.request.gate.clone().filter(|_| self.hops.is_empty() && !self.repeated);
-        self.trace = Trace::new(self.request.connect_timeout, gate);
+        self.trace = Trace::new(self.request.connect_timeout, self.ticket.take());
         self.head = None;
         self.first_byte = None;
         self.hop_started = now();

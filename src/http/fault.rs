@@ -176,7 +176,6 @@ fn is_reset(kind: io::ErrorKind) -> bool {
 pub(crate) fn before_head(scene: &Scene<'_>, error: reqwest::Error) -> Transport {
     let error = error.without_url();
     let causes = Causes::of(&error);
-    let authority = scene.authority();
     if causes.timed_out {
         return connect_timed_out(scene);
     }
@@ -237,13 +236,6 @@ pub(crate) fn before_head(scene: &Scene<'_>, error: reqwest::Error) -> Transport
     }
     if let Some(transport) = http_2(scene, &causes, "before the response head came") {
         return transport;
-    }
-    if causes.words.contains("tunnel") || scene.proxy.is_some() && scene.marks.connected.is_none() {
-        return scene.error(
-            TransportClass::Other,
-            format!("{} made no tunnel to `{authority}`: {}", scene.peer(), causes.words),
-            &["look at the proxy's address and credentials, or list the host in NO_PROXY"],
-        );
     }
     scene.error(
         TransportClass::Other,
@@ -473,6 +465,14 @@ fn unresolved(scene: &Scene<'_>, seen: &str) -> Transport {
 fn unconnected(scene: &Scene<'_>, causes: &Causes<'_>) -> Transport {
     let tried = scene.addresses();
     let tried = if tried.is_empty() { scene.authority() } else { tried.join(" nor on ") };
+    // hyper-util's error for a CONNECT that was refused is private; these are its words.
+    if let Some(why) = causes.words.strip_prefix("tunnel error: ") {
+        return scene.error(
+            TransportClass::Other,
+            format!("{} made no tunnel to `{}`: {why}", scene.peer(), scene.authority()),
+            &["look at the proxy's credentials, or list the host in NO_PROXY"],
+        );
+    }
     match causes.io {
         Some(io::ErrorKind::ConnectionRefused) if scene.proxy.is_none() => scene.error(
             TransportClass::Refused,

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 /// A barrier between connecting and sending. A clone shares it.
 ///
 /// It stands in the connector, where a request has its connection and has not been written yet.
-/// A request whose connection fails counts as arrived, so that it never holds up the others.
+/// A request that fails before counts as arrived, so that it never holds up the others.
 #[derive(Debug, Clone)]
 pub struct Gate {
     missing: Arc<AtomicUsize>,
@@ -16,11 +16,16 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A gate for this many requests, each of which must be sent with a fresh connection.
+    /// A gate for this many requests. Each is sent over a fresh connection, or [skipped](Self::skip).
     #[must_use]
     pub fn new(requests: usize) -> Self {
         let (open, _) = watch::channel(requests == 0);
         Self { missing: Arc::new(AtomicUsize::new(requests)), open }
+    }
+
+    /// Counts a request as arrived that will not be sent at all.
+    pub fn skip(&self) {
+        drop(self.ticket());
     }
 
     /// A ticket for one of the requests: it arrives when told to, else when dropped.

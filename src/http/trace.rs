@@ -18,7 +18,7 @@ use hyper_util::client::legacy::connect::{Connected, Connection, HttpInfo};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::gate::Gate;
+use super::gate::Ticket;
 use super::redirect::is_internal;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -38,7 +38,7 @@ pub(crate) fn now() -> Instant {
 pub(crate) struct Trace {
     marks: Mutex<Marks>,
     connect_timeout: Duration,
-    gate: Option<Gate>,
+    ticket: Mutex<Option<Ticket>>,
 }
 
 /// What happened when, as far as it has happened.
@@ -68,8 +68,8 @@ pub(crate) struct Marks {
 }
 
 impl Trace {
-    pub(crate) fn new(connect_timeout: Duration, gate: Option<Gate>) -> Arc<Self> {
-        Arc::new(Self { marks: Mutex::default(), connect_timeout, gate })
+    pub(crate) fn new(connect_timeout: Duration, ticket: Option<Ticket>) -> Arc<Self> {
+        Arc::new(Self { marks: Mutex::default(), connect_timeout, ticket: Mutex::new(ticket) })
     }
 
     /// Runs a request's future so that it leaves its marks here.
@@ -158,7 +158,7 @@ where
             return Box::pin(connecting);
         };
         trace.mark(|marks| marks.connect_started = Some(now()));
-        let ticket = trace.gate.as_ref().map(Gate::ticket);
+        let ticket = trace.ticket.lock().unwrap_or_else(PoisonError::into_inner).take();
         // If a kept connection becomes free first, the pool finishes this one in the background:
         // so the future carries the scope with it.
         Box::pin(TRACE.scope(Arc::clone(&trace), async move {
