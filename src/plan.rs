@@ -3,6 +3,8 @@
 //! Nothing here is checked against anything outside its own file: names, paths and templates are
 //! text with places. `check` makes a checked plan of it.
 
+#[cfg(test)]
+mod corpus;
 mod expect;
 pub mod keys;
 mod kind;
@@ -14,7 +16,7 @@ mod step;
 
 pub use expect::{AssertionAst, ExpectAst, OutcomeAst, SubjectAst};
 pub use kind::{FileKind, kind, kind_by_look};
-pub use literal_secret::find as find_literal_secret;
+pub use literal_secret::literal_secrets;
 pub use options::{
     ApiKeyPlace, Auth, BodyAst, Connection, CookiesAst, Method, RequestOptions, Retry, RetryWhen,
     Templated, TlsAst,
@@ -22,7 +24,7 @@ pub use options::{
 pub use parse::{parse, parse_project};
 pub use step::{Action, CaptureAst, OnFailure, Poll, RequestAst, Step};
 
-pub(crate) use parse::{defaults, in_order, look_everywhere, other_kind};
+pub(crate) use parse::{defaults, finish, look_everywhere, other_kind};
 pub(crate) use reader::Reader;
 
 use std::time::Duration;

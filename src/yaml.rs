@@ -54,7 +54,7 @@ pub fn read(source: &SourceText) -> (Option<Node>, Vec<Finding>) {
                 break;
             }
             Err(tree::Stop::Syntax(complaint)) => {
-                let explained = syntax::explain(source.id, &patched, &complaint);
+                let explained = syntax::explain(source.id, original, &patched, &complaint);
                 let place = explained.finding.place();
                 let known = findings.iter().any(|f| f.place() == place);
                 if !known {

@@ -2,7 +2,7 @@
 
 use super::{EnvironmentFile, SecretSource, ServiceAst, SourceOfSecret};
 use crate::finding::{Code, Finding, nearest};
-use crate::plan::{FileKind, Reader, defaults, in_order, keys, kind, look_everywhere, other_kind};
+use crate::plan::{FileKind, Reader, defaults, finish, keys, kind, look_everywhere, other_kind};
 use crate::source::{SourceText, Spanned};
 use crate::yaml::{self, Entry, Kind, Node};
 
@@ -14,13 +14,13 @@ pub fn parse(source: &SourceText) -> (Option<EnvironmentFile>, Vec<Finding>) {
         if findings.is_empty() {
             findings.push(yaml::empty(source));
         }
-        return (None, findings);
+        return (None, finish(source, findings));
     };
     let mut reader = Reader { findings };
     let found = kind(&root);
     if found != FileKind::Environment {
         reader.push(other_kind(&root, found, "environment"));
-        return (None, in_order(reader.findings));
+        return (None, finish(source, reader.findings));
     }
     look_everywhere(&mut reader, &root);
     let file = environment(&mut reader, &root, source);
@@ -36,7 +36,7 @@ pub fn parse(source: &SourceText) -> (Option<EnvironmentFile>, Vec<Finding>) {
                 })
             })
     });
-    (Some(file), in_order(reader.findings))
+    (Some(file), finish(source, reader.findings))
 }
 
 fn environment(reader: &mut Reader, root: &Node, source: &SourceText) -> EnvironmentFile {

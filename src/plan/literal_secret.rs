@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::finding::{Code, Finding};
+use crate::source::SourceText;
 use crate::yaml::{Kind, Node};
 
 /// Reports every scalar under a node that looks like a secret. The place covers the secret alone:
@@ -47,9 +48,48 @@ fn finding(node: &Node, text: &str, range: Range<usize>) -> Finding {
     .help("declare it under `secrets:` and write `${{ secrets.NAME }}` here")
 }
 
+/// Where a text of any kind holds words whose shape alone says that they are secrets: what a
+/// renderer masks in the lines that it shows.
+#[must_use]
+pub fn literal_secrets(text: &str) -> Vec<Range<usize>> {
+    let known = |range: &Range<usize>| text.get(range.clone()).is_some_and(has_known_shape);
+    words(text).filter(known).chain(bearer(text)).collect()
+}
+
+/// Takes every literal secret out of the words of findings: what was reported as one, and what
+/// has the shape of one.
+pub(crate) fn mask(source: &SourceText, findings: &mut [Finding]) {
+    let reported: Vec<String> = findings
+        .iter()
+        .filter(|f| matches!(f.code, Code::LiteralSecret | Code::LiteralInEnvironment))
+        .filter_map(|f| f.place())
+        .map(|place| source.slice(place.span).trim_matches(['"', '\'']).to_owned())
+        .filter(|text| text.len() >= 4)
+        .collect();
+    for finding in findings {
+        hide(&mut finding.message, &reported);
+        finding.help.iter_mut().for_each(|help| hide(help, &reported));
+        finding.labels.iter_mut().for_each(|label| hide(&mut label.text, &reported));
+    }
+}
+
+fn hide(text: &mut String, reported: &[String]) {
+    for secret in reported {
+        if text.contains(secret.as_str()) {
+            *text = text.replace(secret.as_str(), "«secret»");
+        }
+    }
+    let mut ranges = literal_secrets(text);
+    ranges.sort_by_key(|range| std::cmp::Reverse(range.start));
+    ranges.dedup();
+    for range in ranges {
+        text.replace_range(range, "«secret»");
+    }
+}
+
 /// Where a text holds what looks like a secret. `key` is the name that it stands under.
 #[must_use]
-pub fn find(key: &str, text: &str) -> Option<Range<usize>> {
+fn find(key: &str, text: &str) -> Option<Range<usize>> {
     words(text)
         .find(|range| text.get(range.clone()).is_some_and(has_known_shape))
         .or_else(|| bearer(text))
@@ -183,6 +223,35 @@ mod tests {
         assert!(find("password", body).is_some());
         let jwt = ["eyJhbGciOiJIUzI1NiJ9", "eyJzdWIiOiIxMjM0NSJ9", "c2lnbmF0dXJlLWhlcmU"].join(".");
         assert_eq!(find("x", &jwt), Some(0..jwt.len()));
+    }
+
+    #[test]
+    fn a_secret_in_a_finding_is_masked_wherever_it_stands() {
+        use crate::yaml::testing::{render, source};
+
+        let body = "a8F3kQ9zLmP2xV7bN4tR";
+        for line in [
+            format!("  auth: {{bearer: hk_live_{body}}}"),
+            format!("  auth: hk_live_{body}"),
+            format!("  auth: @hk_live_{body}"),
+            format!("  headers: {{Authorization: Bearer {body}}}"),
+            format!("  headers: {{X-Token: a: {body}}}"),
+            format!("  cookies: [hk_live_{body}]"),
+            format!("  on_failure: sk-{body}"),
+            format!("  tls: {{insecure: {body}, password: {body}}}"),
+        ] {
+            let source = source(&format!("plan: a\ndefaults:\n{line}\nsteps:\n  - GET: /x\n"));
+            let (_, found) = crate::plan::parse(&source);
+            let words: String = found
+                .iter()
+                .flat_map(|f| {
+                    f.help.iter().chain([&f.message]).chain(f.labels.iter().map(|l| &l.text))
+                })
+                .cloned()
+                .collect();
+            assert!(!found.is_empty(), "{line}");
+            assert!(!words.contains(body), "{line}\n{}", render(&source, &found));
+        }
     }
 
     #[test]

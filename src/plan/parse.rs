@@ -26,7 +26,7 @@ pub fn parse(source: &SourceText) -> (Option<Plan>, Vec<Finding>) {
         if findings.is_empty() {
             findings.push(yaml::empty(source));
         }
-        return (None, findings);
+        return (None, finish(source, findings));
     };
     let mut reader = Reader { findings };
     let found = kind(&root);
@@ -43,7 +43,7 @@ pub fn parse(source: &SourceText) -> (Option<Plan>, Vec<Finding>) {
             None
         }
     };
-    (plan, in_order(reader.findings))
+    (plan, finish(source, reader.findings))
 }
 
 /// The project file of a text, with all findings in the order of the file.
@@ -54,13 +54,13 @@ pub fn parse_project(source: &SourceText) -> (Option<Project>, Vec<Finding>) {
         if findings.is_empty() {
             findings.push(yaml::empty(source));
         }
-        return (None, findings);
+        return (None, finish(source, findings));
     };
     let mut reader = Reader { findings };
     let found = kind(&root);
     if found != FileKind::Project {
         reader.push(other_kind(&root, found, "project"));
-        return (None, in_order(reader.findings));
+        return (None, finish(source, reader.findings));
     }
     look_everywhere(&mut reader, &root);
     let fields = reader.fields(&root, "a project", &[keys::PROJECT]);
@@ -74,11 +74,13 @@ pub fn parse_project(source: &SourceText) -> (Option<Project>, Vec<Finding>) {
         default_environment,
         defaults: defaults(&mut reader, fields.value("defaults"), &[]),
     };
-    (Some(project), in_order(reader.findings))
+    (Some(project), finish(source, reader.findings))
 }
 
-/// Findings in the order of the file; what has no place comes first.
-pub(crate) fn in_order(mut findings: Vec<Finding>) -> Vec<Finding> {
+/// Findings in the order of the file, none of which repeats a secret that stands in it; what has
+/// no place comes first.
+pub(crate) fn finish(source: &SourceText, mut findings: Vec<Finding>) -> Vec<Finding> {
+    literal_secret::mask(source, &mut findings);
     findings.sort_by_key(|finding| finding.place().map(|place| place.span.start));
     findings
 }
@@ -109,9 +111,15 @@ fn empty_values(reader: &mut Reader, node: &Node, is_root: bool) {
 }
 
 fn empty_value(key: &str, place: Place) -> Finding {
-    Finding::error(Code::EmptyValue, format!("`{key}` has no value"))
-        .at(place, "")
-        .help("write `null`, `\"\"` or `{}` if that is meant, or delete the line")
+    let help = if key.starts_with('$') {
+        "write `null`, `\"\"` or `{absent: true}`, whichever is meant, or delete the line"
+            .to_owned()
+    } else if keys::METHODS.iter().any(|method| method.name == key) {
+        format!("write the URL: `{key}: /health`")
+    } else {
+        "write `null`, `\"\"` or `{}` if that is meant, or delete the line".to_owned()
+    };
+    Finding::error(Code::EmptyValue, format!("`{key}` has no value")).at(place, "").help(help)
 }
 
 /// A file with steps that does not say that it is a plan.

@@ -273,10 +273,10 @@ impl Reader {
             return Some(*value);
         }
         let names = || words.iter().map(|(word, _)| *word);
-        let list = names().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+        let list = names().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or ");
         let shown = if text.is_empty() { node.kind_name().to_owned() } else { format!("`{text}`") };
-        let mut finding = Finding::error(Code::BadValue, format!("{shown} is not one of {list}"))
-            .at(node.place, "");
+        let mut finding =
+            Finding::error(Code::BadValue, format!("{shown} is not {list}")).at(node.place, "");
         if let Some(meant) = nearest(&text, names()) {
             finding = finding.help(format!("did you mean `{meant}`?"));
         }

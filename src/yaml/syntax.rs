@@ -14,10 +14,15 @@ pub(super) struct Explained {
     pub(super) patch: Option<Range<usize>>,
 }
 
-/// Explains a complaint about `text` (the text as patched so far).
-pub(super) fn explain(source: SourceId, text: &str, complaint: &Complaint) -> Explained {
+/// Explains a complaint about `text`, which is `original` as patched so far.
+pub(super) fn explain(
+    source: SourceId,
+    original: &str,
+    text: &str,
+    complaint: &Complaint,
+) -> Explained {
     let at = floor(text, complaint.at);
-    let scene = Scene { source, text, at, line: line_of(text, at), complaint };
+    let scene = Scene { source, original, text, at, line: line_of(text, at), complaint };
     scene
         .template_in_flow()
         .or_else(|| scene.path_in_flow())
@@ -29,6 +34,7 @@ pub(super) fn explain(source: SourceId, text: &str, complaint: &Complaint) -> Ex
         .or_else(|| scene.plain_colon())
         .or_else(|| scene.tab())
         .or_else(|| scene.strange_start())
+        .or_else(|| scene.after_a_quote())
         .or_else(|| scene.never_closed())
         .unwrap_or_else(|| scene.other())
 }
@@ -36,6 +42,9 @@ pub(super) fn explain(source: SourceId, text: &str, complaint: &Complaint) -> Ex
 /// Where libyaml stopped, with what stands around.
 struct Scene<'text> {
     source: SourceId,
+    /// For what is shown.
+    original: &'text str,
+    /// For what libyaml saw.
     text: &'text str,
     at: usize,
     line: Range<usize>,
@@ -49,6 +58,10 @@ impl Scene<'_> {
 
     fn slice(&self, range: Range<usize>) -> &str {
         self.text.get(range).unwrap_or_default()
+    }
+
+    fn shown(&self, range: Range<usize>) -> &str {
+        self.original.get(range).unwrap_or_default()
     }
 
     fn problem_is(&self, words: &str) -> bool {
@@ -79,7 +92,7 @@ impl Scene<'_> {
         // The text around the template on the same value: `a-${{ x }}`, `${{ x }}/b`.
         let head = word_start(self.text, start);
         let tail = end + word_end(self.slice(end..self.line.end));
-        let written = self.slice(head..tail);
+        let written = self.shown(head..tail);
         let finding = self
             .trap(head..tail, format!("inside {{ }} or [ ] the template `{written}` needs quotes"))
             .help(format!("write `\"{}\"`", written.replace('"', "'")))
@@ -87,27 +100,36 @@ impl Scene<'_> {
         Some(Explained { finding, patch: Some(start..end) })
     }
 
-    /// `{$.items[0].id: 1}`.
+    /// `{$.items[0].id: 1}`, `{$.items[?@.a == 1]: 2}`.
     fn path_in_flow(&self) -> Option<Explained> {
-        let before = self.slice(self.line.start..self.at).chars().next_back()?;
-        if !self.slice(self.at..self.text.len()).starts_with('[')
-            || before.is_whitespace()
-            || matches!(before, ',' | '[' | '{' | ':' | '"' | '\'' | '}' | ']')
-        {
+        let open = if self.slice(self.at..self.text.len()).starts_with('[') {
+            self.at
+        } else if self.problem_is("cannot start any token") {
+            let head = self.slice(self.line.start..self.at);
+            let open = head.rfind('[')?;
+            if head.get(open..)?.contains(']') {
+                return None;
+            }
+            self.line.start + open
+        } else {
+            return None;
+        };
+        let before = self.slice(self.line.start..open).chars().next_back()?;
+        if !before.is_alphanumeric() && !matches!(before, '_' | '$' | '.' | '*') {
             return None;
         }
-        let end = self.close(self.at, "]")?;
-        let head = word_start(self.text, self.at);
+        let end = self.close(open, "]")?;
+        let head = word_start(self.text, open);
         let tail = end + word_end(self.slice(end..self.line.end));
         let tail = head + self.slice(head..tail).trim_end_matches(':').len();
-        let written = self.slice(head..tail);
+        let written = self.shown(head..tail);
         let finding = self
             .trap(
                 head..tail,
                 format!("inside {{ }} or [ ] a path with `[` needs quotes: `{written}`"),
             )
             .help(quoted(written));
-        Some(Explained { finding, patch: Some(self.at..end) })
+        Some(Explained { finding, patch: Some(open..end) })
     }
 
     /// `"\d"`.
@@ -119,9 +141,9 @@ impl Scene<'_> {
         let backslash = self.slice(start..self.text.len().min(self.at + 2)).rfind('\\')? + start;
         let end = (backslash + 2).min(self.text.len());
         let end = if self.text.is_char_boundary(end) { end } else { backslash + 1 };
-        let escape = self.slice(backslash..end);
+        let escape = self.shown(backslash..end);
         let close = self.close(start + 1, "\"").unwrap_or(self.line.end);
-        let content = self.slice(start..close).trim_matches('"');
+        let content = self.shown(start..close).trim_matches('"');
         let finding = self
             .trap(
                 backslash..end,
@@ -140,25 +162,24 @@ impl Scene<'_> {
         if !self.problem_is("mapping values are not allowed") {
             return None;
         }
-        let head = self.slice(self.line.start..self.at);
-        let open_template =
-            head.rfind("${{").filter(|n| !head.get(*n..).is_some_and(|t| t.contains("}}")));
-        let body = head.trim_start_matches([' ', '-']);
-        let open_path =
-            body.starts_with('$') && body.matches('[').count() > body.matches(']').count();
-        let what = match (open_template, open_path) {
-            (Some(_), _) => "a template",
-            (None, true) => "the filter of a path",
-            (None, false) => return None,
+        let line = self.slice(self.line.clone());
+        let path_begins = line.trim_start_matches([' ', '-']).starts_with('$');
+        let (colon, in_template) = line.match_indices(": ").find_map(|(colon, _)| {
+            let head = line.get(..colon)?;
+            let in_template =
+                head.rfind("${{").is_some_and(|n| !head.get(n..).is_some_and(|t| t.contains("}}")));
+            let in_path = path_begins && head.matches('[').count() > head.matches(']').count();
+            (in_template || in_path).then_some((colon, in_template))
+        })?;
+        let at = self.line.start + colon;
+        let (what, help) = if in_template {
+            ("a template", "put the whole value in quotes")
+        } else {
+            ("the filter of a path", "put the whole path in quotes")
         };
-        let finding = self
-            .trap(self.at..self.at + 1, format!("`: ` inside {what} ends the text for YAML"))
-            .help(if open_path && open_template.is_none() {
-                "put the whole path in quotes"
-            } else {
-                "put the whole value in quotes"
-            });
-        Some(Explained { finding, patch: Some(self.at..self.at + 1) })
+        let finding =
+            self.trap(at..at + 1, format!("`: ` inside {what} ends the text for YAML")).help(help);
+        Some(Explained { finding, patch: Some(at..at + 1) })
     }
 
     /// `{{ x }}/rest`: a template without `$` that is not the whole value.
@@ -175,7 +196,7 @@ impl Scene<'_> {
             let start = line.start + open;
             let end = self.close(start, "}}")?;
             let end = end + word_end(self.slice(end..line.end));
-            let written = self.slice(start..end);
+            let written = self.shown(start..end);
             Some(Explained {
                 finding: traps::braces_without_dollar(self.place(start..end), written),
                 patch: Some(start..end),
@@ -250,7 +271,7 @@ impl Scene<'_> {
             return Some(Explained { finding, patch: None });
         };
         let start = self.at - value.len();
-        let whole = self.slice(start..self.line.end).trim_end();
+        let whole = self.shown(start..self.line.end).trim_end();
         let finding = Finding::error(Code::YamlSyntax, "a text with `: ` in it needs quotes")
             .at(self.place(self.at..self.at + 1), "")
             .help(quoted(whole));
@@ -281,13 +302,33 @@ impl Scene<'_> {
             return None;
         };
         let end = at + word_end(self.slice(at..self.line.end)).max(character.len_utf8());
-        let line_rest = self.slice(at..self.line.end).trim_end();
+        let line_rest = self.shown(at..self.line.end).trim_end();
         let finding =
             Finding::error(Code::YamlSyntax, format!("a text cannot begin with `{character}`"))
                 .at(self.place(at..end), "")
                 .help(quoted(line_rest));
         let patch = (character.len_utf8() == 1 && character != '\t').then_some(at..at + 1);
         Some(Explained { finding, patch })
+    }
+
+    /// `'it's'`: what follows the quote that ends a text.
+    fn after_a_quote(&self) -> Option<Explained> {
+        if !self.problem_is("did not find expected") {
+            return None;
+        }
+        let head = self.slice(self.line.start..self.at);
+        let quote = head.trim_end().chars().next_back().filter(|c| matches!(c, '"' | '\''))?;
+        let end = self.line.start + head.trim_end().len();
+        let help = if quote == '"' {
+            "write `\\\"` for a quote inside the text, or put the whole text in single quotes"
+        } else {
+            "write `''` for a quote inside the text, or put the whole text in double quotes"
+        };
+        let finding = Finding::error(Code::YamlSyntax, "the text ends at this quote")
+            .at(self.place(end - 1..end), "")
+            .at(self.place(self.at..self.line.end.max(self.at)), "and this does not belong to it")
+            .help(help);
+        Some(Explained { finding, patch: None })
     }
 
     /// A quote or a bracket without its end.
