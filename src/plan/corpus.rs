@@ -5,6 +5,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a test reads its own corpus")]
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -59,14 +60,14 @@ fn every_mistake_is_said_as_its_file_says_and_its_twin_is_silent() {
         let expected = path.with_extension("txt");
         if is_twin {
             if !found.is_empty() {
-                wrong.push_str(&format!("--- {shown} is not silent\n{found}\n"));
+                let _ = writeln!(wrong, "--- {shown} is not silent\n{found}");
             }
         } else if bless {
             std::fs::write(&expected, &found).unwrap();
         } else {
             let expected = std::fs::read_to_string(&expected).unwrap_or_default();
             if expected.is_empty() || found != expected {
-                wrong.push_str(&format!("--- {shown}\n{found}+++ expected\n{expected}\n"));
+                let _ = writeln!(wrong, "--- {shown}\n{found}+++ expected\n{expected}");
             }
         }
     }
@@ -215,7 +216,7 @@ fn bombs_end_soon_with_a_finding() {
     let mut laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for n in 1..12 {
         let item = format!("*a{}", n - 1);
-        laughs.push_str(&format!("a{n}: &a{n} [{}]\n", vec![item; 10].join(", ")));
+        let _ = writeln!(laughs, "a{n}: &a{n} [{}]", vec![item; 10].join(", "));
     }
     bounded(&laughs, "yaml::limit the aliases expand to more than 100000 values");
     bounded(&format!("plan: {}", "[".repeat(100_000)), "yaml::limit nested deeper than 128 levels");

@@ -62,7 +62,7 @@ pub(crate) fn mask(source: &SourceText, findings: &mut [Finding]) {
     let reported: Vec<String> = findings
         .iter()
         .filter(|f| matches!(f.code, Code::LiteralSecret | Code::LiteralInEnvironment))
-        .filter_map(|f| f.place())
+        .filter_map(Finding::place)
         .map(|place| source.slice(place.span).trim_matches(['"', '\'']).to_owned())
         .filter(|text| text.len() >= 4)
         .collect();
