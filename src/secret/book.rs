@@ -18,7 +18,7 @@ pub(super) const SHORTEST: usize = 4;
 /// [`Layer`]s that lie on it, which finds mixed and partial escaping too.
 #[derive(Clone, Default)]
 pub(super) struct Book {
-    /// Each shelf holds more than twice as many patterns as the next, so that learning n secrets
+    /// Each shelf holds more patterns than the next, so that learning n secrets
     /// one by one costs n log n, and a search looks at log n shelves.
     shelves: Vec<Arc<Shelf>>,
     /// Values and parts of values, with their names: the short ones too.
@@ -65,9 +65,7 @@ impl Book {
             self.values.insert(part, Arc::clone(&name));
         }
         if !fresh.is_empty() {
-            while let Some(last) =
-                self.shelves.pop_if(|last| last.patterns.len() <= 2 * fresh.len())
-            {
+            while let Some(last) = self.shelves.pop_if(|last| last.patterns.len() <= fresh.len()) {
                 fresh.extend(last.patterns.iter().cloned());
             }
             self.shelves.push(Arc::new(Shelf::of(fresh)));
@@ -80,9 +78,9 @@ impl Book {
         self.shelves.is_empty()
     }
 
-    /// The length of the longest value in bytes.
-    pub(super) fn longest(&self) -> usize {
-        self.longest
+    /// More bytes than the longest value takes in any writing: three layers of escaping.
+    pub(super) fn margin(&self) -> usize {
+        self.longest.saturating_mul(36)
     }
 
     /// The name under which exactly this value is known.
@@ -100,37 +98,57 @@ impl Book {
         if self.is_empty() || text.len() < SHORTEST {
             return;
         }
-        let mut search = Search { book: self, hits, seen: HashMap::new() };
-        search.read(text, None, DEPTH);
+        self.read(text, |reading, chain| {
+            for shelf in &self.shelves {
+                shelf.find(reading, |range, pattern| {
+                    let name = Some(Arc::clone(&pattern.name));
+                    hits.push(Hit { range: Chain::outward(chain, range), name });
+                });
+            }
+        });
     }
 
-    /// The longest beginning of a value at the very end of a text that was cut.
+    /// The longest beginning of a value, in any writing, at the very end of a text that was cut.
     pub(super) fn find_cut(&self, text: &[u8]) -> Option<Hit> {
-        let begins = |pattern: &Pattern| {
-            let longest = pattern.bytes.len().saturating_sub(1).min(text.len());
-            (3..=longest)
-                .rev()
-                .find(|len| pattern.bytes.get(..*len).is_some_and(|head| text.ends_with(head)))
-        };
-        self.shelves
-            .iter()
-            .flat_map(|shelf| &shelf.patterns)
-            .filter_map(|pattern| Some((begins(pattern)?, pattern)))
-            .max_by_key(|(len, _)| *len)
-            .map(|(len, pattern)| Hit {
-                range: text.len() - len..text.len(),
-                name: Some(Arc::clone(&pattern.name)),
-            })
+        if self.is_empty() {
+            return None;
+        }
+        let from = text.len().saturating_sub(self.margin());
+        let tail = text.get(from..).unwrap_or_default();
+        let mut found: Option<Hit> = None;
+        // The cut may have gone through an escape: then the text ends before it.
+        let ends = (tail.len().saturating_sub(12)..tail.len())
+            .filter(|at| tail.get(*at).is_some_and(|b| b"%\\&'".contains(b)))
+            .chain(Some(tail.len()));
+        for end in ends {
+            self.read(tail.get(..end).unwrap_or_default(), |reading, chain| {
+                for pattern in self.shelves.iter().flat_map(|shelf| &shelf.patterns) {
+                    let Some(len) = pattern.begins_at_end_of(reading) else { continue };
+                    let range = Chain::outward(chain, reading.len() - len..reading.len());
+                    if found.as_ref().is_none_or(|hit| from + range.start < hit.range.start) {
+                        let name = Some(Arc::clone(&pattern.name));
+                        found = Some(Hit { range: from + range.start..text.len(), name });
+                    }
+                }
+            });
+        }
+        found
+    }
+
+    /// Hands out every reading of a text: as it is, and with up to [`DEPTH`] layers taken off.
+    fn read(&self, text: &[u8], mut visit: impl FnMut(&[u8], Option<&Chain<'_>>)) {
+        let mut readings = Readings { spaces: self.spaces, seen: HashMap::new() };
+        readings.walk(text, None, DEPTH, &mut visit);
     }
 }
 
 /// How many layers of escaping are taken off.
 const DEPTH: usize = 3;
 
-/// One search through the layers of a text.
-struct Search<'a> {
-    book: &'a Book,
-    hits: &'a mut Vec<Hit>,
+/// One walk through the layers of a text.
+struct Readings {
+    /// Whether a `+` may be a space.
+    spaces: bool,
     /// Digests of what was read already, with how many layers were left to take off: many ways lead
     /// to the same reading.
     seen: HashMap<u64, usize>,
@@ -142,31 +160,40 @@ struct Chain<'a> {
     under: Option<&'a Chain<'a>>,
 }
 
-impl Search<'_> {
-    fn read(&mut self, text: &[u8], chain: Option<&Chain<'_>>, depth: usize) {
-        for shelf in &self.book.shelves {
-            shelf.find(text, |range, pattern| {
-                let mut range = range;
-                let mut at = chain;
-                while let Some(link) = at {
-                    range = link.view.outward(range);
-                    at = link.under;
-                }
-                self.hits.push(Hit { range, name: Some(Arc::clone(&pattern.name)) });
-            });
+impl Chain<'_> {
+    /// The bytes of the text itself that a range of a reading came from.
+    fn outward(chain: Option<&Self>, mut range: Range<usize>) -> Range<usize> {
+        let mut at = chain;
+        while let Some(link) = at {
+            range = link.view.outward(range);
+            at = link.under;
         }
+        range
+    }
+}
+
+impl Readings {
+    fn walk(
+        &mut self,
+        text: &[u8],
+        chain: Option<&Chain<'_>>,
+        depth: usize,
+        visit: &mut impl FnMut(&[u8], Option<&Chain<'_>>),
+    ) {
+        visit(text, chain);
         if depth == 0 {
             return;
         }
         for layer in Layer::ALL {
-            if layer == Layer::Form && !(self.book.spaces && text.contains(&b'+')) {
+            if layer == Layer::Form && !(self.spaces && text.contains(&b'+')) {
                 continue;
             }
             let Some(view) = View::of(text, layer) else { continue };
             let left = self.seen.entry(digest(&view.bytes)).or_default();
             if *left < depth {
                 *left = depth;
-                self.read(&view.bytes, Some(&Chain { view: &view, under: chain }), depth - 1);
+                let chain = Chain { view: &view, under: chain };
+                self.walk(&view.bytes, Some(&chain), depth - 1, visit);
             }
         }
     }
@@ -183,6 +210,7 @@ impl Shelf {
     fn of(patterns: Vec<Pattern>) -> Self {
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::Standard)
+            .kind(Some(aho_corasick::AhoCorasickKind::ContiguousNFA))
             .build(patterns.iter().map(|pattern| &pattern.bytes))
             .ok();
         Self { patterns, automaton }
@@ -211,6 +239,14 @@ impl Shelf {
 }
 
 impl Pattern {
+    /// How many bytes at the end of a text are the beginning of this pattern, three at least.
+    fn begins_at_end_of(&self, text: &[u8]) -> Option<usize> {
+        let longest = self.bytes.len().saturating_sub(1).min(text.len());
+        (3..=longest)
+            .rev()
+            .find(|len| self.bytes.get(..*len).is_some_and(|head| text.ends_with(head)))
+    }
+
     /// Takes in the base64 digits at both ends that hold only some bits of the value, and the
     /// padding.
     fn widen(&self, text: &[u8], range: Range<usize>) -> Range<usize> {

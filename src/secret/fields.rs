@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::views::{Layer, View};
+
 /// Whether a field of this name holds a secret: `Authorization`, `Cookie`, `access_token`,
 /// `client-secret`, `X-Api-Key`, `userPassword`.
 #[must_use]
@@ -133,33 +135,89 @@ pub(super) fn in_urls(text: &str) -> Vec<Range<usize>> {
             found.push(start + password..start + user.len());
         }
     }
-    for (at, c) in text.char_indices().filter(|(_, c)| matches!(c, '?' | '&' | ';' | '#')) {
-        found.extend(parameter(text, at + c.len_utf8()));
+    if !text.contains('=') {
+        return found;
+    }
+    let mut done = 0;
+    for (at, _) in text.match_indices(['?', '&', ';', '#']).filter(|(_, c)| c.len() == 1) {
+        if let Some(value) = (at >= done).then(|| parameter(text, at + 1)).flatten() {
+            done = value.end;
+            found.push(value);
+        }
     }
     found
 }
 
+/// The secret parts of a body: fields of JSON, wherever it stands in the text, of a form, and parts
+/// of a multipart body.
+pub(super) fn in_body(text: &str) -> Vec<Range<usize>> {
+    if is_form(text) {
+        return in_form(text);
+    }
+    let mut found = in_multipart(text);
+    found.extend(in_json(text));
+    found
+}
+
 /// The secret parts of a form body: `grant_type=password&password=…`.
-pub(super) fn in_form(text: &str) -> Vec<Range<usize>> {
+fn in_form(text: &str) -> Vec<Range<usize>> {
     pieces(text, '&').filter_map(|piece| parameter(text, piece.start)).collect()
 }
 
 /// Whether a text may be a form body: pairs, and nothing that such a body would have encoded.
-pub(super) fn is_form(text: &str) -> bool {
+fn is_form(text: &str) -> bool {
     text.contains('=')
         && !text.contains(|c: char| c.is_whitespace() || matches!(c, '<' | '{' | '"'))
+}
+
+/// What stands in the parts of a multipart body that are named like secrets.
+fn in_multipart(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut done = 0;
+    for (at, _) in text.match_indices("form-data;") {
+        let rest = text.get(at..).filter(|_| at >= done).unwrap_or_default();
+        let near: &str = (0..=LONGEST_HEAD.min(rest.len()))
+            .rev()
+            .find_map(|end| rest.get(..end))
+            .unwrap_or_default();
+        let blank = near.split_once("\r\n\r\n").or_else(|| near.split_once("\n\n"));
+        let Some((head, _)) = blank else { continue };
+        let name = head.split_once(" name=").map_or("", |(_, name)| name);
+        let name = name.trim_start_matches('"').split(['"', ';', '\r', '\n']).next();
+        if name.is_some_and(names_secret) {
+            let start = at + head.len();
+            let rest = text.get(start..).unwrap_or_default();
+            let len = rest.find("\n--").unwrap_or(rest.len());
+            found.push(trimmed(text, start..start + len));
+            done = start + len;
+        }
+    }
+    found
 }
 
 fn ends_url(c: char) -> bool {
     c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '`' | '\\')
 }
 
+/// The head of a part of a multipart body is short.
+const LONGEST_HEAD: usize = 1000;
+
+/// Names of parameters are short; without a bound, many beginnings would each look for a far end.
+const LONGEST_NAME: usize = 200;
+
 /// The value of the parameter whose name begins at a byte, if the name says that it is secret.
 fn parameter(text: &str, at: usize) -> Option<Range<usize>> {
     let rest = text.get(at..)?;
-    let equals = rest.find(|c: char| c == '=' || matches!(c, '&' | '?' | '#') || ends_url(c))?;
+    let (equals, _) = rest
+        .char_indices()
+        .take(LONGEST_NAME)
+        .find(|(_, c)| matches!(c, '=' | '&' | '?' | '#') || ends_url(*c))?;
     let (name, value) = rest.split_at_checked(equals)?;
     let value = value.strip_prefix('=')?;
+    if value.starts_with("${{") {
+        // A template as it is written: it names the secret, it is none.
+        return None;
+    }
     let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
     Kind::of(&name)?;
     let end = value.find(|c| matches!(c, '&' | '#') || ends_url(c)).unwrap_or(value.len());
@@ -167,20 +225,17 @@ fn parameter(text: &str, at: usize) -> Option<Range<usize>> {
     Some(start..start + end)
 }
 
-/// A secret part of a JSON text.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct JsonPart {
-    /// The text between the quotes, or the number.
-    pub(super) range: Range<usize>,
-    /// The kind that its key gave it.
-    pub(super) kind: Kind,
+/// The secret parts of a JSON text, found without reading it whole: the text may be cut, or be
+/// JSON only in places. Everything below a secret key is secret. A text that is JSON again (a server
+/// that echoes what it was sent) is read too.
+fn in_json(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    scan_json(text, 2, &mut |range| found.push(range));
+    found
 }
 
-/// The secret parts of a JSON text, found without reading it whole: the text may be cut, or be
-/// JSON only in places. Everything below a secret key is secret.
-pub(super) fn in_json(text: &str) -> Vec<JsonPart> {
+fn scan_json(text: &str, depth_left: usize, found: &mut dyn FnMut(Range<usize>)) {
     let bytes = text.as_bytes();
-    let mut found = Vec::new();
     // The depth at which a secret key's object or list was opened, and its kind.
     let mut inside: Option<(usize, Kind)> = None;
     let mut depth = 0_usize;
@@ -197,7 +252,13 @@ pub(super) fn in_json(text: &str) -> Vec<JsonPart> {
                 if is_key {
                     key = Kind::of(&unescaped(content));
                 } else if let Some(kind) = key.take().or(inside.map(|(_, kind)| kind)) {
-                    found.push(JsonPart { range: at + 1..end, kind });
+                    for range in kind.ranges(content) {
+                        found(at + 1 + range.start..at + 1 + range.end);
+                    }
+                } else if depth_left > 0 && content.contains("\\\"") {
+                    scan_inner(content, depth_left - 1, &mut |range| {
+                        found(at + 1 + range.start..at + 1 + range.end);
+                    });
                 }
                 at = end;
             }
@@ -225,7 +286,7 @@ pub(super) fn in_json(text: &str) -> Vec<JsonPart> {
                 if let Some(kind) = key.take().or(inside.map(|(_, kind)| kind))
                     && kind.hides_number(digits)
                 {
-                    found.push(JsonPart { range: at..at + len, kind });
+                    found(at..at + len);
                 }
                 at += len.max(1) - 1;
             }
@@ -234,7 +295,18 @@ pub(super) fn in_json(text: &str) -> Vec<JsonPart> {
         }
         at += 1;
     }
-    found
+}
+
+/// Reads the content of a JSON text as JSON.
+fn scan_inner(content: &str, depth_left: usize, found: &mut dyn FnMut(Range<usize>)) {
+    let Some(view) = View::of(content.as_bytes(), Layer::Json) else { return };
+    if let Ok(inner) = std::str::from_utf8(&view.bytes) {
+        scan_json(inner, depth_left, &mut |range| {
+            if !range.is_empty() {
+                found(view.outward(range));
+            }
+        });
+    }
 }
 
 /// The byte of the closing quote, or the end of the text.
@@ -256,4 +328,105 @@ fn unescaped(content: &str) -> Cow<'_, str> {
     }
     serde_json::from_str::<String>(&format!("\"{content}\""))
         .map_or(Cow::Borrowed(content), Cow::Owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_say_that_they_are_secret_without_regard_to_case_and_separators() {
+        for name in [
+            "Authorization",
+            "proxy-authorization",
+            "Cookie",
+            "set-cookie",
+            "X-Api-Key",
+            "x_api_key",
+            "apiKey",
+            "access_token",
+            "X-CSRF-Token",
+            "clientSecret",
+            "client-secret",
+            "PASSWORD",
+            "db.passwd",
+            "user[password]",
+            "private_key",
+            "passphrase",
+        ] {
+            assert!(names_secret(name), "{name}");
+        }
+        for name in [
+            "",
+            "key",
+            "keys",
+            "author",
+            "Authority",
+            "cookies",
+            "name",
+            "pass",
+            "monkey",
+            "api",
+            "WWW-Authenticate",
+            "session",
+            "compass",
+            "X-Request-Id",
+        ] {
+            assert!(!names_secret(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn counts_of_tokens_stay_and_numeric_passwords_go() {
+        assert!(!Kind::Token.hides_number("4096"));
+        assert!(Kind::Password.hides_number("123456"));
+        assert!(!Kind::Password.hides_number("12"));
+    }
+
+    fn parts(text: &str, ranges: Vec<Range<usize>>) -> Vec<&str> {
+        ranges.into_iter().filter_map(|range| text.get(range)).collect()
+    }
+
+    #[test]
+    fn fields_of_a_body_are_found_in_every_form() {
+        for (text, found) in [
+            (r#"{"a": "x", "token": "t"}"#, vec!["t"]),
+            (r#"{"pass\u0077ord": "escaped key"}"#, vec!["escaped key"]),
+            (r#"{"token": ["a", {"b": "c"}], "d": "e"}"#, vec!["a", "c"]),
+            (r#"{"token": {"password": 1234}, "n": 1234}"#, vec!["1234"]),
+            (r#"{"token": true, "x": "y"}"#, vec![]),
+            (r#"{"cookies": {"cookie": "a=1; b=2"}}"#, vec!["1", "2"]),
+            (r#"[{"Set-Cookie": "a=1; Path=/"}]"#, vec!["1"]),
+            (r#"data: {"token": "in a stream"}"#, vec!["in a stream"]),
+            (r#"{"echo": "{\"token\": \"i\\\"n\"}"}"#, vec![r#"i\\\"n"#]),
+            (r#"{"token": "not closed"#, vec!["not closed"]),
+            ("grant=1&password=a+b&x=2", vec!["a+b"]),
+            ("password=only", vec!["only"]),
+            (
+                "--b\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\nline\r\nline\r\n--b\r\nContent-Disposition: form-data; name=\"q\"\r\n\r\nopen\r\n--b--",
+                vec!["line\r\nline"],
+            ),
+            ("<p>password=x and so on</p>", vec![]),
+            ("plain \"quoted: words\"", vec![]),
+        ] {
+            assert_eq!(parts(text, in_body(text)), found, "{text}");
+        }
+    }
+
+    #[test]
+    fn secret_parts_of_urls_are_found_in_any_text() {
+        for (text, found) in [
+            ("see https://u:p@h:8/a?token=t&b=c#api_key=d now", vec!["p", "t", "d"]),
+            ("https://tok@h", vec!["tok"]),
+            ("https://u:p%40x@h?a=b@c", vec!["p%40x"]),
+            ("/x?access%5Ftoken=t", vec!["t"]),
+            ("a&amp;token=t", vec!["t"]),
+            ("?token=${{ secrets.token }}", vec![]),
+            ("?token=", vec![""]),
+            ("?tokens", vec![]),
+            ("https://h/a?b=c&d", vec![]),
+        ] {
+            assert_eq!(parts(text, in_urls(text)), found, "{text}");
+        }
+    }
 }

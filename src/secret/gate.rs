@@ -64,9 +64,7 @@ impl Gate {
         let book = self.book();
         let mut hits = Vec::new();
         book.find(text.as_bytes(), &mut hits);
-        if text.contains("://") {
-            hits.extend(fields::in_urls(text).into_iter().map(unnamed));
-        }
+        hits.extend(fields::in_urls(text).into_iter().map(unnamed));
         finish(&book, text, hits, Cover::Named)
     }
 
@@ -126,22 +124,11 @@ impl Gate {
     /// returned. What is cut is masked as if it stood whole.
     pub fn body(&self, text: &mut String, limit: usize) -> bool {
         let book = self.book();
-        // No form of a value is longer than this: three layers of escaping, six bytes for each.
-        let margin = book.longest().saturating_mul(36);
-        let cut = truncate(text, limit.saturating_add(margin));
+        let cut = truncate(text, limit.saturating_add(book.margin()));
         let is_json = text.trim_start().starts_with(['{', '[']);
         let mut hits = Vec::new();
         book.find(text.as_bytes(), &mut hits);
-        if is_json {
-            for part in fields::in_json(text) {
-                let value = text.get(part.range.clone()).unwrap_or_default();
-                hits.extend(part.kind.ranges(value).into_iter().map(|inner| {
-                    unnamed(part.range.start + inner.start..part.range.start + inner.end)
-                }));
-            }
-        } else if fields::is_form(text) {
-            hits.extend(fields::in_form(text).into_iter().map(unnamed));
-        }
+        hits.extend(fields::in_body(text).into_iter().map(unnamed));
         hits.extend(fields::in_urls(text).into_iter().map(unnamed));
         // The margin itself is never shown: a half of a secret may stand at its end.
         hits.retain(|hit| hit.range.start < limit);
@@ -189,13 +176,14 @@ impl Gate {
                     *value = Value::String(masked);
                 }
             }
-            Value::String(text) => match kind {
-                Some(kind) => {
-                    let hits = kind.ranges(text);
-                    self.cover_also(text, hits);
-                }
-                None => self.string(text),
-            },
+            Value::String(text) => {
+                let hits = kind.map_or_else(
+                    // A whole body may be the value of an assertion.
+                    || [fields::in_body(text), fields::in_urls(text)].concat(),
+                    |kind| kind.ranges(text),
+                );
+                self.cover_also(text, hits);
+            }
             Value::Array(items) => {
                 for item in items {
                     self.json_under(kind, item);
@@ -255,7 +243,8 @@ fn finish<'a>(book: &Book, text: &'a str, mut hits: Vec<Hit>, how: Cover) -> Cow
     let standing = masks::standing(text, |name| book.knows(name));
     if !standing.is_empty() {
         hits.retain(|hit| {
-            !standing.iter().any(|mask| mask.start <= hit.range.start && hit.range.end <= mask.end)
+            let at = standing.partition_point(|mask| mask.end < hit.range.end);
+            standing.get(at).is_none_or(|mask| hit.range.start < mask.start)
         });
     }
     cover(text, hits, how)
@@ -391,6 +380,14 @@ mod tests {
     }
 
     #[test]
+    fn a_body_in_a_json_text_is_read_as_a_body() {
+        let mut value = serde_json::json!(["{\"token\": \"abc\"}", "a=1&password=b", "plain"]);
+        gate().json(&mut value);
+        let masked = ["{\"token\": \"«secret»\"}", "a=1&password=«secret»", "plain"];
+        assert_eq!(value, serde_json::json!(masked));
+    }
+
+    #[test]
     fn a_digit_secret_in_a_json_number_leaves_json() {
         let gate = Gate::new();
         gate.register("pin", "12345678");
@@ -413,6 +410,13 @@ mod tests {
         for len in 3..24 {
             let mut text =
                 format!("…{}", "hk_live_0123456789abcdef".get(..len).unwrap_or_default());
+            gate().cut_end(&mut text);
+            assert_eq!(text, "…«secret:api_key»");
+        }
+        // Escaped, and the cut went through an escape.
+        for text in ["…hk%5Flive%5", "…hk\\u005flive\\u00", "…hk&#x5f;liv&#x6", "…hk%5fli"]
+        {
+            let mut text = text.to_owned();
             gate().cut_end(&mut text);
             assert_eq!(text, "…«secret:api_key»");
         }

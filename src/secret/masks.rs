@@ -66,8 +66,11 @@ pub(super) fn standing(text: &str, known: impl Fn(&str) -> bool) -> Vec<Range<us
     let mut from = 0;
     while let Some(at) = text.get(from..).and_then(|rest| rest.find("«secret")).map(|n| n + from) {
         from = at + "«secret".len();
-        let Some(rest) = text.get(from..) else { break };
-        let Some(close) = rest.find('»') else { break };
+        // Names are short; without a bound, many beginnings would each look for a far end.
+        let rest = text.get(from..).unwrap_or_default();
+        let Some((close, _)) = rest.char_indices().take(100).find(|(_, c)| *c == '»') else {
+            continue;
+        };
         let inner = rest.get(..close).unwrap_or_default();
         if inner.is_empty() || inner.strip_prefix(':').is_some_and(&known) {
             from += close + '»'.len_utf8();
