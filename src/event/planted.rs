@@ -282,6 +282,19 @@ fn a_masked_event_is_still_an_event() {
 }
 
 #[test]
+fn masking_an_event_twice_changes_nothing() {
+    let gate = gate();
+    for event in events() {
+        let once = gate.redact(event);
+        let twice = gate.redact(once.clone().into_inner());
+        assert_eq!(Event::to_line(&twice), Event::to_line(&once));
+        // Neither does the gate of a later report, which knows no secret.
+        let later = Gate::new().redact(once.clone().into_inner());
+        assert_eq!(Event::to_line(&later), Event::to_line(&once));
+    }
+}
+
+#[test]
 fn a_source_keeps_its_width() {
     let text = format!("plan: x\nurl: http://h/{SECRET}\n");
     let event = Event::Source {

@@ -185,7 +185,7 @@ codes! {
     TransportOrigin = "transport::origin", "a URL from a response that leads to a foreign origin",
         "A URL that came out of a response goes only to `allow_origins`: by default the origins of `base_url`, of the environment's URLs and of URLs literal in the plan. Link-local and metadata addresses are always refused.\n\nRepair: add the origin to `allow_origins` of the environment.";
     TransportOther = "transport::other", "the exchange could not be carried out",
-        "The message holds what was seen.";
+        "None of the other transport codes fits. The message holds what was seen, word for word.";
     // run
     AssertionFailed = "step::assertion", "an assertion does not hold",
         "The step was carried out and the answer is not as expected. The message shows the assertion's own line, the place in the response, what was expected and what was there.";

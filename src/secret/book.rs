@@ -78,6 +78,11 @@ impl Book {
         self.shelves.is_empty()
     }
 
+    /// Whether no secret was ever learnt, not even a short one.
+    pub(super) fn is_blank(&self) -> bool {
+        self.names.is_empty()
+    }
+
     /// More bytes than the longest value takes in any writing: three layers of escaping.
     pub(super) fn margin(&self) -> usize {
         self.longest.saturating_mul(36)

@@ -31,7 +31,9 @@ pub(super) enum Kind {
 impl Kind {
     /// What a name says, without regard to case and separators.
     pub(super) fn of(name: &str) -> Option<Self> {
+        // A name that was masked says nothing.
         let name: String = name
+            .replace("«secret", "")
             .chars()
             .filter(|c| !matches!(c, '-' | '_' | '.' | ' '))
             .map(|c| c.to_ascii_lowercase())
