@@ -32,19 +32,13 @@ pub fn compile(node: &Node, text: &str) -> Result<ValueTemplate, Vec<Finding>> {
     if findings.is_empty() { Ok(compiled) } else { Err(findings) }
 }
 
-/// Compiles one scalar that must be a text or a template; numbers and booleans are taken as written.
+/// Compiles one scalar that must be a text or a template; numbers and booleans are
+/// sent as [`Node::text_of`] says (a plain `1.10` is `1.1`, with a warning when the plan is read).
 ///
 /// # Errors
 /// Every fault of the template, each at its place.
 pub fn compile_text(node: &Node, text: &str) -> Result<Template, Vec<Finding>> {
-    let content = match &node.kind {
-        Kind::String(content) => content.as_str(),
-        Kind::Number { written, .. } => written,
-        Kind::Bool(true) => "true",
-        Kind::Bool(false) => "false",
-        Kind::Empty | Kind::Null | Kind::List(_) | Kind::Map(_) => "",
-    };
-    parse_at(content, node, text)
+    parse_at(&node.text_of().unwrap_or_default(), node, text)
 }
 
 fn parse_at(content: &str, node: &Node, text: &str) -> Result<Template, Vec<Finding>> {
