@@ -14,20 +14,6 @@ pub fn has_template(text: &str) -> bool {
     text.match_indices("${{").any(|(at, _)| !text.get(..at).unwrap_or_default().ends_with('$'))
 }
 
-/// The places of `{{` that no `$` precedes, outside `${{ … }}`.
-fn bare_braces(text: &str) -> Option<(usize, usize)> {
-    let mut at = 0;
-    while let Some(found) = text.get(at..)?.find("{{") {
-        let start = at + found;
-        let close = text.get(start..)?.find("}}").map(|n| start + n + 2);
-        if !text.get(..start)?.ends_with('$') {
-            return close.map(|end| (start, end));
-        }
-        at = close?;
-    }
-    None
-}
-
 /// Finds `{{ x }}` that was read as a mapping whose key is a mapping, and makes it the text that
 /// was meant.
 pub(super) fn recover_braces(node: &mut Node, text: &str, findings: &mut Vec<Finding>) {
@@ -49,6 +35,18 @@ pub(super) fn recover_braces(node: &mut Node, text: &str, findings: &mut Vec<Fin
     );
 }
 
+/// A text in which every `{{` has the `$` that was meant.
+pub(super) fn with_dollars(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 1);
+    for (n, part) in text.split("{{").enumerate() {
+        if n > 0 {
+            out.push_str(if out.ends_with('$') { "{{" } else { "${{" });
+        }
+        out.push_str(part);
+    }
+    out
+}
+
 /// What is said of `{{ x }}` at a place.
 pub(super) fn braces_without_dollar(place: Place, written: &str) -> Finding {
     Finding::error(Code::YamlTrap, format!("`{written}` is no template here: the `$` is missing"))
@@ -56,68 +54,29 @@ pub(super) fn braces_without_dollar(place: Place, written: &str) -> Finding {
         .help(format!("write `${written}`"))
 }
 
-/// Traps inside a scalar that YAML itself finds nothing wrong with.
-pub(super) fn look_at_text(node: &Node, source: &str, findings: &mut Vec<Finding>) {
-    let Kind::String(text) = &node.kind else { return };
-    if !text.contains("{{") {
+/// A plain scalar that ends inside `${{`, because ` #` begins a comment: it becomes the text that
+/// was meant. What else can be wrong inside a text is for `template` to say.
+pub(super) fn recover_comment(node: &mut Node, source: &str, findings: &mut Vec<Finding>) {
+    let Kind::String(text) = &mut node.kind else { return };
+    let open = text.rfind("${{").and_then(|at| text.get(at..));
+    if node.style != Style::Plain || open.is_none_or(|open| open.contains("}}")) {
         return;
     }
-    if node.style == Style::Plain
-        && let Some(finding) = cut_by_comment(text, node.place, source)
-    {
-        findings.push(finding);
-        return;
-    }
-    if let Some((start, end)) = bare_braces(text) {
-        let written = text.get(start..end).unwrap_or_default();
-        let place = node.content_place(source).map_or(node.place, |at| at.inward(start..end));
-        findings.push(
-            Finding::warning(
-                Code::YamlTrap,
-                format!("`{written}` is sent as it stands: a template begins with `${{{{`"),
-            )
-            .at(place, "")
-            .help(format!("write `${written}` for a template"))
-            .help("write `${{ \"{{\" }}` in place of `{{` if the braces are meant"),
-        );
-    }
-    if node.style == Style::Block {
-        let trimmed = text.trim_end_matches('\n');
-        let one = trimmed.starts_with("${{")
-            && trimmed.ends_with("}}")
-            && trimmed.matches("}}").count() == 1;
-        if one && trimmed.len() < text.len() {
-            findings.push(
-                Finding::warning(
-                    Code::YamlTrap,
-                    "a line break follows the template, so the value is a text that ends in one",
-                )
-                .at(node.place, "")
-                .help(format!("write `{trimmed}` on the line of the key, or `|-` in place of `|`")),
-            );
-        }
-    }
-}
-
-/// A plain scalar that ends inside `${{`, because ` #` begins a comment.
-fn cut_by_comment(text: &str, place: Place, source: &str) -> Option<Finding> {
-    let open = text.rfind("${{")?;
-    if text.get(open..)?.contains("}}") {
-        return None;
-    }
-    let rest = source.get(place.span.end as usize..)?;
-    let line = rest.lines().next().unwrap_or_default();
+    let rest = source.get(node.place.span.end as usize..).unwrap_or_default();
+    let line = rest.lines().next().unwrap_or_default().trim_end();
     if !line.trim_start().starts_with('#') {
-        return None;
+        return;
     }
     let finding = if line.contains("}}") {
+        text.push_str(line);
         Finding::error(Code::YamlTrap, "` #` begins a comment in the middle of the template")
             .help("put the whole value in quotes")
     } else {
+        text.push_str(" }}");
         Finding::error(Code::YamlTrap, "this `${{` is not closed before the comment")
             .help("close it with `}}`, or put the whole value in quotes if `#` belongs to it")
     };
-    Some(finding.at(place, ""))
+    findings.push(finding.at(node.place, ""));
 }
 
 /// A tag outside the core set; a negation is recognised.

@@ -159,7 +159,7 @@ impl Builder<'_> {
 
     fn mapping(&mut self, style: Style, span: Range<usize>, depth: usize) -> Result<Counted, Stop> {
         let mut entries: Vec<Entry> = Vec::new();
-        let mut seen: HashMap<String, usize> = HashMap::new();
+        let mut seen = Seen::default();
         let mut merges = Vec::new();
         let mut count = 1;
         let end = loop {
@@ -176,7 +176,7 @@ impl Builder<'_> {
                 continue;
             }
             let Some((key, value)) = self.entry(key_node, value, style) else { continue };
-            if let Some(first) = seen.get(&key.value).and_then(|n| entries.get(*n)) {
+            if let Some(first) = seen.find(&key.value, &entries) {
                 let finding = Finding::error(
                     Code::YamlDuplicateKey,
                     format!("`{}` stands twice in one mapping", key.value),
@@ -186,8 +186,7 @@ impl Builder<'_> {
                 self.findings.push(finding);
                 continue;
             }
-            seen.insert(key.value.clone(), entries.len());
-            entries.push(Entry { key, value });
+            seen.push(&mut entries, Entry { key, value });
         };
         let place = match (style, entries.first(), entries.last()) {
             (Style::Indented, Some(first), Some(last)) => {
@@ -206,13 +205,7 @@ impl Builder<'_> {
     }
 
     /// Adds what `<<` names; the mapping's own keys and earlier ones of the list win.
-    fn merge(
-        &mut self,
-        entries: &mut Vec<Entry>,
-        seen: &mut HashMap<String, usize>,
-        at: Place,
-        merge: Node,
-    ) {
+    fn merge(&mut self, entries: &mut Vec<Entry>, seen: &mut Seen, at: Place, merge: Node) {
         let Node { kind, place, .. } = merge;
         let maps = match kind {
             Kind::Map(more) => vec![more],
@@ -235,9 +228,8 @@ impl Builder<'_> {
             }
         };
         for entry in maps.into_iter().flatten() {
-            if !seen.contains_key(&entry.key.value) {
-                seen.insert(entry.key.value.clone(), entries.len());
-                entries.push(entry);
+            if seen.find(&entry.key.value, entries).is_none() {
+                seen.push(entries, entry);
             }
         }
     }
@@ -370,11 +362,11 @@ impl Builder<'_> {
         let place = self.place(start..span.end.max(start));
         let value = if self.is_patched && style == Style::Plain && !value.is_empty() {
             let written = self.slice(place);
-            if written.contains('\n') { value } else { written.to_owned() }
+            if written.contains('\n') { value } else { traps::with_dollars(written) }
         } else {
             value
         };
-        let node = match (properties.tag.as_deref(), style) {
+        let mut node = match (properties.tag.as_deref(), style) {
             (None, Style::Plain) => self.plain(value, place),
             (None, _) => Node { kind: Kind::String(value), place, style },
             (Some(tag), _) => {
@@ -382,7 +374,7 @@ impl Builder<'_> {
                 Node { kind, place, style }
             }
         };
-        traps::look_at_text(&node, self.original, &mut self.findings);
+        traps::recover_comment(&mut node, self.original, &mut self.findings);
         match properties.anchor {
             None => node,
             Some(name) => {
@@ -446,6 +438,36 @@ impl Builder<'_> {
 
     fn slice(&self, place: Place) -> &str {
         self.original.get(place.span.range()).unwrap_or_default()
+    }
+}
+
+/// Finds the keys of a mapping again: by looking at each while they are few.
+#[derive(Default)]
+struct Seen {
+    places: HashMap<String, usize>,
+}
+
+impl Seen {
+    /// So many keys are few.
+    const FEW: usize = 16;
+
+    fn find<'e>(&self, key: &str, entries: &'e [Entry]) -> Option<&'e Entry> {
+        if self.places.is_empty() {
+            entries.iter().find(|entry| entry.key.value == key)
+        } else {
+            self.places.get(key).and_then(|n| entries.get(*n))
+        }
+    }
+
+    fn push(&mut self, entries: &mut Vec<Entry>, entry: Entry) {
+        if entries.len() == Self::FEW && self.places.is_empty() {
+            let places = entries.iter().enumerate();
+            self.places = places.map(|(n, entry)| (entry.key.value.clone(), n)).collect();
+        }
+        if entries.len() >= Self::FEW {
+            self.places.insert(entry.key.value.clone(), entries.len());
+        }
+        entries.push(entry);
     }
 }
 
