@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::event::StepRef;
 use crate::json;
 use crate::outcome::{Content, Exchange, Response, StepResult, TransportClass, Verdict};
+use crate::record::PlanRecord;
 
 /// How sure a cause is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,6 +80,15 @@ impl Witness {
             reason: body(response).and_then(|body| reason(&body)).map(|(_, text)| text),
         })
     }
+}
+
+/// What all steps of a plan saw that something answered.
+#[must_use]
+pub fn witnesses(plan: &PlanRecord) -> Vec<Witness> {
+    plan.steps
+        .iter()
+        .filter_map(|record| Witness::of(&record.step, record.result.as_ref()?))
+        .collect()
 }
 
 /// Why a step did not pass; `others` are the steps of the same plan that something answered.

@@ -130,7 +130,7 @@ fn total(text: &str, unit_of: impl Fn(&str) -> Option<f64>) -> Result<f64, UnitF
 #[must_use]
 pub fn show_duration(duration: Duration) -> String {
     let ms = duration.as_secs_f64() * 1e3;
-    if ms < 0.0095 {
+    if ms < 0.095 {
         format!("{:.0} µs", ms * 1e3)
     } else if ms < 9.95 {
         format!("{ms:.1} ms")

@@ -50,12 +50,6 @@ pub fn warns(result: &StepResult) -> bool {
     })
 }
 
-/// Whether it is only due because of a warning.
-#[must_use]
-pub fn warns_only(result: &StepResult) -> bool {
-    result.verdict == Verdict::Passed
-}
-
 /// The whole report of one step. What it is given must have gone through the gate.
 #[must_use]
 pub fn render(scene: &Scene<'_>, step: &StepRef, result: &StepResult, causes: &[Cause]) -> String {
@@ -260,10 +254,11 @@ fn transport(scene: &Scene<'_>, exchange: &Exchange, error: &Transport) -> Strin
         out.push_str(&style.fact("set by", &sanitise_line(&line)));
     }
     let mut reached = vec![sanitise_line(&error.host).into_owned()];
-    reached.extend(error.addresses.iter().map(|address| sanitise_line(address).into_owned()));
+    let addresses = error.addresses.iter().filter(|address| **address != error.host);
+    reached.extend(addresses.map(|address| sanitise_line(address).into_owned()));
     reached.extend(error.phase.map(|phase| format!("ended in phase `{phase}`")));
     reached.extend(exchange.proxy.as_ref().map(|p| format!("through proxy {}", sanitise_line(p))));
-    out.push_str(&style.fact("host", &style.dotted(reached)));
+    out.push_str(&style.facts("host", &reached));
     if error.help.is_empty() {
         out.push_str(&style.fact("help", next_step(error.class)));
     }
@@ -311,10 +306,7 @@ fn facts(scene: &Scene<'_>, step: &StepRef, result: &StepResult, causes: &[Cause
             let text = "a kept connection was already closed; sent once more on a fresh one";
             out.push_str(&style.fact("note", text));
         }
-        let time = phrase::phases(&exchange.phases, exchange.reused, style);
-        if !time.is_empty() {
-            out.push_str(&style.fact("time", &time));
-        }
+        out.push_str(&style.facts("time", &phrase::phases(&exchange.phases, exchange.reused)));
         // One line however long, so that it can be copied.
         let line = curl_line(exchange, &variable_of);
         let _ = writeln!(out, "  {}   {line}", style.paint(Paint::Key, "curl"));
@@ -339,3 +331,6 @@ fn word(text: &str) -> String {
     }
     format!("'{}'", sanitise_line(text).replace('\'', "'\\''"))
 }
+
+#[cfg(test)]
+mod tests;

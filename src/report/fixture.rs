@@ -11,7 +11,8 @@ use crate::outcome::{
     Phase, Phases, Reason, Request, Response, StepResult, Transport, TransportClass, UrlPart,
     Verdict,
 };
-use crate::source::{Place, SourceId, Span};
+use crate::record::Record;
+use crate::source::{Place, SourceId, SourceSet, Span};
 
 /// The path of the plan.
 pub(crate) const PATH: &str = "plans/registration.yaml";
@@ -60,6 +61,11 @@ cleanup:
 /// The environment.
 pub(crate) const ENVIRONMENT: &str =
     "environment: demo\nvars:\n  registry_url: http://127.0.0.1:9\n  service_id: platform\n";
+
+/// Both texts under the ids of the stream.
+pub(crate) fn sources() -> SourceSet {
+    Record::fold(beginning(1)).sources
+}
 
 /// The first place of a text in the plan.
 pub(crate) fn at(needle: &str) -> Place {

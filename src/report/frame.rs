@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use miette::{LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 
-use super::style::{Style, width, wrap};
+use super::style::{Style, hang, width};
 use crate::secret::sanitise_line;
 use crate::source::{LineColumn, SourceText, Span};
 
@@ -113,7 +113,7 @@ impl Frame {
                 .mark
                 .text
                 .lines()
-                .flat_map(|text| wrap(&sanitise_line(text), room))
+                .flat_map(|text| hang(&sanitise_line(text), room))
                 .collect::<Vec<_>>()
                 .join("\n");
             let span = SourceSpan::from((start + bytes.start, bytes.len()));

@@ -110,11 +110,7 @@ struct Document<'a> {
 
 impl Document<'_> {
     fn plan(&self, plan: &PlanRecord) -> Value {
-        let witnesses: Vec<Witness> = plan
-            .steps
-            .iter()
-            .filter_map(|step| Witness::of(&step.step, step.result.as_ref()?))
-            .collect();
+        let witnesses = diagnose::witnesses(plan);
         json!({
             "job": plan.started.job,
             "name": plan.started.name,

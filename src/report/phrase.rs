@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::style::Style;
 use crate::finding::Severity;
 use crate::outcome::{
-    Actual, Assertion, BudgetBreach, CaptureResult, Expected, Phase, Phases, Reason,
+    Actual, Assertion, Attempt, BudgetBreach, CaptureResult, Expected, Phase, Phases, Reason,
 };
 use crate::secret::sanitise_line;
 use crate::units::show_duration;
@@ -23,11 +23,16 @@ pub(crate) fn expected(subject: &str, expected: &Expected, style: &Style) -> Str
         Value::Number(_) if subject == "status" && expected.operator == "equals" => {
             value(&expected.operand, style)
         }
+        Value::Array(items) if ["in", "not_in"].contains(&expected.operator.as_str()) => {
+            let items: Vec<String> = items.iter().map(|item| value(item, style)).collect();
+            style.cut(&format!("{operator} {}", items.join(", ")), VALUE)
+        }
         operand => format!("{operator} {}", typed(operand, style)),
     }
 }
 
-/// What was there, in a line or two.
+/// What was there, in a line or two. What stands where a path into the body ended is shown in the
+/// body itself.
 pub(crate) fn actual(subject: &str, actual: &Actual, style: &Style) -> String {
     match actual {
         Actual::Value(found) if subject == "status" => value(found, style),
@@ -37,7 +42,7 @@ pub(crate) fn actual(subject: &str, actual: &Actual, style: &Style) -> String {
             if !reached.is_empty() && reached != subject {
                 text = format!("nothing: the path ends at `{}`", sanitise_line(reached));
             }
-            if !there.is_empty() {
+            if !there.is_empty() && !reached.starts_with('$') {
                 text = format!("{text}\nthere: {}", keys(there, style));
             }
             if let Some(nearest) = nearest {
@@ -82,6 +87,14 @@ pub(crate) fn assertion(assertion: &Assertion, style: &Style) -> String {
     text
 }
 
+/// Whether the status itself is not the expected one.
+pub(crate) fn wrong_status(attempt: &Attempt) -> bool {
+    attempt
+        .assertions
+        .iter()
+        .any(|one| one.subject == "status" && !one.passed && one.severity == Severity::Error)
+}
+
 /// An assertion in one line, for the live list: ``status 401, expected 200``.
 pub(crate) fn in_short(assertion: &Assertion, style: &Style) -> String {
     let subject = sanitise_line(&assertion.subject);
@@ -104,7 +117,8 @@ pub(crate) fn in_short(assertion: &Assertion, style: &Style) -> String {
 /// A capture that took nothing, in lines.
 pub(crate) fn capture(capture: &CaptureResult, style: &Style) -> Option<String> {
     let missing = capture.missing.as_ref()?;
-    Some(format!("captured nothing: {}", actual("", missing, style)))
+    let found = actual("", missing, style);
+    Some(format!("captured {found}"))
 }
 
 /// `limit 300 ms, took 1.24 s: wait took 1.20 s of it (97 %)`
@@ -131,15 +145,15 @@ pub(crate) fn breach(breach: &BudgetBreach) -> String {
 }
 
 /// `dns 1 ms · connect 2 ms · wait 80 ms · total 83 ms`; phases that did not happen are not named.
-pub(crate) fn phases(phases: &Phases, reused: bool, style: &Style) -> String {
+pub(crate) fn phases(phases: &Phases, reused: bool) -> Vec<String> {
     let mut parts: Vec<String> = Phase::ALL
         .into_iter()
         .filter_map(|phase| Some(format!("{phase} {}", show_duration(phases.get(phase)?))))
         .collect();
     if reused {
-        parts.push("connection reused".to_owned());
+        parts.push("reused".to_owned());
     }
-    style.dotted(parts)
+    parts
 }
 
 /// Why a step did not run or was ended.
@@ -293,7 +307,16 @@ mod tests {
         };
         assert_eq!(
             actual("$.user.name", &missing, &Style::default()),
-            "nothing: the path ends at `$.user`\nthere: id, nmae\ndid you mean `nmae`?"
+            "nothing: the path ends at `$.user`\ndid you mean `nmae`?"
+        );
+        let header = Actual::Missing {
+            reached: "headers".into(),
+            there: vec!["Server".into(), "Date".into()],
+            nearest: None,
+        };
+        assert_eq!(
+            actual("headers.Via", &header, &Style::default()),
+            "nothing: the path ends at `headers`\nthere: Server, Date"
         );
     }
 

@@ -71,30 +71,26 @@ pub(crate) fn render(attempt: &Attempt, style: &Style) -> String {
     if response.body.content == Content::Empty {
         out.push_str(&style.fact("body", "empty"));
     }
-    let telling = style.dotted(
-        response
-            .headers
-            .iter()
-            .filter(|(header, _)| TELLING.contains(&header.to_ascii_lowercase().as_str()))
-            .map(|(header, value)| format!("{}: {}", sanitise_line(header), sanitise_line(value))),
-    );
-    if !telling.is_empty() {
-        out.push_str(&style.fact("header", &telling));
-    }
+    let telling: Vec<String> = response
+        .headers
+        .iter()
+        .filter(|(header, _)| TELLING.contains(&header.to_ascii_lowercase().as_str()))
+        .map(|(header, value)| format!("{}: {}", sanitise_line(header), sanitise_line(value)))
+        .collect();
+    out.push_str(&style.facts("header", &telling));
     out
 }
 
-/// `POST http://… → 401 Unauthorized`, with the redirects that led there.
+/// `401 Unauthorized · POST http://…`, with the redirects that led there.
 fn answered(exchange: &Exchange, response: &Response, style: &Style) -> String {
     let arrow = style.symbols().arrow;
     let request = &exchange.request;
-    let mut text = format!("{} {}", sanitise_line(&request.method), sanitise_line(&request.url));
+    let words = format!("{} {}", response.status, phrase::status(response.status));
+    let mut asked = format!("{} {}", sanitise_line(&request.method), sanitise_line(&request.url));
     for hop in &exchange.hops {
-        let _ = write!(text, " {arrow} {} {}", hop.status, sanitise_line(&hop.location));
+        let _ = write!(asked, " {arrow} {} {}", hop.status, sanitise_line(&hop.location));
     }
-    let words = phrase::status(response.status);
-    let _ = write!(text, " {arrow} {} {words}", response.status);
-    text.trim_end().to_owned()
+    style.dotted([words.trim_end().to_owned(), asked])
 }
 
 /// `response body · application/json · 42 B`
@@ -132,11 +128,14 @@ fn marks(
     style: &Style,
 ) -> Vec<Mark> {
     let mut marks: Vec<Mark> = Vec::new();
+    let reason = (response.status >= 400).then(|| diagnose::reason(value)).flatten();
+    // In the body of an error nobody looks for the fields of a success.
+    let beside = reason.is_some() && phrase::wrong_status(attempt);
     for assertion in attempt.assertions.iter().filter(|assertion| !assertion.passed) {
         let wanted = phrase::expected(&assertion.subject, &assertion.expected, style);
         if let Some(Actual::Missing { reached, there, nearest }) = &assertion.actual {
             let pointer = assertion.pointer.clone().or_else(|| pointer_of(reached));
-            if let Some(pointer) = pointer {
+            if let Some(pointer) = pointer.filter(|_| !beside) {
                 let said = stopped(&assertion.subject, there, nearest.as_deref(), style);
                 add(&mut marks, pretty, &pretty.nearest(&pointer).0, said);
             }
@@ -146,16 +145,14 @@ fn marks(
     }
     for capture in &attempt.captures {
         if let Some(Actual::Missing { reached, there, nearest }) = &capture.missing
-            && let Some(pointer) = pointer_of(reached)
+            && let Some(pointer) = pointer_of(reached).filter(|_| !beside)
         {
-            let subject = format!("capture {}", capture.name);
-            let said = stopped(&subject, there, nearest.as_deref(), style);
+            let subject = &capture.name;
+            let said = stopped(subject, there, nearest.as_deref(), style);
             add(&mut marks, pretty, &pretty.nearest(&pointer).0, said);
         }
     }
-    if response.status >= 400
-        && let Some((pointer, _)) = diagnose::reason(value)
-    {
+    if let Some((pointer, _)) = reason {
         add(&mut marks, pretty, &pointer, "what the server says".to_owned());
     }
     marks
@@ -176,8 +173,12 @@ fn add(marks: &mut Vec<Mark>, pretty: &Pretty, pointer: &str, text: String) {
             mark.text = format!("{text}\n{}", mark.text);
         }
         Some(mark) => {
-            mark.text.push('\n');
-            mark.text.push_str(&text);
+            for line in text.lines() {
+                if !mark.text.lines().any(|known| known == line) {
+                    mark.text.push('\n');
+                    mark.text.push_str(line);
+                }
+            }
         }
         None => marks.push(Mark { span, text }),
     }
@@ -186,11 +187,11 @@ fn add(marks: &mut Vec<Mark>, pretty: &Pretty, pointer: &str, text: String) {
 /// What is said where a path ended.
 fn stopped(subject: &str, there: &[String], nearest: Option<&str>, style: &Style) -> String {
     let mut text = format!("`{}` stopped here", sanitise_line(subject));
-    if !there.is_empty() {
-        text = format!("{text}: {}", phrase::keys(there, style));
-    }
     if let Some(nearest) = nearest {
         text = format!("{text}\ndid you mean `{}`?", sanitise_line(nearest));
+    }
+    if !there.is_empty() {
+        text = format!("{text}\nthere: {}", phrase::keys(there, style));
     }
     text
 }

@@ -105,6 +105,22 @@ impl Style {
         parts.join(&format!(" {} ", self.symbols().dot))
     }
 
+    /// Parts with a dot between, on lines of at most `width` columns; broken between parts only,
+    /// unless one is longer than a line.
+    pub(crate) fn flow(&self, parts: &[String], width: usize) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        for part in parts.iter().filter(|part| !part.is_empty()) {
+            let dot = self.symbols().dot;
+            match lines.last_mut() {
+                Some(line) if line.width() + part.width() + 3 <= width => {
+                    line.extend([" ", dot, " ", part]);
+                }
+                Some(_) | None => lines.extend(wrap(part, width)),
+            }
+        }
+        lines
+    }
+
     /// A text cut to a width, with an ellipsis where something is missing.
     pub(crate) fn cut(&self, text: &str, width: usize) -> String {
         if text.width() <= width {
@@ -127,9 +143,17 @@ impl Style {
     /// Lines under a key: `  time  dns 1 ms · …`, wrapped and aligned. `text` may be painted only
     /// where it fits one line.
     pub(crate) fn fact(&self, key: &str, text: &str) -> String {
+        self.keyed(key, text.lines().flat_map(|line| hang(line, self.beside_keys())))
+    }
+
+    /// Like [`Style::fact`] for several short facts, with a dot between.
+    pub(crate) fn facts(&self, key: &str, parts: &[String]) -> String {
+        self.keyed(key, self.flow(parts, self.beside_keys()))
+    }
+
+    fn keyed(&self, key: &str, lines: impl IntoIterator<Item = String>) -> String {
         let mut out = String::new();
-        let room = self.columns().saturating_sub(KEY + 2);
-        for (n, line) in text.lines().flat_map(|line| wrap(line, room)).enumerate() {
+        for (n, line) in lines.into_iter().enumerate() {
             let key = if n == 0 { key } else { "" };
             let pad = " ".repeat(KEY.saturating_sub(key.width()));
             out.push_str("  ");
@@ -140,6 +164,10 @@ impl Style {
         }
         out
     }
+
+    fn beside_keys(&self) -> usize {
+        self.columns().saturating_sub(KEY + 2)
+    }
 }
 
 /// The width of the column of keys in [`Style::fact`].
@@ -148,6 +176,31 @@ const KEY: usize = 7;
 /// How many columns a text takes.
 pub(crate) fn width(text: &str) -> usize {
     text.width()
+}
+
+/// Like [`wrap`]; what follows the first line stands under the text behind `word: ` or `· `.
+pub(crate) fn hang(text: &str, width: usize) -> Vec<String> {
+    let leading = text.chars().take_while(|c| *c == ' ').count();
+    let rest = text.trim_start();
+    let bullet = ["· ", "| "].iter().any(|bullet| rest.starts_with(bullet));
+    let word = rest.split_once(": ").filter(|(word, _)| !word.contains(' ')).map(|(word, _)| word);
+    let inner = match word {
+        _ if bullet => leading + 2,
+        Some(word) if word.width() <= 10 => leading + word.width() + 2,
+        Some(_) | None => leading,
+    };
+    if inner + 12 > width {
+        return wrap(text, width);
+    }
+    let mut lines = wrap(text, width).into_iter();
+    let first = lines.next().unwrap_or_default();
+    let rest: Vec<String> = lines.map(|line| line.trim_start().to_owned()).collect();
+    let mut out = vec![first];
+    if !rest.is_empty() {
+        let pad = " ".repeat(inner);
+        out.extend(wrap(&rest.join(" "), width - inner).iter().map(|line| format!("{pad}{line}")));
+    }
+    out
 }
 
 /// A text broken at spaces into lines of at most `width` columns; a word that is longer is broken

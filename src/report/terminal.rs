@@ -11,19 +11,19 @@ mod progress;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use closing::Tally;
+use closing::{Ending, Tally};
 use progress::Progress;
 
 use super::failure::{self, Scene};
 use super::finding;
 use super::phrase;
 use super::style::{Paint, Style};
-use crate::diagnose::{self, Witness};
-use crate::event::{Event, JobId, PlanStarted, RunStarted, Section, StepRef};
+use crate::diagnose;
+use crate::event::{Event, JobId, PlanStarted, Section, StepRef};
 use crate::finding::{Code, Finding, Severity};
-use crate::outcome::{BudgetBreach, StepResult};
+use crate::outcome::{StepResult, Verdict};
+use crate::record::{Flaky, Fold, PlanRecord, StepRecord};
 use crate::secret::{Redacted, sanitise_line};
-use crate::source::{SourceSet, SourceText};
 
 /// What a person asked of the live terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,6 +34,8 @@ pub struct Options {
     pub verbose: bool,
     /// Whether a line may be drawn over: progress is shown only then.
     pub is_terminal: bool,
+    /// Whether a flaky pass fails the run (`--fail-on-flaky`).
+    pub flaky: Flaky,
 }
 
 /// Prints a run while it happens.
@@ -41,24 +43,23 @@ pub struct Options {
 pub struct Terminal {
     style: Style,
     options: Options,
-    run: Option<RunStarted>,
-    sources: SourceSet,
+    fold: Fold,
     blocks: BTreeMap<JobId, Block>,
     /// The first job that has not been printed to its end.
     head: u32,
+    /// Whether a plan has been printed.
+    begun: bool,
     tally: Tally,
     stored: Option<String>,
     progress: Option<Progress>,
 }
 
-/// One plan: what is not printed yet, and what its end needs.
+/// One plan: what is not printed yet.
 #[derive(Debug)]
 struct Block {
-    plan: PlanStarted,
     text: String,
     section: Section,
-    due: Vec<(StepRef, StepResult)>,
-    witnesses: Vec<Witness>,
+    begun: bool,
     finished: bool,
 }
 
@@ -69,10 +70,10 @@ impl Terminal {
         Self {
             style,
             options,
-            run: None,
-            sources: SourceSet::default(),
+            fold: Fold::default(),
             blocks: BTreeMap::new(),
             head: 0,
+            begun: false,
             tally: Tally::default(),
             stored: None,
             progress: options.is_terminal.then(|| Progress::new(&style)),
@@ -101,15 +102,9 @@ impl Terminal {
 
     /// What an event makes visible.
     fn take(&mut self, event: &Event) -> String {
+        let ended = self.fold.push(event.clone());
         match event {
-            Event::RunStarted(run) => {
-                self.run = Some(run.clone());
-                String::new()
-            }
-            Event::Source { id, path, sha256: _, text } => {
-                self.sources.insert(SourceText::new(*id, path.clone(), text.clone()));
-                String::new()
-            }
+            Event::RunStarted(_) | Event::Source { .. } => String::new(),
             Event::Finding { finding } => self.finding(finding),
             Event::PlanStarted(plan) => {
                 self.plan_started(plan);
@@ -131,59 +126,34 @@ impl Terminal {
                 self.step_finished(*job, step, result);
                 self.flush()
             }
-            Event::PlanFinished { job, verdict: _, duration: _, findings, breach } => {
-                self.plan_finished(*job, findings, breach.as_ref());
+            Event::PlanFinished { .. } => {
+                if let Some(plan) = ended {
+                    self.plan_finished(&plan);
+                }
                 self.flush()
             }
-            Event::RunFinished { duration, interrupted } => {
+            Event::RunFinished { .. } => {
                 if let Some(progress) = self.progress.take() {
                     progress.clear();
                 }
-                let mut text = self.drain();
-                text.push_str(&self.tally.closing(
-                    self.run.as_ref(),
-                    *duration,
-                    interrupted.as_deref(),
-                    self.stored.as_deref(),
-                    self.options.quiet,
-                    &self.style,
-                ));
-                text
+                self.drain() + &self.closing()
             }
         }
     }
 
-    fn finding(&mut self, finding: &Finding) -> String {
-        let shown = match finding.severity {
-            Severity::Error => true,
-            Severity::Warning => {
-                self.tally.warnings += 1;
-                !self.options.quiet
+    fn finding(&self, finding: &Finding) -> String {
+        match finding.severity {
+            Severity::Warning if self.options.quiet => String::new(),
+            Severity::Warning | Severity::Error => {
+                format!("{}\n", finding::one(finding, self.fold.sources(), &self.style))
             }
-        };
-        if !shown {
-            return String::new();
         }
-        format!("{}\n", finding::one(finding, &self.sources, &self.style))
     }
 
     fn plan_started(&mut self, plan: &PlanStarted) {
+        let text = if self.options.quiet { String::new() } else { self.title(plan) };
         self.tally.plans += 1;
-        let mut text = String::new();
-        if !self.options.quiet {
-            if self.tally.plans > 1 {
-                text.push('\n');
-            }
-            text.push_str(&self.title(plan));
-        }
-        let block = Block {
-            plan: plan.clone(),
-            text,
-            section: Section::Steps,
-            due: Vec::new(),
-            witnesses: Vec::new(),
-            finished: false,
-        };
+        let block = Block { text, section: Section::Steps, begun: false, finished: false };
         self.blocks.insert(plan.job, block);
     }
 
@@ -201,69 +171,67 @@ impl Terminal {
         if let Some(progress) = &mut self.progress {
             progress.finished(job, step);
         }
-        let at = self.sources.locate(step.place);
-        self.tally.step(&at, step, result, &self.style);
-        let Some(block) = self.blocks.get_mut(&job) else { return };
-        if !self.options.quiet {
-            if step.section != block.section {
-                block.section = step.section;
-                block.text.push_str(&line::section(step.section, &self.style));
-            }
-            block.text.push_str(&line::step(step, result, &self.style));
-            if self.options.verbose {
-                block.text.push_str(&line::traffic(result, &self.style));
-            }
+        let at = self.fold.sources().locate(step.place);
+        self.tally.step(job, &at, (step, result), &self.style);
+        let Some(block) = self.blocks.get_mut(&job).filter(|_| !self.options.quiet) else {
+            return;
+        };
+        if step.section != block.section {
+            block.section = step.section;
+            block.text.push_str(&line::section(step.section, &self.style));
         }
-        block.witnesses.extend(Witness::of(step, result));
-        if failure::is_due(result) && (!self.options.quiet || !failure::warns_only(result)) {
-            block.due.push((step.clone(), result.clone()));
+        block.text.push_str(&line::step(step, result, &self.style));
+        if self.options.verbose {
+            block.text.push_str(&line::traffic(result, &self.style));
         }
     }
 
-    fn plan_finished(&mut self, job: JobId, findings: &[Finding], breach: Option<&BudgetBreach>) {
-        let Some(mut block) = self.blocks.remove(&job) else { return };
+    /// The reports of a plan that ended: of its steps, then of the plan as a whole.
+    fn plan_finished(&mut self, plan: &PlanRecord) {
         let mut reports = String::new();
-        for (step, result) in std::mem::take(&mut block.due) {
-            let scene = Scene {
-                sources: &self.sources,
-                plan: &block.plan.path,
-                environment: self.run.as_ref().and_then(|run| run.environment.as_deref()),
-                style: &self.style,
-            };
-            let causes = diagnose::causes(&step, &result, &block.witnesses);
-            reports.push('\n');
-            reports.push_str(&failure::render(&scene, &step, &result, &causes));
+        let environment = self.fold.started().and_then(|run| run.environment.as_deref());
+        let scene = Scene {
+            sources: self.fold.sources(),
+            plan: &plan.started.path,
+            environment,
+            style: &self.style,
+        };
+        let witnesses = diagnose::witnesses(plan);
+        for StepRecord { step, at: _, result } in &plan.steps {
+            let due = result.as_ref().filter(|result| {
+                failure::is_due(result)
+                    && (!self.options.quiet || result.verdict != Verdict::Passed)
+            });
+            if let Some(result) = due {
+                let causes = diagnose::causes(step, result, &witnesses);
+                reports.push('\n');
+                reports.push_str(&failure::render(&scene, step, result, &causes));
+            }
         }
-        let over = breach.map(|breach| {
-            self.tally.plan_budgets += usize::from(breach.severity == Severity::Error);
-            let message = format!("{}: slower than its budget", block.plan.name);
-            let finding = match breach.severity {
-                Severity::Error => Finding::error(Code::BudgetExceeded, message),
-                Severity::Warning => Finding::warning(Code::BudgetExceeded, message),
-            };
-            finding.at(breach.place, phrase::breach(breach))
-        });
-        for finding in findings.iter().chain(&over) {
-            self.tally.warnings += usize::from(finding.severity == Severity::Warning);
+        for finding in plan.findings.iter().chain(&over_budget(plan)) {
             if finding.is_error() || !self.options.quiet {
                 reports.push('\n');
-                reports.push_str(&finding::one(finding, &self.sources, &self.style));
+                reports.push_str(&finding::one(finding, self.fold.sources(), &self.style));
             }
         }
         if self.options.quiet && !reports.is_empty() {
-            block.text.push_str(&self.title(&block.plan));
-            reports.push('\n');
+            reports = format!("{}{reports}", self.title(&plan.started));
         }
-        block.text.push_str(&reports);
-        block.finished = true;
-        block.witnesses = Vec::new();
-        self.blocks.insert(job, block);
+        if let Some(block) = self.blocks.get_mut(&plan.started.job) {
+            block.text.push_str(&reports);
+            block.finished = true;
+        }
     }
 
     /// What may be printed now: the first unfinished plan as far as it is, and all before it.
     fn flush(&mut self) -> String {
         let mut text = String::new();
         while let Some(block) = self.blocks.get_mut(&JobId(self.head)) {
+            if !block.begun && !block.text.is_empty() {
+                // An empty line between plans; after the first of the run, which has none above.
+                text.push_str(if self.begun { "\n" } else { "" });
+                (block.begun, self.begun) = (true, true);
+            }
             text.push_str(&std::mem::take(&mut block.text));
             if !block.finished {
                 break;
@@ -274,16 +242,44 @@ impl Terminal {
         text
     }
 
-    /// Everything that is left, in order: the run is over.
+    /// Everything that is left, in order: the run is over, plans that did not end included.
     fn drain(&mut self) -> String {
-        let left: Vec<JobId> = self.blocks.keys().copied().collect();
-        for job in left {
-            if self.blocks.get(&job).is_some_and(|block| !block.finished) {
-                self.plan_finished(job, &[], None);
-            }
+        let open: Vec<PlanRecord> =
+            self.blocks.keys().filter_map(|job| self.fold.open(*job).cloned()).collect();
+        for plan in open {
+            self.plan_finished(&plan);
         }
-        std::mem::take(&mut self.blocks).into_values().map(|block| block.text).collect()
+        let mut text = String::new();
+        for block in std::mem::take(&mut self.blocks).into_values() {
+            if !block.begun && self.begun && !block.text.is_empty() {
+                text.push('\n');
+            }
+            self.begun |= !block.text.is_empty();
+            text.push_str(&block.text);
+        }
+        text
     }
+
+    fn closing(&self) -> String {
+        let ending = Ending {
+            fold: &self.fold,
+            exit_code: self.fold.exit_code(self.options.flaky),
+            stored: self.stored.as_deref(),
+            quiet: self.options.quiet,
+        };
+        self.tally.closing(&ending, &self.style)
+    }
+}
+
+/// A plan's own budget, where it was exceeded, as a finding.
+fn over_budget(plan: &PlanRecord) -> Option<Finding> {
+    let breach = plan.breach.as_ref()?;
+    let message = format!("{}: slower than its budget", plan.started.name);
+    let finding = match breach.severity {
+        Severity::Error => Finding::error(Code::BudgetExceeded, message),
+        Severity::Warning => Finding::warning(Code::BudgetExceeded, message),
+    };
+    Some(finding.at(breach.place, phrase::breach(breach)))
 }
 
 fn write(out: &mut dyn Write, text: &str) -> io::Result<()> {

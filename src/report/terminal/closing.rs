@@ -1,12 +1,13 @@
 //! The end of a run on the terminal: what was slow, what failed where, and the verdict.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::line;
-use crate::event::{RunStarted, StepRef};
+use crate::event::{JobId, StepRef};
 use crate::outcome::{Phases, StepResult, Verdict};
-use crate::report::failure;
+use crate::record::{End, Fold};
 use crate::report::finding::count;
 use crate::report::style::{Paint, Style, width};
 use crate::secret::sanitise_line;
@@ -17,158 +18,148 @@ const SLOWEST: usize = 3;
 /// How many failures are listed again when there are several plans.
 const LISTED: usize = 20;
 
-/// What the closing lines count.
+/// What the closing lines gather beside the record's own tally.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
+    /// Plans that began.
     pub(super) plans: usize,
-    pub(super) warnings: usize,
-    pub(super) plan_budgets: usize,
-    passed: usize,
-    failed: usize,
+    /// Steps that failed only on a budget.
     over_budget: usize,
-    errored: usize,
-    skipped: usize,
-    blocked: usize,
-    cancelled: usize,
-    flaky: usize,
-    slowest: Vec<(Duration, String, Option<Phases>, u32)>,
-    failures: Vec<String>,
-    failures_beyond: usize,
+    slowest: Vec<Slow>,
+    /// The first failures in the order of the jobs, whatever ended first.
+    failures: BTreeMap<(JobId, usize), String>,
+    failed: usize,
+}
+
+/// One of the slowest steps.
+#[derive(Debug)]
+struct Slow {
+    job: JobId,
+    time: Duration,
+    name: String,
+    phases: Phases,
+    tries: u32,
+}
+
+/// How a run ended.
+pub(super) struct Ending<'a> {
+    pub(super) fold: &'a Fold,
+    pub(super) exit_code: u8,
+    pub(super) stored: Option<&'a str>,
+    pub(super) quiet: bool,
 }
 
 impl Tally {
-    /// Counts a step that ended.
-    pub(super) fn step(&mut self, at: &str, step: &StepRef, result: &StepResult, style: &Style) {
-        match result.verdict {
-            Verdict::Passed => self.passed += 1,
-            Verdict::Failed if result.only_budget => self.over_budget += 1,
-            Verdict::Failed => self.failed += 1,
-            Verdict::Errored => self.errored += 1,
-            Verdict::Skipped => self.skipped += 1,
-            Verdict::Blocked => self.blocked += 1,
-            Verdict::Cancelled => self.cancelled += 1,
-        }
-        self.flaky += usize::from(result.flaky);
-        self.warnings += usize::from(failure::warns(result));
+    /// Takes what the end will name of a step.
+    pub(super) fn step(
+        &mut self,
+        job: JobId,
+        at: &str,
+        (step, result): (&StepRef, &StepResult),
+        style: &Style,
+    ) {
         let name = sanitise_line(&step.name).into_owned();
         if matches!(result.verdict, Verdict::Failed | Verdict::Errored) {
-            if self.failures.len() < LISTED {
-                let why = line::short(result, style).into_iter().next().unwrap_or_default();
-                self.failures.push(format!("{} {name}\n{why}", sanitise_line(at)));
-            } else {
-                self.failures_beyond += 1;
+            self.over_budget += usize::from(result.only_budget);
+            let why = line::short(result, style).into_iter().next().unwrap_or_default();
+            let text = format!("{} {name}\n{why}", sanitise_line(at));
+            self.failures.insert((job, self.failed), text);
+            self.failed += 1;
+            if self.failures.len() > LISTED {
+                self.failures.pop_last();
             }
         }
         let exchange = result.attempts.last().and_then(|attempt| attempt.exchange.as_deref());
         if let Some(exchange) = exchange {
-            self.slowest.push((result.duration, name, Some(exchange.phases), result.tries));
-            // Stable: of two that took the same, the first stays first.
-            self.slowest.sort_by_key(|(time, ..)| std::cmp::Reverse(*time));
+            let (time, tries) = (result.duration, result.tries);
+            self.slowest.push(Slow { job, time, name, phases: exchange.phases, tries });
+            // Stable: of two of a plan that took the same, the first stays first.
+            self.slowest.sort_by_key(|slow| (std::cmp::Reverse(slow.time), slow.job));
             self.slowest.truncate(SLOWEST);
         }
     }
 
-    /// The closing lines.
-    pub(super) fn closing(
-        &self,
-        run: Option<&RunStarted>,
-        duration: Duration,
-        interrupted: Option<&str>,
-        stored: Option<&str>,
-        quiet: bool,
-        style: &Style,
-    ) -> String {
+    /// The closing lines; the verdict is the last but one, where eyes look.
+    pub(super) fn closing(&self, ending: &Ending<'_>, style: &Style) -> String {
         let mut out = String::new();
-        if !quiet {
+        if !ending.quiet || self.failed > 0 {
             out.push('\n');
-            out.push_str(&self.slow(style));
+        }
+        if !ending.quiet {
+            out.push_str(&self.slow(ending.fold.tally().steps.total(), style));
             if self.plans > 1 {
                 out.push_str(&self.list(style));
             }
         }
-        let mut said = vec![self.counts()];
-        said.push(show_duration(duration));
+        let run = ending.fold.started();
+        let mut said = vec![self.counts(ending)];
+        said.extend(ending.fold.end().duration().map(show_duration));
         if let Some(name) = run.and_then(|run| run.environment.as_deref()) {
             said.push(format!("environment {}", sanitise_line(name)));
         }
-        let (word, paint) = self.verdict(interrupted);
-        let colon = style.paint(paint, &format!("{word}:"));
-        let indent = " ".repeat(width(&word) + 2);
-        let text = style.dotted(said);
-        let lines = crate::report::style::wrap(&text, style.columns() - width(&indent));
-        let _ = writeln!(out, "{colon} {}", lines.join(&format!("\n{indent}")));
-        if let Some(run) = run {
+        let (word, paint) = verdict(ending);
+        let indent = width(&word) + 2;
+        for (n, line) in style.flow(&said, style.columns() - indent).iter().enumerate() {
+            let _ = if n == 0 {
+                writeln!(out, "{} {line}", style.paint(paint, &format!("{word}:")))
+            } else {
+                writeln!(out, "{}{line}", " ".repeat(indent))
+            };
+        }
+        if let Some(run) = run.filter(|_| !ending.quiet) {
             let mut ids = vec![format!("run {}", sanitise_line(&run.run))];
             ids.push(format!("seed {}", run.seed));
-            ids.extend(stored.map(|path| format!("stored in {}", sanitise_line(path))));
-            if !quiet {
-                for line in crate::report::style::wrap(&style.dotted(ids), style.columns()) {
-                    out.push_str(&style.paint(Paint::Dim, &line));
-                    out.push('\n');
-                }
+            ids.extend(ending.stored.map(|path| format!("stored in {}", sanitise_line(path))));
+            for line in style.flow(&ids, style.columns()) {
+                let _ = writeln!(out, "{}", style.paint(Paint::Dim, &line));
             }
         }
         out
     }
 
-    /// `12 passed, 1 failed in 1 plan`
-    fn counts(&self) -> String {
+    /// `1 errored, 2 failed, 9 passed in 1 plan`: the gravest first.
+    fn counts(&self, ending: &Ending<'_>) -> String {
+        let tally = ending.fold.tally();
+        let steps = &tally.steps;
         let all = [
-            (self.passed, "passed"),
-            (self.failed, "failed"),
+            (steps.errored, "errored"),
+            (steps.failed - self.over_budget.min(steps.failed), "failed"),
             (self.over_budget, "over budget"),
-            (self.errored, "errored"),
-            (self.skipped, "skipped"),
-            (self.blocked, "blocked"),
-            (self.cancelled, "cancelled"),
-            (self.flaky, "flaky"),
+            (steps.blocked, "blocked"),
+            (steps.cancelled, "cancelled"),
+            (steps.passed, "passed"),
+            (steps.skipped, "skipped"),
+            (tally.flaky, "flaky"),
         ];
         let mut parts: Vec<String> = all
             .into_iter()
             .filter(|(n, _)| *n > 0)
             .map(|(n, word)| format!("{n} {word}"))
             .collect();
-        if self.plan_budgets > 0 {
-            parts.push(format!("{} over budget", count(self.plan_budgets, "plan", "plans")));
+        if steps.total() == steps.passed && tally.flaky == 0 {
+            parts = vec![count(steps.passed, "step", "steps")];
         }
-        if self.warnings > 0 {
-            parts.push(count(self.warnings, "warning", "warnings"));
+        if tally.warnings > 0 {
+            parts.push(count(tally.warnings, "warning", "warnings"));
         }
-        if parts.is_empty() {
-            parts.push("0 steps".to_owned());
+        if steps.total() == 0 {
+            return "no step ran".to_owned();
         }
         format!("{} in {}", parts.join(", "), count(self.plans, "plan", "plans"))
     }
 
-    /// One word for the whole run; the gravest wins.
-    fn verdict(&self, interrupted: Option<&str>) -> (String, Paint) {
-        let (word, paint) = match interrupted {
-            Some(what) => {
-                return (format!("interrupted by {}", sanitise_line(what)), Paint::Bad);
-            }
-            None if self.errored > 0 => ("errored", Paint::Bad),
-            None if self.failed > 0 => ("failed", Paint::Bad),
-            None if self.over_budget + self.plan_budgets > 0 => ("too slow", Paint::Bad),
-            None if self.cancelled > 0 => ("cancelled", Paint::Bad),
-            None if self.passed == 0 => ("nothing ran", Paint::Warn),
-            None => ("passed", Paint::Good),
-        };
-        (word.to_owned(), paint)
-    }
-
     /// The slowest steps, where there are enough steps for that to say something.
-    fn slow(&self, style: &Style) -> String {
-        let ran = self.passed + self.failed + self.over_budget + self.errored;
-        if ran <= SLOWEST {
+    fn slow(&self, steps: usize, style: &Style) -> String {
+        if steps <= SLOWEST {
             return String::new();
         }
         let mut out = String::new();
-        for (n, (time, name, phases, tries)) in self.slowest.iter().enumerate() {
+        for (n, Slow { job: _, time, name, phases, tries }) in self.slowest.iter().enumerate() {
             let key = if n == 0 { "slowest" } else { "" };
             let mut why = String::new();
             if *tries > 1 {
                 why = format!("{tries} attempts");
-            } else if let Some((phase, spent)) = phases.and_then(|phases| phases.longest()) {
+            } else if let Some((phase, spent)) = phases.longest() {
                 why = format!("{phase} {}", show_duration(spent));
             }
             let room = style.columns().min(100).saturating_sub(22 + width(&why));
@@ -190,7 +181,7 @@ impl Tally {
     /// What failed where, once more: with many plans their own reports are far up.
     fn list(&self, style: &Style) -> String {
         let mut out = String::new();
-        for failure in &self.failures {
+        for failure in self.failures.values() {
             let (first, why) = failure.split_once('\n').unwrap_or((failure, ""));
             let symbol = style.paint(Paint::Bad, style.symbols().fail);
             let _ = writeln!(out, "{symbol} {}", style.cut(first, style.columns() - 2));
@@ -198,12 +189,31 @@ impl Tally {
                 let _ = writeln!(out, "    {}", style.cut(why, style.columns() - 4));
             }
         }
-        if self.failures_beyond > 0 {
-            let _ = writeln!(out, "  and {} more", self.failures_beyond);
+        let more = self.failed - self.failures.len();
+        if more > 0 {
+            let _ = writeln!(out, "  and {more} more");
         }
         if !out.is_empty() {
             out.push('\n');
         }
         out
     }
+}
+
+/// One word for the whole run, by its exit code.
+fn verdict(ending: &Ending<'_>) -> (String, Paint) {
+    if let End::Interrupted { by, duration: _ } = ending.fold.end() {
+        return (format!("interrupted by {}", sanitise_line(by)), Paint::Bad);
+    }
+    let (word, paint) = match ending.exit_code {
+        0 => ("passed", Paint::Good),
+        1 => ("failed", Paint::Bad),
+        3 => ("invalid", Paint::Bad),
+        4 if ending.fold.tally().steps.passed > 0 => ("nothing tested", Paint::Warn),
+        4 => ("nothing ran", Paint::Warn),
+        6 => ("too slow", Paint::Bad),
+        7 => ("incomplete", Paint::Bad),
+        _ => ("errored", Paint::Bad),
+    };
+    (word.to_owned(), paint)
 }

@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 
+use crate::diagnose;
 use crate::event::{Section, StepRef};
 use crate::finding::Severity;
-use crate::outcome::{Attempt, Body, Content, StepResult, Verdict};
+use crate::json;
+use crate::outcome::{Actual, Attempt, Body, Content, StepResult, Verdict};
 use crate::report::phrase;
-use crate::report::style::{Paint, Style, width};
+use crate::report::style::{Paint, Style, width, wrap};
 use crate::secret::{sanitise, sanitise_line};
 use crate::units::{show_duration, show_size};
 
@@ -96,8 +98,20 @@ fn of_attempt(attempt: &Attempt, wanted: Severity, style: &Style) -> Vec<String>
     {
         said.push(sanitise_line(&error.message).into_owned());
     }
+    let wrong_status = phrase::wrong_status(attempt);
     for assertion in attempt.assertions.iter().filter(|a| !a.passed && a.severity == wanted) {
-        said.push(phrase::in_short(assertion, style));
+        let mut text = phrase::in_short(assertion, style);
+        if assertion.subject == "status"
+            && let Some(reason) = reason(attempt)
+        {
+            text = format!("{text}: {reason}");
+        }
+        // What a success would have held is not there when it is none.
+        let consequence =
+            matches!(assertion.actual, Some(Actual::Missing { .. } | Actual::NotJson(_)));
+        if !(wrong_status && consequence) {
+            said.push(text);
+        }
     }
     if wanted == Severity::Error {
         for capture in attempt.captures.iter().filter(|capture| capture.missing.is_some()) {
@@ -111,6 +125,17 @@ fn of_attempt(attempt: &Attempt, wanted: Severity, style: &Style) -> Vec<String>
         said.push(sanitise_line(&finding.message).into_owned());
     }
     said
+}
+
+/// What an error body says, on one line.
+fn reason(attempt: &Attempt) -> Option<String> {
+    let response = attempt.exchange.as_deref()?.response.as_ref()?;
+    let Content::Text(text) = &response.body.content else { return None };
+    let text = match json::parse(text.as_bytes()) {
+        Ok(value) => diagnose::reason(&value)?.1,
+        Err(_) => diagnose::title(text)?,
+    };
+    Some(sanitise_line(&text).into_owned())
 }
 
 /// `  ✓ Create the registered model              2 attempts  200   83 ms`
@@ -177,7 +202,10 @@ pub(super) fn traffic(result: &StepResult, style: &Style) -> String {
         out.push_str(text.trim_end());
         out.push('\n');
     };
-    put(">", &sanitise_line(&format!("{} {}", request.method, request.url)));
+    let asked = sanitise_line(&format!("{} {}", request.method, request.url)).into_owned();
+    for line in wrap(&asked, style.columns() - 8) {
+        put(">", &line);
+    }
     for (name, value) in &request.headers {
         put(">", &sanitise_line(&format!("{name}: {value}")));
     }
@@ -194,7 +222,7 @@ pub(super) fn traffic(result: &StepResult, style: &Style) -> String {
             put("<", &line);
         }
     }
-    put(" ", &phrase::phases(&exchange.phases, exchange.reused, style));
+    put(" ", &style.dotted(phrase::phases(&exchange.phases, exchange.reused)));
     out
 }
 
@@ -205,6 +233,9 @@ fn body_lines(body: &Body) -> Vec<String> {
         Content::Empty => return Vec::new(),
         Content::Hex(hex) => lines.push(format!("{} of binary: {hex}", show_size(body.size))),
         Content::Text(text) => {
+            let value = json::parse(text.as_bytes()).ok().filter(|_| !body.cut);
+            let pretty = value.map(|value| json::pretty(&value).text);
+            let text = pretty.as_deref().unwrap_or(text);
             lines.extend(text.lines().take(BODY).map(str::to_owned));
             let more = text.lines().count().saturating_sub(BODY);
             if more > 0 || body.cut {

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::outcome::{Reason, Verdict};
 
 use crate::report::fixture;
 use crate::report::style::width;
@@ -41,4 +42,165 @@ fn a_run_that_passes_is_short() {
     events.extend(fixture::job(0, vec![fixture::direct(200, &json!({"is_valid": true}))]));
     events.push(fixture::end());
     insta::assert_snapshot!(plain(&events));
+}
+
+#[test]
+fn colours_change_nothing_but_colours() {
+    let colourful = Style { color: true, ..Style::default() };
+    let text = show(&fixture::run(), colourful, Options::default());
+    let mut bare = String::new();
+    let mut rest = text.as_str();
+    while let Some((before, after)) = rest.split_once("\u{1b}[") {
+        bare.push_str(before);
+        let (code, after) = after.split_once('m').unwrap_or(("?", ""));
+        assert!(code.chars().all(|c| c.is_ascii_digit() || c == ';'), "{code:?}");
+        rest = after;
+    }
+    bare.push_str(rest);
+    assert_ne!(text, bare);
+    assert_eq!(bare, plain(&fixture::run()));
+}
+
+#[test]
+fn quiet_shows_what_failed_and_the_verdict() {
+    let quiet = Options { quiet: true, ..Options::default() };
+    let text = show(&fixture::run(), Style::default(), quiet);
+    assert!(text.starts_with("Register a model through the proxy · plans/"), "{text}");
+    assert!(text.contains("failed[step::assertion] plans/registration.yaml:12:5"));
+    assert!(!text.contains('✓') && !text.contains("slowest") && !text.contains("plan::unused"));
+    assert!(text.lines().last().is_some_and(|line| line.contains("environment demo")), "{text}");
+
+    let mut passing = fixture::beginning(1);
+    passing.extend(fixture::job(0, vec![fixture::direct(200, &json!({}))]));
+    passing.push(fixture::end());
+    let text = show(&passing, Style::default(), quiet);
+    assert_eq!(text, "passed: 1 step, 1 warning in 1 plan · 423 ms · environment demo\n");
+}
+
+#[test]
+fn verbose_shows_every_request_and_response_masked() {
+    let verbose = Options { verbose: true, ..Options::default() };
+    let text = show(&fixture::run(), Style::default(), verbose);
+    fits(&text);
+    let list: Vec<&str> = text.lines().filter(|line| line.starts_with("      ")).collect();
+    insta::assert_snapshot!(list.join("\n"));
+}
+
+#[test]
+fn plans_at_once_come_out_in_their_order_whatever_ended_first() {
+    let pass = || vec![fixture::direct(200, &json!({}))];
+    let fail = || vec![fixture::through_the_proxy()];
+    let jobs = [fixture::job(0, pass()), fixture::job(1, fail()), fixture::job(2, pass())];
+    let mut orderly = fixture::beginning(3);
+    orderly.extend(jobs.iter().flatten().cloned());
+    orderly.push(fixture::end());
+    let mut mixed = fixture::beginning(3);
+    // Event by event in turn, the last job first.
+    let longest = jobs.iter().map(Vec::len).max().unwrap_or(0);
+    for n in 0..longest {
+        mixed.extend(jobs.iter().rev().filter_map(|job| job.get(n)).cloned());
+    }
+    mixed.push(fixture::end());
+    assert_ne!(orderly, mixed);
+    assert_eq!(plain(&orderly), plain(&mixed));
+    insta::assert_snapshot!(plain(&mixed));
+}
+
+#[test]
+fn a_step_of_the_first_plan_is_shown_as_soon_as_it_ends() {
+    let mut terminal = Terminal::new(Style::default(), Options::default());
+    let mut seen = Vec::new();
+    for event in fixture::run() {
+        let text = terminal.take(&event);
+        if let Event::StepFinished { .. } = event {
+            seen.push(text.contains("The auth service") || text.contains('✗'));
+        }
+    }
+    assert_eq!(seen.first(), Some(&true));
+}
+
+#[test]
+fn a_run_that_was_interrupted_says_so_and_shows_what_it_knows() {
+    let mut events = fixture::beginning(1);
+    let mut job = fixture::job(0, vec![fixture::through_the_proxy()]);
+    job.pop();
+    events.extend(job);
+    events.push(Event::RunFinished {
+        duration: std::time::Duration::from_secs(2),
+        interrupted: Some("SIGINT".into()),
+    });
+    let text = plain(&events);
+    assert!(text.contains("failed[step::assertion]"), "{text}");
+    assert!(text.contains("\ninterrupted by SIGINT: 1 failed, 1 warning in 1 plan"), "{text}");
+}
+
+#[test]
+fn a_run_in_which_nothing_ran_never_reads_like_a_pass() {
+    let skipped = fixture::did_not_run(Verdict::Skipped, Reason::Skip("not today".into()));
+    let blocked = fixture::did_not_run(Verdict::Blocked, Reason::BlockedBy("create".into()));
+    let mut events = fixture::beginning(1);
+    events.extend(fixture::job(0, vec![skipped, blocked]));
+    events.push(fixture::end());
+    let text = plain(&events);
+    assert!(text.contains("skipped: not today") && text.contains("blocked by `create`"), "{text}");
+    assert!(text.contains("nothing ran: 1 blocked, 1 skipped, 1 warning in 1 plan"), "{text}");
+    assert!(!text.contains("passed"), "{text}");
+
+    let mut empty = fixture::beginning(0);
+    empty.push(fixture::end());
+    assert!(plain(&empty).contains("nothing ran: no step ran"), "{}", plain(&empty));
+}
+
+#[test]
+fn a_flaky_pass_and_a_warning_are_seen() {
+    let (step, mut result) = fixture::direct(200, &json!({}));
+    result.flaky = true;
+    result.tries = 3;
+    let mut events = fixture::beginning(1);
+    events.extend(fixture::job(0, vec![(step, result)]));
+    events.push(fixture::end());
+    let text = plain(&events);
+    assert!(text.contains("flaky, 3 attempts  200"), "{text}");
+    assert!(text.contains("passed: 1 passed, 1 flaky, 1 warning in 1 plan"), "{text}");
+    let strict = Options { flaky: Flaky::Fails, ..Options::default() };
+    let text = show(&events, Style::default(), strict);
+    assert!(text.contains("failed: 1 passed, 1 flaky"), "{text}");
+}
+
+#[test]
+fn what_comes_from_outside_cannot_move_the_cursor() {
+    let nasty = "\u{1b}]0;owned\u{7}\u{9b}31m\u{202e}\r\u{8}";
+    let (mut step, mut result) = fixture::through_the_proxy();
+    step.name = format!("Create {nasty}");
+    step.id = Some(format!("x{nasty}"));
+    if let Some(attempt) = result.attempts.first_mut() {
+        for assertion in &mut attempt.assertions {
+            assertion.subject.push_str(nasty);
+            assertion.note = Some(nasty.into());
+            assertion.expected.operand = json!(nasty);
+        }
+        if let Some(exchange) = &mut attempt.exchange {
+            exchange.request.url.push_str(nasty);
+            exchange.request.headers.push((nasty.into(), nasty.into()));
+            if let Some(response) = &mut exchange.response {
+                response.headers.push(("via".into(), nasty.into()));
+                response.headers.push(("content-type".into(), nasty.into()));
+                response.body = fixture::text_body(&format!("{nasty}\n{nasty}"));
+            }
+        }
+    }
+    result.message = Some(nasty.into());
+    let mut events = fixture::beginning(1);
+    events.extend(fixture::job(0, vec![(step, result)]));
+    if let Some(Event::PlanStarted(plan)) = events.get_mut(4) {
+        plan.name = nasty.into();
+        plan.path = nasty.into();
+    }
+    events.push(fixture::end());
+    for options in [Options::default(), Options { verbose: true, ..Options::default() }] {
+        let text = show(&events, Style::default(), options);
+        fits(&text);
+        let bare = text.replace('\n', "");
+        assert!(!bare.contains(['\u{1b}', '\u{9b}', '\u{202e}', '\r', '\u{8}', '\u{7}']));
+    }
 }
