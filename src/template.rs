@@ -28,12 +28,12 @@ use eval::{Data, Evaluation};
 use expression::{Expr, Node};
 use names::Uses;
 use operators::text_of;
-use scan::Piece;
+use scan::{Braces, Piece};
 
 pub use fault::{EvalFault, EvalFaultKind, MissingField, Role, TemplateFault, TemplateFaultKind};
 pub use names::{FileUse, NameUse};
 pub use scope::{Bound, Evaluated, Group, Names, Scope, Seed, Taint};
-pub use tree::{ValueTemplate, compile, compile_text};
+pub use tree::{ValueTemplate, compile, compile_expression, compile_text};
 
 /// The content of a scalar, compiled: literal text and expressions.
 #[derive(Clone)]
@@ -42,6 +42,8 @@ pub struct Template {
     parts: Vec<Part>,
     uses: Uses,
     origin: u64,
+    /// Where the content stands, if it stands in the file as it is.
+    content: Option<Place>,
 }
 
 #[derive(Clone)]
@@ -98,8 +100,12 @@ impl Template {
     /// # Errors
     /// All faults at once, in the order of the text.
     pub fn parse(text: &str) -> Result<Self, Vec<TemplateFault>> {
+        Self::parse_with(text, Braces::Fault)
+    }
+
+    fn parse_with(text: &str, braces: Braces) -> Result<Self, Vec<TemplateFault>> {
         let mut faults = Vec::new();
-        let pieces = scan::scan(text, &mut faults);
+        let pieces = scan::scan(text, braces, &mut faults);
         let mut uses = Uses::default();
         let mut parts = Vec::with_capacity(pieces.len());
         for piece in pieces {
@@ -119,7 +125,7 @@ impl Template {
             faults.sort_by_key(|fault| (fault.range.start, fault.range.end));
             return Err(faults);
         }
-        Ok(Self { text: text.to_owned(), parts, uses, origin: hash(text) })
+        Ok(Self { text: text.to_owned(), parts, uses, origin: hash(text), content: None })
     }
 
     /// Compiles a bare expression, or one `${{ … }}`: what `if:` and `assert:` take.
@@ -138,7 +144,7 @@ impl Template {
         let mut faults = Vec::new();
         let bare = text.trim();
         if bare.starts_with("{{") && bare.ends_with("}}") {
-            scan::scan(text, &mut faults);
+            scan::scan(text, Braces::Fault, &mut faults);
         }
         let mut uses = Uses::default();
         let outer = 0..text.len();
@@ -150,7 +156,7 @@ impl Template {
         match parsed {
             Some(expr) if faults.is_empty() => {
                 let parts = vec![Part::Expression { outer, expr }];
-                Ok(Self { text: text.to_owned(), parts, uses, origin: hash(text) })
+                Ok(Self { text: text.to_owned(), parts, uses, origin: hash(text), content: None })
             }
             Some(_) | None => Err(faults),
         }
@@ -160,14 +166,37 @@ impl Template {
     #[must_use]
     pub fn literal(text: &str) -> Self {
         let parts = vec![Part::Literal(text.to_owned())];
-        Self { text: text.to_owned(), parts, uses: Uses::default(), origin: hash(text) }
+        Self {
+            text: text.to_owned(),
+            parts,
+            uses: Uses::default(),
+            origin: hash(text),
+            content: None,
+        }
     }
 
-    /// The same template at its place in the plan, which random values depend on.
+    /// The same template at the place of its content, which random values depend on: the inside
+    /// of the quotes, with no escape in it, so that a range in the content has its own place.
     #[must_use]
-    pub fn placed(mut self, place: Place) -> Self {
-        self.origin = u64::from(place.span.start);
+    pub fn placed(mut self, content: Place) -> Self {
+        self.origin = u64::from(content.span.start);
+        self.content = Some(content);
         self
+    }
+
+    /// The same template in a scalar whose content stands otherwise in the file: in a block, or
+    /// with escapes.
+    #[must_use]
+    pub fn placed_within(mut self, whole: Place) -> Self {
+        self.origin = u64::from(whole.span.start);
+        self.content = None;
+        self
+    }
+
+    /// The place of a range of the content; `whole` where it cannot be told.
+    #[must_use]
+    pub fn locate(&self, range: &Range<usize>, whole: Place) -> Place {
+        self.content.map_or(whole, |content| content.inward(range.clone()))
     }
 
     /// The content as it was written.

@@ -131,8 +131,12 @@ pub(super) fn parse(
         Ok(tree) => tree,
         Err(error) => {
             let at = error.range().unwrap_or(0..source.len());
-            let end = at.end.min(source.len());
-            let start = at.start.min(end);
+            // The parser counts bytes; a label begins and ends between characters.
+            let end = (at.end.min(source.len())..=source.len())
+                .find(|end| source.is_char_boundary(*end))
+                .unwrap_or(source.len());
+            let start =
+                (0..=at.start.min(end)).rfind(|start| source.is_char_boundary(*start)).unwrap_or(0);
             let message = error.detail().unwrap_or("no expression").to_owned();
             let kind = TemplateFaultKind::Syntax { message };
             faults.push(TemplateFault { range: base + start..base + end, kind });

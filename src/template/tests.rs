@@ -14,7 +14,7 @@ fn read(text: &str) -> Value {
 }
 
 /// What the expressions of these tests know.
-fn names() -> Names {
+pub(super) fn names() -> Names {
     let mut secrets = Names::default();
     secrets.bind("api_key", json!("hk_live_0123"), Some(Arc::from("api_key")));
     secrets.bind("object", json!({"inner": "deep"}), Some(Arc::from("object")));
@@ -44,7 +44,11 @@ fn names() -> Names {
     names
 }
 
-fn with_scope<T>(names: &Names, seed: Seed<'_>, use_it: impl FnOnce(&Scope<'_>) -> T) -> T {
+pub(super) fn with_scope<T>(
+    names: &Names,
+    seed: Seed<'_>,
+    use_it: impl FnOnce(&Scope<'_>) -> T,
+) -> T {
     let count = Cell::new(1_u64 << 40);
     let entropy = || {
         count.set(count.get() + 1);
@@ -699,4 +703,43 @@ fn no_expression_takes_over_a_second() {
     }
     assert!(failure("${{ 10 ** 100000 }}").contains("not a number"));
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+const WORDS: &str = r#"${{ }} $ { } {{ ' " \ x user .items [0] [-1] [:: ] ( ) | upper regex('(') date('%') default( omit unique is not defined and or if else in 1 1e999 1e400 0x 1_ 9999999999999999999999999999999999999999 + - * ** / // % ~ == < = , : ä € 😀 none true secrets steps.create && random_int( range( -9 add_days(999999999) {'a': word big fine %s"#;
+
+#[test]
+fn no_text_makes_it_panic() {
+    let words: Vec<_> = WORDS.split(' ').chain([" ", "\n", "\0"]).collect();
+    let mut state = 7_u64;
+    let mut next = |bound: usize| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % bound
+    };
+    let names = names();
+    let mut evaluated = 0;
+    with_scope(&names, Seed::default(), |scope| {
+        for round in 0..30_000 {
+            let inner: String = (0..=next(7)).map(|_| words[next(words.len())]).collect();
+            let text = if round % 2 == 0 { format!("${{{{ {inner} }}}}") } else { inner };
+            match Template::parse(&text) {
+                Ok(template) => {
+                    evaluated += 1;
+                    if let Err(fault) = template.eval(scope) {
+                        assert!(text.get(fault.range.clone()).is_some(), "{text}: {fault:?}");
+                        let _ = (fault.to_string(), fault.help());
+                    }
+                }
+                Err(faults) => {
+                    assert!(!faults.is_empty());
+                    for fault in faults {
+                        assert!(text.get(fault.range.clone()).is_some(), "{text}: {fault:?}");
+                        let _ = (fault.to_string(), fault.help());
+                    }
+                }
+            }
+            let _ = Template::parse_expression(&text);
+        }
+    });
+    assert!(evaluated > 3000, "{evaluated}");
 }

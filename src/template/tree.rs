@@ -2,19 +2,21 @@
 
 use serde_json::Value;
 
-use super::fault::EvalFault;
+use super::fault::{EvalFault, TemplateFault};
+use super::scan::Braces;
 use super::scope::{Evaluated, Scope, Taint};
 use super::{Template, eval::either};
-use crate::finding::{Code, Finding};
+use crate::finding::Finding;
 use crate::source::Place;
-use crate::yaml::{Kind, Node, Style};
+use crate::yaml::{Kind, Node};
 
 /// A YAML value whose templates are compiled.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ValueTemplate {
     /// A value without templates.
     Literal(Value),
-    /// A scalar with at least one expression, and where its content begins.
+    /// A scalar with at least one expression, and its place: of the content where that stands in
+    /// the file as it is, else of the whole scalar.
     Text(Box<Template>, Place),
     /// A list with a template somewhere in it.
     List(Vec<ValueTemplate>),
@@ -38,24 +40,33 @@ pub fn compile(node: &Node, text: &str) -> Result<ValueTemplate, Vec<Finding>> {
 /// # Errors
 /// Every fault of the template, each at its place.
 pub fn compile_text(node: &Node, text: &str) -> Result<Template, Vec<Finding>> {
-    parse_at(&node.text_of().unwrap_or_default(), node, text)
+    // Whoever read the file warned of `{{ x }}` already.
+    let content = node.text_of().unwrap_or_default();
+    placed(Template::parse_with(&content, Braces::Text), node, text)
 }
 
-fn parse_at(content: &str, node: &Node, text: &str) -> Result<Template, Vec<Finding>> {
-    let inner = node.content_place(text);
-    match Template::parse(content) {
-        Ok(template) if template.is_whole_but_line_break() && node.style == Style::Block => {
-            let finding = Finding::error(
-                Code::YamlTrap,
-                "`|` adds a line break to the template, so that its value becomes a text",
-            );
-            Err(vec![finding.at(node.place, "").help("write `|-`, or the template in one line")])
-        }
-        Ok(template) => Ok(template.placed(inner.unwrap_or(node.place))),
-        Err(faults) => Err(faults
+/// Compiles one scalar that must be an expression, bare or in `${{ }}`: `if:`, an item of `assert:`.
+///
+/// # Errors
+/// Every fault of the expression, each at its place.
+pub fn compile_expression(node: &Node, text: &str) -> Result<Template, Vec<Finding>> {
+    let content = node.text_of().unwrap_or_default();
+    placed(Template::parse_expression(&content), node, text)
+}
+
+fn placed(
+    parsed: Result<Template, Vec<TemplateFault>>,
+    node: &Node,
+    text: &str,
+) -> Result<Template, Vec<Finding>> {
+    let content = node.content_place(text);
+    match (parsed, content) {
+        (Ok(template), Some(content)) => Ok(template.placed(content)),
+        (Ok(template), None) => Ok(template.placed_within(node.place)),
+        (Err(faults), _) => Err(faults
             .iter()
             .map(|fault| {
-                let place = inner.map_or(node.place, |place| place.inward(fault.range.clone()));
+                let place = content.map_or(node.place, |place| place.inward(fault.range.clone()));
                 Finding::of(fault, place)
             })
             .collect()),
@@ -67,7 +78,7 @@ fn compile_node(node: &Node, text: &str, findings: &mut Vec<Finding>) -> ValueTe
         Kind::Empty | Kind::Null | Kind::Bool(_) | Kind::Number { .. } => {
             ValueTemplate::Literal(node.to_json())
         }
-        Kind::String(content) => match parse_at(content, node, text) {
+        Kind::String(_) => match compile_text(node, text) {
             Ok(template) => {
                 if let Some(literal) = template.is_literal() {
                     return ValueTemplate::Literal(Value::from(literal));
@@ -116,10 +127,7 @@ impl ValueTemplate {
         }
     }
 
-    /// Shows every template with the place of its content.
-    ///
-    /// A fault's or name's range is relative to the content: `place.inward(range)` where
-    /// [`exact`](Node::content_place) places are known, else the place is the whole scalar.
+    /// Shows every template with its place; [`Template::locate`] leads further in.
     pub fn visit<'t>(&'t self, visitor: &mut dyn FnMut(&'t Template, Place)) {
         match self {
             Self::Literal(_) => {}
@@ -135,7 +143,7 @@ impl ValueTemplate {
     /// hands out each part by itself.
     ///
     /// # Errors
-    /// The first fault with the place of its scalar.
+    /// The first fault with the smallest place that is known for it.
     pub fn eval(&self, scope: &Scope<'_>) -> Result<Evaluated, (Place, EvalFault)> {
         self.eval_with(scope, &mut |_, _| {})
     }
@@ -143,7 +151,7 @@ impl ValueTemplate {
     /// The same, and `tainted` is shown every value that derives from a secret, with its name.
     ///
     /// # Errors
-    /// The first fault with the place of its scalar.
+    /// The first fault with the smallest place that is known for it.
     pub fn eval_with(
         &self,
         scope: &Scope<'_>,
@@ -153,7 +161,9 @@ impl ValueTemplate {
         let value = match self {
             Self::Literal(value) => value.clone(),
             Self::Text(template, place) => {
-                let evaluated = template.eval(scope).map_err(|fault| (*place, fault))?;
+                let evaluated = template
+                    .eval(scope)
+                    .map_err(|fault| (template.locate(&fault.range, *place), fault))?;
                 if let Evaluated::Value { value, taint: Some(name) } = &evaluated {
                     tainted(value, name);
                 }
@@ -185,5 +195,111 @@ impl ValueTemplate {
             }
         };
         Ok(Evaluated::Value { value, taint })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::tests::{names, with_scope};
+    use super::super::{Seed, Template};
+    use super::*;
+    use crate::source::{SourceId, SourceText};
+
+    fn read(text: &str) -> (Node, SourceText) {
+        let source = SourceText::new(SourceId(0), "a.yaml".into(), text.into());
+        let (node, _) = crate::yaml::read(&source);
+        (node.unwrap(), source)
+    }
+
+    fn tree(text: &str) -> (ValueTemplate, SourceText) {
+        let (node, source) = read(text);
+        (compile(&node, text).unwrap(), source)
+    }
+
+    const BODY: &str = r#"
+name: ${{ word }}
+count: "${{ count }}"
+price: 1.10
+big: ${{ big }}
+plain: {a: [1, null], text: "$${{ x }}"}
+gone: ${{ omit }}
+list: ["${{ left_out }}", "n-${{ count }}", 2]
+nested: {deep: {gone: "${{ missing | default(omit) }}", secret: "${{ secrets.api_key }}"}}
+braces: "{{ x }}"
+"#;
+
+    #[test]
+    fn a_whole_body_keeps_types_and_loses_what_is_omitted() {
+        let (tree, _) = tree(BODY);
+        let mut seen = Vec::new();
+        let evaluated = with_scope(&names(), Seed::default(), |scope| {
+            tree.eval_with(scope, &mut |value, name| seen.push((value.clone(), name.to_owned())))
+        })
+        .unwrap();
+        assert_eq!(evaluated.taint().as_deref(), Some("api_key"));
+        let expected = r#"{"name":"Ada Lovelace","count":3,"price":1.10,"big":18446744073709551616,"plain":{"a":[1,null],"text":"${{ x }}"},"list":["n-3",2],"nested":{"deep":{"secret":"hk_live_0123"}},"braces":"{{ x }}"}"#;
+        assert_eq!(evaluated.value().unwrap().to_string(), expected);
+        assert_eq!(seen, [(json!("hk_live_0123"), "api_key".to_owned())]);
+    }
+
+    #[test]
+    fn what_holds_no_template_is_one_literal() {
+        let (tree, _) = tree("a: [1, {b: x}]\nc: '$${{ y }}'\n");
+        assert_eq!(tree.as_literal(), Some(&json!({"a": [1, {"b": "x"}], "c": "${{ y }}"})));
+        let mut count = 0;
+        tree.visit(&mut |_, _| count += 1);
+        assert_eq!(count, 0);
+    }
+
+    #[test]
+    fn every_template_and_every_name_has_its_place() {
+        let text = "a: x ${{ user.name }}\nb: ['${{ count }}']\nc: \"\\x41 ${{ big }}\"\n";
+        let (tree, source) = tree(text);
+        let mut found = Vec::new();
+        tree.visit(&mut |template, place| {
+            for name in template.names() {
+                found.push(source.slice(template.locate(&name.range, place).span).to_owned());
+            }
+        });
+        assert_eq!(found, ["user.name", "count", "\"\\x41 ${{ big }}\""]);
+    }
+
+    #[test]
+    fn every_fault_of_a_tree_is_found_at_its_place() {
+        let text = "a: ${{ x | uper }}\nb:\n  - '${{ !y }}'\n  - n-${{ omit }}\n";
+        let (node, source) = read(text);
+        let findings = compile(&node, text).unwrap_err();
+        let places: Vec<_> =
+            findings.iter().filter_map(Finding::place).map(|p| source.slice(p.span)).collect();
+        assert_eq!(places, ["uper", "!", "omit"]);
+    }
+
+    #[test]
+    fn a_fault_at_run_time_has_the_smallest_place() {
+        let (tree, source) = tree("a:\n  - ${{ user.nmae }}\n");
+        let (place, _) =
+            with_scope(&names(), Seed::default(), |scope| tree.eval(scope)).unwrap_err();
+        assert_eq!(source.slice(place.span), "user.nmae");
+    }
+
+    #[test]
+    fn an_expression_may_be_a_boolean_of_the_file() {
+        let (node, _) = read("true");
+        let template = compile_expression(&node, "true").unwrap();
+        let evaluated = with_scope(&names(), Seed::default(), |scope| template.eval(scope));
+        assert_eq!(evaluated.unwrap().value(), Some(json!(true)));
+        let (node, source) = read("count === 3");
+        let findings = compile_expression(&node, &source.text).unwrap_err();
+        let place = findings.first().and_then(Finding::place).unwrap();
+        assert_eq!(source.slice(place.span), "===");
+    }
+
+    #[test]
+    fn braces_without_a_dollar_are_text_where_the_reader_warned_of_them() {
+        let (tree, _) = tree("'{{ x }}'");
+        assert_eq!(tree.as_literal(), Some(&json!("{{ x }}")));
+        assert!(Template::parse("{{ x }}").is_err());
     }
 }
