@@ -29,6 +29,7 @@ pub fn curl_line(exchange: &Exchange, variable: &dyn Fn(&str) -> String) -> Stri
         words.push("-g".to_owned());
     }
     let mut typed = false;
+    let mut remark = "";
     for (name, value) in &request.headers {
         let lower = name.to_ascii_lowercase();
         typed |= lower == "content-type";
@@ -38,11 +39,16 @@ pub fn curl_line(exchange: &Exchange, variable: &dyn Fn(&str) -> String) -> Stri
             }
             continue;
         }
+        // The user's name is masked together with the password.
+        if let Some(password) = value.strip_prefix("Basic ").filter(|_| lower == "authorization") {
+            words.extend(["-u".to_owned(), format!("USER:{}", quote(password))]);
+            remark = "  # USER: the user name, which is masked together with the password";
+            continue;
+        }
         // `Name;` sends a header without a value, `Name:` would remove it.
         let header = if value.is_empty() { format!("{name};") } else { format!("{name}: {value}") };
         words.extend(["-H".to_owned(), quote(&header)]);
     }
-    let mut remark = "";
     if has_body && !typed {
         words.extend(["-H".to_owned(), "'Content-Type:'".to_owned()]);
     }
@@ -175,6 +181,14 @@ mod tests {
         assert_eq!(curl_line(&get, &variable_of), "curl -sS 'http://h/a?b=1&c=2'");
         let post = curl_line(&exchange("POST", &[], "x"), &variable_of);
         assert!(post.contains("-H 'Content-Type:' --data-raw x"), "{post}");
+    }
+
+    #[test]
+    fn basic_asks_for_the_user_name_that_the_mask_took() {
+        let get = exchange("GET", &[("authorization", "Basic «secret:password»")], "");
+        let line = curl_line(&get, &variable_of);
+        assert!(line.starts_with("curl -sS -u USER:\"$PASSWORD\" 'http://h/"), "{line}");
+        assert!(line.contains("# USER: the user name"), "{line}");
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::finding::{Code, Label, Severity};
 use crate::outcome::{Attempt, Exchange, Reason, StepResult, Transport, Verdict};
 use crate::secret::{sanitise, sanitise_line};
 use crate::source::{Place, SourceId, SourceSet};
+use crate::units::show_duration;
 
 /// What a report needs to know besides the step.
 #[derive(Debug, Clone, Copy)]
@@ -242,6 +243,9 @@ fn transport(scene: &Scene<'_>, exchange: &Exchange, error: &Transport) -> Strin
                     .render(style),
                 );
             }
+            None if part.source.is_empty() => {
+                elsewhere.push(format!("{} = {}", part.name, part.value));
+            }
             None => elsewhere.push(format!("{} = {} ({})", part.name, part.value, part.source)),
         }
     }
@@ -294,12 +298,7 @@ fn facts(scene: &Scene<'_>, step: &StepRef, result: &StepResult, causes: &[Cause
         }
     }
     if result.tries > 1 {
-        let tries = format!(
-            "{} attempts in {}",
-            result.tries,
-            crate::units::show_duration(result.duration)
-        );
-        out.push_str(&style.fact("tries", &tries));
+        out.push_str(&style.facts("tries", &tries(result)));
     }
     if let Some(exchange) = attempt.and_then(|attempt| attempt.exchange.as_deref()) {
         if exchange.repeated {
@@ -313,6 +312,24 @@ fn facts(scene: &Scene<'_>, step: &StepRef, result: &StepResult, causes: &[Cause
     }
     let _ = writeln!(out, "  {}  {}", style.paint(Paint::Key, "again"), again(scene, step));
     out
+}
+
+/// How often it was tried, and what each attempt that is kept got.
+fn tries(result: &StepResult) -> Vec<String> {
+    let mut facts =
+        vec![format!("{} attempts in {}", result.tries, show_duration(result.duration))];
+    if result.attempts.len() > 1 {
+        facts.extend(result.attempts.iter().take(10).map(|attempt| {
+            let exchange = attempt.exchange.as_deref();
+            let got = match exchange.map(|exchange| (&exchange.response, &exchange.error)) {
+                Some((Some(response), _)) => response.status.to_string(),
+                Some((None, Some(error))) => sanitise_line(&error.message).into_owned(),
+                Some((None, None)) | None => "nothing was sent".to_owned(),
+            };
+            format!("{}: {got}", attempt.number)
+        }));
+    }
+    facts
 }
 
 /// The command that runs this step again, with what it needs.

@@ -18,16 +18,42 @@ pub(crate) fn expected(subject: &str, expected: &Expected, style: &Style) -> Str
     let operator = sanitise_line(&expected.operator).replace('_', " ");
     match &expected.operand {
         Value::Null if expected.operator != "equals" => operator,
-        // A class such as `2xx` is a word of the language, not a text.
-        Value::String(class) if subject == "status" => sanitise_line(class).into_owned(),
-        Value::Number(_) if subject == "status" && expected.operator == "equals" => {
-            value(&expected.operand, style)
+        // A status is known by its number, a class such as `2xx` by its word: neither needs a type.
+        operand if subject == "status" => {
+            let words: Vec<String> = match operand {
+                Value::Array(items) => items.iter().map(|item| bare(item, style)).collect(),
+                operand => vec![bare(operand, style)],
+            };
+            match expected.operator.as_str() {
+                "equals" | "in" => words.join(" or "),
+                _ => format!("{operator} {}", words.join(", ")),
+            }
+        }
+        Value::Bool(true)
+            if ["present", "absent", "empty"].contains(&expected.operator.as_str()) =>
+        {
+            operator
         }
         Value::Array(items) if ["in", "not_in"].contains(&expected.operator.as_str()) => {
             let items: Vec<String> = items.iter().map(|item| value(item, style)).collect();
             style.cut(&format!("{operator} {}", items.join(", ")), VALUE)
         }
+        // What bears tests of its own is a mapping, whatever it judges.
+        operand @ Value::Object(_)
+            if !["equals", "not_equals", "partial", "contains"]
+                .contains(&expected.operator.as_str()) =>
+        {
+            format!("{operator} {}", value(operand, style))
+        }
         operand => format!("{operator} {}", typed(operand, style)),
+    }
+}
+
+/// A text without its quotes, anything else as JSON.
+fn bare(operand: &Value, style: &Style) -> String {
+    match operand {
+        Value::String(text) => sanitise_line(text).into_owned(),
+        operand => value(operand, style),
     }
 }
 
@@ -95,11 +121,24 @@ pub(crate) fn wrong_status(attempt: &Attempt) -> bool {
         .any(|one| one.subject == "status" && !one.passed && one.severity == Severity::Error)
 }
 
-/// An assertion in one line, for the live list: ``status 401, expected 200``.
+/// An assertion in one line, for the live list: `status is 401, expected 200`.
 pub(crate) fn in_short(assertion: &Assertion, style: &Style) -> String {
-    let subject = sanitise_line(&assertion.subject);
-    let wanted = expected(&assertion.subject, &assertion.expected, style);
+    let subject = style.cut(&sanitise_line(&assertion.subject), 60);
+    let operand = &assertion.expected.operand;
+    let wanted = match (&assertion.actual, assertion.expected.operator.as_str()) {
+        // Types are only worth a word where they are what differs.
+        (Some(Actual::Value(found)), "equals") if alike(found, operand) => value(operand, style),
+        (Some(Actual::Missing { .. }), "equals") => value(operand, style),
+        (_, _) => expected(&assertion.subject, &assertion.expected, style),
+    };
     match &assertion.actual {
+        Some(Actual::Value(found))
+            if assertion.expected.operator == "equals"
+                && assertion.subject != "status"
+                && !alike(found, operand) =>
+        {
+            format!("{subject} is {}, expected {wanted}", typed(found, style))
+        }
         Some(Actual::Value(found)) => {
             format!("{subject} is {}, expected {wanted}", value(found, style))
         }
@@ -112,6 +151,11 @@ pub(crate) fn in_short(assertion: &Assertion, style: &Style) -> String {
         }
         None => format!("{subject}: expected {wanted}"),
     }
+}
+
+/// Whether two values are of one type.
+fn alike(left: &Value, right: &Value) -> bool {
+    std::mem::discriminant(left) == std::mem::discriminant(right)
 }
 
 /// A capture that took nothing, in lines.
@@ -169,6 +213,7 @@ pub(crate) fn reason(reason: &Reason) -> String {
         }
         Reason::BlockedBy(step) => format!("blocked by `{}`", sanitise_line(step)),
         Reason::NotSelected => "skipped: not selected".to_owned(),
+        Reason::Deadline(which) if which.is_empty() => "ended by the deadline".to_owned(),
         Reason::Deadline(which) => format!("ended by the deadline: {}", sanitise_line(which)),
         Reason::Interrupted(signal) => format!("interrupted by {}", sanitise_line(signal)),
     }
@@ -296,6 +341,31 @@ mod tests {
         assert_eq!(said("$.a", &wanted("present", Value::Null)), "present");
         assert_eq!(said("status", &wanted("equals", json!("2xx"))), "2xx");
         assert_eq!(said("status", &wanted("equals", json!(200))), "200");
+        assert_eq!(said("status", &wanted("in", json!([200, "4xx"]))), "200 or 4xx");
+        assert_eq!(said("status", &wanted("not", json!("5xx"))), "not 5xx");
+        assert_eq!(said("$.a", &wanted("absent", json!(true))), "absent");
+        assert_eq!(said("$.a", &wanted("absent", json!(false))), "absent false (boolean)");
+    }
+
+    #[test]
+    fn in_short_types_are_named_only_where_they_differ() {
+        let place = (crate::source::SourceId(0), crate::source::Span::new(0, 1)).into();
+        let short = |operand: Value, found: Value| {
+            let one = Assertion {
+                subject: "$.a".into(),
+                place,
+                severity: Severity::Error,
+                passed: false,
+                expected: wanted("equals", operand),
+                actual: Some(Actual::Value(found)),
+                pointer: None,
+                outcome: None,
+                note: None,
+            };
+            in_short(&one, &Style::default())
+        };
+        assert_eq!(short(json!(true), json!(false)), "$.a is false, expected true");
+        assert_eq!(short(json!(1), json!("1")), "$.a is \"1\" (text), expected equals 1 (number)");
     }
 
     #[test]

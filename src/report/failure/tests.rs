@@ -158,6 +158,16 @@ fn a_poll_that_ran_out_says_how_often_it_asked() {
 }
 
 #[test]
+fn retries_say_what_each_attempt_got() {
+    let (step, mut result) = fixture::looked();
+    let (_, unavailable) = with_body("text/plain", fixture::text_body("later"));
+    result.attempts.splice(0..0, unavailable.attempts);
+    result.tries = 2;
+    let text = report(&[(step, result)]);
+    assert!(text.contains("  tries  2 attempts in 12 ms · 1: 502 · 1: 200\n"), "{text}");
+}
+
+#[test]
 fn a_host_from_the_command_line_is_named_with_its_source() {
     let (step, mut result) = fixture::nobody_there();
     if let Some(exchange) = result.attempts.first_mut().and_then(|a| a.exchange.as_mut()) {
