@@ -41,8 +41,7 @@ pub fn parse(source: &SourceText) -> (Option<EnvironmentFile>, Vec<Finding>) {
 
 fn environment(reader: &mut Reader, root: &Node, source: &SourceText) -> EnvironmentFile {
     let fields = reader.fields(root, "an environment", &[keys::ENVIRONMENT]);
-    let name =
-        fields.value("environment").and_then(|n| reader.spanned(n, "the environment's name"));
+    let name = fields.value("environment").and_then(|n| reader.title(n, "the environment's name"));
     let vars = fields.value("vars").map(|node| {
         let entries = reader.entries(node, "a mapping of names to values", "vars: {url: …}");
         for entry in entries {

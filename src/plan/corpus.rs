@@ -171,7 +171,7 @@ fn a_plan_with_any_character_in_any_place_never_panics() {
     }
 }
 
-/// What must end within a second, whatever it is.
+/// What must end soon, whatever it is.
 fn bounded(text: &str, wanted: &str) {
     let begin = Instant::now();
     let source = source(text);
@@ -179,7 +179,9 @@ fn bounded(text: &str, wanted: &str) {
     let took = begin.elapsed();
     let shown = render(&source, &found);
     assert!(shown.contains(wanted), "{}", shown.chars().take(400).collect::<String>());
-    assert!(took < Duration::from_secs(2), "{wanted} took {took:?}");
+    // Ten times what a slow machine needs without optimisation: a bound that is missing shows as
+    // minutes.
+    assert!(took < Duration::from_secs(20), "{wanted} took {took:?}");
 }
 
 #[test]

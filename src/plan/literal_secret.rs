@@ -46,6 +46,7 @@ fn finding(node: &Node, text: &str, range: Range<usize>) -> Finding {
     )
     .at(place, "")
     .help("declare it under `secrets:` and write `${{ secrets.NAME }}` here")
+    .help("a key that is wrong on purpose says so: `invalid` in it, or `${{ unique }}`")
 }
 
 /// Where a text of any kind holds words whose shape alone says that they are secrets: what a
@@ -110,11 +111,37 @@ fn words(text: &str) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
+/// Words of keys that are wrong on purpose.
+const PRETENDED: [&str; 12] = [
+    "invalid",
+    "wrong",
+    "fake",
+    "dummy",
+    "example",
+    "placeholder",
+    "expired",
+    "unknown",
+    "revoked",
+    "notreal",
+    "not_real",
+    "xxxx",
+];
+
+fn is_pretended(word: &str) -> bool {
+    let lower = word.to_ascii_lowercase();
+    PRETENDED.iter().any(|pretended| lower.contains(pretended))
+}
+
 fn has_known_shape(word: &str) -> bool {
+    if is_pretended(word) {
+        return false;
+    }
     let long = |prefix: &str, least: usize| {
         word.strip_prefix(prefix).is_some_and(|rest| {
             rest.len() >= least
                 && rest.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+                && rest.chars().filter(char::is_ascii_digit).count() >= 2
+                && rest.chars().any(|c| c.is_ascii_alphabetic())
                 && varied(rest)
         })
     };
@@ -154,7 +181,8 @@ fn bearer(text: &str) -> Option<Range<usize>> {
     let token = text.get(start..)?;
     let length = token.find(|c: char| c.is_whitespace()).unwrap_or(token.len());
     let token = token.get(..length)?;
-    (length >= 20 && !token.contains("${{") && varied(token)).then_some(start..start + length)
+    (length >= 20 && !token.contains("${{") && varied(token) && !is_pretended(token))
+        .then_some(start..start + length)
 }
 
 /// A long word of mixed letters and digits under a key that names a secret.
@@ -177,8 +205,8 @@ fn under_a_telling_key(key: &str, text: &str) -> Option<Range<usize>> {
     }
     let mixed =
         text.chars().any(|c| c.is_ascii_digit()) && text.chars().any(|c| c.is_ascii_alphabetic());
-    let is_url = text.contains("://") || text.starts_with('/');
-    (text.len() >= 20 && mixed && !is_url && entropy(text) >= 3.2).then_some(0..text.len())
+    let is_no_secret = is_pretended(text) || text.contains("://") || text.starts_with('/');
+    (text.len() >= 20 && mixed && !is_no_secret && entropy(text) >= 3.2).then_some(0..text.len())
 }
 
 /// Not a placeholder such as `xxxxxxxxxxxx`.
@@ -261,6 +289,9 @@ mod tests {
             ("api_key", "${{ secrets.api_key }}"),
             ("token", "hk_live_xxxxxxxxxxxxxxxxxxxx"),
             ("api_key", "hk_live_bad"),
+            ("api_key", "hk_live_this_is_no_real_key_at_all"),
+            ("api_key", "hk_live_invalid1234567890abcdef"),
+            ("key", "AKIAIOSFODNN7EXAMPLE"),
             ("bearer", "not-a-real-token-at-all-x"),
             ("Authorization", "Bearer ${{ secrets.api_key_of_somebody }}"),
             ("name", "planrun-8f3kq9zlmp2xv7bn4tr"),

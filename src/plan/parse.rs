@@ -64,7 +64,7 @@ pub fn parse_project(source: &SourceText) -> (Option<Project>, Vec<Finding>) {
     }
     look_everywhere(&mut reader, &root);
     let fields = reader.fields(&root, "a project", &[keys::PROJECT]);
-    let name = fields.value("project").and_then(|node| reader.spanned(node, "the project's name"));
+    let name = fields.value("project").and_then(|node| reader.title(node, "the project's name"));
     let default_environment = fields
         .value("default_environment")
         .and_then(|node| reader.spanned(node, "an environment's name"));
@@ -160,7 +160,7 @@ pub(crate) fn other_kind(root: &Node, found: FileKind, wanted: &str) -> Finding 
 
 fn plan(reader: &mut Reader, root: &Node, source: &SourceText) -> Plan {
     let fields = reader.fields(root, "a plan", &[keys::PLAN]);
-    let name = fields.value("plan").and_then(|node| reader.spanned(node, "the plan's name"));
+    let name = fields.value("plan").and_then(|node| reader.title(node, "the plan's name"));
     let description =
         fields.value("description").and_then(|node| reader.spanned(node, "a description"));
     let steps = fields.value("steps").map(|node| steps(reader, node)).unwrap_or_default();

@@ -228,6 +228,54 @@ impl Reader {
         pairs
     }
 
+    /// The name of a file, a plan or an environment: a text that is not empty.
+    pub(crate) fn title(&mut self, node: &Node, wanted: &str) -> Option<Spanned<String>> {
+        let title = self.spanned(node, wanted)?;
+        if title.value.trim().is_empty() {
+            let finding = Finding::error(Code::BadValue, format!("{wanted} is empty"))
+                .at(node.place, "")
+                .help("write a name: reports show it");
+            self.push(finding);
+        }
+        Some(title)
+    }
+
+    /// Headers: names that HTTP allows (RFC 9110 §5.6.2), each once, values without line breaks.
+    pub(crate) fn headers(&mut self, node: &Node) -> Vec<Entry> {
+        let headers = self.pairs(node, "a mapping of headers", "headers: {Accept: text/html}");
+        for (n, entry) in headers.iter().enumerate() {
+            let name = entry.key.value.as_str();
+            if name.is_empty() || !name.chars().all(is_token) {
+                let finding =
+                    Finding::error(Code::BadValue, format!("`{name}` is no name of a header"))
+                        .at(entry.key.place, "")
+                        .help("letters, digits and `-`, such as `X-Request-Id`");
+                self.push(finding);
+            }
+            let same = |other: &&Entry| other.key.value.eq_ignore_ascii_case(name);
+            if let Some(first) = headers.iter().take(n).find(same) {
+                let finding = Finding::error(
+                    Code::Conflict,
+                    format!("`{name}` and `{}` are the same header", first.key.value),
+                )
+                .at(entry.key.place, "")
+                .at(first.key.place, "the first")
+                .help("delete one; a list sends a header several times");
+                self.push(finding);
+            }
+            for value in std::iter::once(&entry.value).chain(entry.value.items()) {
+                if value.as_str().is_some_and(|text| text.contains(['\n', '\r'])) {
+                    let finding =
+                        Finding::error(Code::BadValue, "a header cannot hold a line break")
+                            .at(value.place, "")
+                            .help("write it in one line; `|-` and `>-` end without a line break");
+                    self.push(finding);
+                }
+            }
+        }
+        headers
+    }
+
     /// A single value as a Rust type, through `serde_yaml`.
     pub(crate) fn typed<T: DeserializeOwned>(
         &mut self,
@@ -246,7 +294,13 @@ impl Reader {
                         bad = item;
                     }
                 }
-                self.wrong(bad, wanted, write);
+                if let Kind::Number { written, .. } = &bad.kind {
+                    let message = format!("`{written}` is not {wanted}");
+                    let finding = Finding::error(Code::BadValue, message).at(bad.place, "");
+                    self.push(finding.help(format!("write `{write}`")));
+                } else {
+                    self.wrong(bad, wanted, write);
+                }
                 None
             }
         }
@@ -371,6 +425,11 @@ impl Reader {
         }
         self.name(name, place, what)
     }
+}
+
+/// Whether a character may stand in a token of HTTP (RFC 9110 §5.6.2).
+pub(crate) fn is_token(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c)
 }
 
 /// Whether a name matches `[a-z_][a-z0-9_]*`.

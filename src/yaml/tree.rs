@@ -127,16 +127,12 @@ impl Builder<'_> {
                     items.push(item);
                     count += nodes;
                 };
-                let span = match (style, items.first(), items.last()) {
-                    (Style::Indented, Some(first), Some(last)) if properties_free(&properties) => {
-                        let start = span.start.min(first.place.span.start as usize);
-                        start..(last.place.span.end as usize).max(start)
-                    }
-                    (Style::Indented, _, Some(last)) => {
-                        span.start..(last.place.span.end as usize).max(span.start)
-                    }
-                    _ => span.start..end,
+                // The event of an indented list ends where the next thing begins.
+                let end = match (style, items.last()) {
+                    (Style::Indented, Some(last)) => last.place.span.end as usize,
+                    _ => end,
                 };
+                let span = span.start..end.max(span.start);
                 let node = Node { kind: Kind::List(items), place: self.place(span), style };
                 Ok(self.close(properties, node, count))
             }

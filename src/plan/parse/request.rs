@@ -13,10 +13,7 @@ use crate::yaml::{Entry, Kind, Node};
 pub(crate) fn options(reader: &mut Reader, fields: &Fields<'_>) -> RequestOptions {
     RequestOptions {
         base_url: None,
-        headers: fields
-            .value("headers")
-            .map(|n| reader.pairs(n, "a mapping of headers", "headers: {Accept: text/html}"))
-            .unwrap_or_default(),
+        headers: fields.value("headers").map(|n| reader.headers(n)).unwrap_or_default(),
         cookies: fields.value("cookies").map(|n| cookies(reader, n)),
         auth: fields
             .value("auth")

@@ -1,8 +1,8 @@
 //! Owes the plan each step: its one action, and what decides whether and how often it is done.
 
 use super::super::keys::{self, KeyDoc};
-use super::super::reader::{Fields, Reader};
-use super::super::{Action, BodyAst, CaptureAst, Method, Poll, RequestAst, RequestOptions, Step};
+use super::super::reader::{Fields, Reader, is_token};
+use super::super::{Action, BodyAst, CaptureAst, Method, Poll, RequestAst, Step, Templated};
 use super::{expect, on_failure, options};
 use crate::finding::{Code, Finding, nearest};
 use crate::source::Spanned;
@@ -158,10 +158,7 @@ fn perform(
         "method" => {
             let word = reader.spanned(&entry.value, "a method")?;
             let known = keys::METHODS.iter().find(|key| key.name == word.value);
-            let is_token = word
-                .value
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c));
+            let is_token = !word.value.is_empty() && word.value.chars().all(is_token);
             let method = match known {
                 Some(key) => Method::Known(key.name),
                 None if is_token => Method::Other(word.value),
@@ -206,12 +203,8 @@ fn request(
         url: url.clone(),
         query: query.unwrap_or_default(),
         body: body(reader, fields),
-        options: request_options(reader, fields),
+        options: options(reader, fields),
     })))
-}
-
-fn request_options(reader: &mut Reader, fields: &Fields<'_>) -> RequestOptions {
-    options(reader, fields)
 }
 
 fn body(reader: &mut Reader, fields: &Fields<'_>) -> Option<Spanned<BodyAst>> {
@@ -291,8 +284,16 @@ fn poll(reader: &mut Reader, entry: &Entry) -> Option<Spanned<Poll>> {
     }
     let every = fields.value("every").and_then(|n| reader.duration(n));
     let within = fields.value("for").and_then(|n| reader.duration(n));
-    let times =
-        fields.value("times").and_then(|n| reader.templated(n, "a number of attempts", "20"));
+    let times = fields.value("times").and_then(|n| {
+        let times = reader.templated(n, "a number of attempts", "20")?;
+        if times == Templated::Known(0) {
+            let finding = Finding::error(Code::BadValue, "a poll makes at least one attempt")
+                .at(n.place, "")
+                .help("write `times: 1` or more, or delete it");
+            reader.push(finding);
+        }
+        Some(times)
+    });
     let give_up = fields
         .get("give_up")
         .and_then(|entry| expect::expect(reader, entry, expect::Under::GiveUp));
