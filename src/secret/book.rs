@@ -57,7 +57,8 @@ impl Book {
             if self.values.contains_key(&part) {
                 continue;
             }
-            if part.chars().count() >= SHORTEST {
+            // White space round it does not make a short value rare.
+            if part.trim().chars().count() >= SHORTEST {
                 self.longest = self.longest.max(part.len());
                 self.spaces |= part.contains(' ');
                 fresh.extend(patterns(&part, &name));

@@ -396,6 +396,7 @@ mod tests {
             (r#"{"pass\u0077ord": "escaped key"}"#, vec!["escaped key"]),
             (r#"{"token": ["a", {"b": "c"}], "d": "e"}"#, vec!["a", "c"]),
             (r#"{"token": {"password": 1234}, "n": 1234}"#, vec!["1234"]),
+            (r#"{"token": {"a": {"b": "c"}, "d": "e"}, "f": "g"}"#, vec!["c", "e"]),
             (r#"{"token": true, "x": "y"}"#, vec![]),
             (r#"{"cookies": {"cookie": "a=1; b=2"}}"#, vec!["1", "2"]),
             (r#"[{"Set-Cookie": "a=1; Path=/"}]"#, vec!["1"]),

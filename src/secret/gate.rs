@@ -1,6 +1,7 @@
 //! The redactor: what it knows, and how it masks texts, values, headers, URLs and bodies.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -78,6 +79,16 @@ impl Gate {
         finish(&book, text, hits, Cover::SameWidth)
     }
 
+    /// The names of the known secrets that stand in a text, in whatever encoding, each once and in
+    /// the order of their names: which secret went where, and whether a file is going to hold one.
+    #[must_use]
+    pub fn names_in(&self, text: &str) -> Vec<String> {
+        let mut hits = Vec::new();
+        self.book().find(text.as_bytes(), &mut hits);
+        let names: BTreeSet<Arc<str>> = hits.into_iter().filter_map(|hit| hit.name).collect();
+        names.iter().map(|name| name.as_ref().to_owned()).collect()
+    }
+
     /// Masks a text in place.
     pub fn string(&self, text: &mut String) {
         if let Cow::Owned(masked) = self.text(text) {
@@ -130,8 +141,8 @@ impl Gate {
         book.find(text.as_bytes(), &mut hits);
         hits.extend(fields::in_body(text).into_iter().map(unnamed));
         hits.extend(fields::in_urls(text).into_iter().map(unnamed));
-        // The margin itself is never shown: a half of a secret may stand at its end.
-        hits.retain(|hit| hit.range.start < limit);
+        // What follows the last whole secret in the margin is never shown: half of one may stand at
+        // its end, and masks may have made room for it.
         let end = hits.iter().map(|hit| hit.range.end).max().unwrap_or(0).max(limit);
         let cut = truncate(text, end) || cut;
         if let Cow::Owned(masked) = finish(&book, text, hits, Cover::Named) {
@@ -325,6 +336,24 @@ mod tests {
     }
 
     #[test]
+    fn a_text_tells_which_secrets_stand_in_it() {
+        let gate = gate();
+        gate.register("password", "s3cr3t-word");
+        let text = "Basic dTpzM2NyM3Qtd29yZA== hk_live_0123456789abcdef s3cr3t%2Dword";
+        assert_eq!(gate.names_in(text), ["api_key", "password"]);
+        assert!(gate.names_in("nothing of it").is_empty());
+    }
+
+    #[test]
+    fn white_space_is_no_secret() {
+        let gate = Gate::new();
+        assert_eq!(gate.register("blank", "      "), Registered::ByFieldOnly);
+        assert_eq!(gate.register("short", "   ab   "), Registered::ByFieldOnly);
+        assert_eq!(gate.register("empty", ""), Registered::ByFieldOnly);
+        assert_eq!(gate.text("        indented ab"), "        indented ab");
+    }
+
+    #[test]
     fn short_values_are_masked_by_their_field_only() {
         let gate = Gate::new();
         assert_eq!(gate.register("pin", "123"), Registered::ByFieldOnly);
@@ -389,6 +418,15 @@ mod tests {
         ] {
             assert_eq!(body(text), shown);
         }
+    }
+
+    #[test]
+    fn a_secret_across_the_structure_of_json_goes_even_if_json_is_lost() {
+        let gate = Gate::new();
+        gate.register("k", "1,\"b\":2");
+        let mut text = r#"{"a":1,"b":2}"#.to_owned();
+        gate.body(&mut text, 1000);
+        assert_eq!(text, r#"{"a":«secret:k»}"#);
     }
 
     #[test]

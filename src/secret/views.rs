@@ -159,6 +159,11 @@ fn backslash(rest: &[u8]) -> Option<(usize, Char)> {
         b'b' => simple(8),
         b'f' => simple(12),
         b'x' => Some((4, Char::byte(u8::try_from(hex(rest.get(2..4))?).ok()?))),
+        // YAML and Python write what lies outside the first plane with eight digits.
+        b'U' => {
+            let digits = rest.get(2..10)?.strip_prefix(b"00")?;
+            Some((10, Char::of(char::from_u32(hex(Some(digits))?)?)))
+        }
         b'u' if rest.get(2) == Some(&b'{') => {
             let digits = rest.iter().skip(3).take(7).position(|b| *b == b'}')?;
             Some((digits + 4, Char::of(char::from_u32(hex(rest.get(3..3 + digits))?)?)))
@@ -232,7 +237,11 @@ mod tests {
         for (layer, written, meant) in [
             (Layer::Percent, "a%2Fb%2f%C3%a4+", "a/b/ä+"),
             (Layer::Form, "a+b%2B", "a b+"),
-            (Layer::Json, r#"\"\\\/\n\u00e4\u00E4\uD83D\ude00\u{1b}\x41"#, "\"\\/\nää😀\u{1b}A"),
+            (
+                Layer::Json,
+                r#"\"\\\/\n\u00e4\u00E4\uD83D\ude00\u{1b}\x41\U0001F600"#,
+                "\"\\/\nää😀\u{1b}A😀",
+            ),
             (Layer::Html, "&amp;&#39;&#x27;&#X2f;&lt;", "&''/<"),
             (Layer::Shell, r#"it'\''s 'it'"'"'s"#, "it's 'it's"),
         ] {
