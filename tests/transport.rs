@@ -415,25 +415,66 @@ async fn a_refused_connection_names_every_address_that_was_tried() {
 
 #[tokio::test]
 async fn a_connection_that_is_not_made_in_time_ends_at_its_own_timeout() {
-    // A listener whose backlog is full drops what comes: nobody accepts here.
-    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
-    socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
-    let listener = socket.listen(0).expect("a listener");
-    let address = listener.local_addr().expect("an address");
-    let mut held = Vec::new();
-    for _ in 0..3 {
-        let connecting = tokio::net::TcpStream::connect(address);
-        if let Ok(Ok(stream)) = tokio::time::timeout(Duration::from_millis(50), connecting).await {
-            held.push(stream);
-        }
-    }
-    let mut request = get(&format!("http://{address}/"));
+    let full = Full::start().await;
+    let mut request = get(&format!("http://{}/", full.address));
     request.connect_timeout = Duration::from_millis(100);
     let begun = Instant::now();
     let error = broke(send(&request).await);
     assert_eq!(error.class, TransportClass::ConnectTimeout, "{}", error.message);
     assert!(error.message.contains("within 100 ms"), "{}", error.message);
     assert!(begun.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn a_timeout_says_which_phase_had_been_reached() {
+    let full = Full::start().await;
+    let mut request = get(&format!("http://{}/", full.address));
+    request.timeout = Duration::from_millis(100);
+    let error = broke(send(&request).await);
+    assert_eq!((error.class, error.phase), (TransportClass::Timeout, Some(Phase::Connect)));
+    assert!(error.message.ends_with("no connection was made"), "{}", error.message);
+
+    // Over a kept connection there is nothing to connect.
+    let server = Misbehaving::start();
+    let client = Client::new(&Options::default());
+    send_with(&client, &get(&server.url("/ok"))).await;
+    let mut request = get(&server.url("/hang"));
+    request.timeout = Duration::from_millis(100);
+    let exchanged = send_with(&client, &request).await;
+    assert!(exchanged.reused);
+    let error = broke(exchanged);
+    assert_eq!((error.class, error.phase), (TransportClass::Timeout, Some(Phase::Wait)));
+
+    // A server that reads nothing takes what fits into the buffers of the sockets, and no more.
+    let mut request = ask("PUT", &server.url("/early-stall"));
+    request.timeout = Duration::from_millis(300);
+    request.body = Body::Bytes(bytes::Bytes::from(vec![b'x'; 64 << 20]));
+    let error = broke(send(&request).await);
+    assert_eq!((error.class, error.phase), (TransportClass::Timeout, Some(Phase::Send)));
+    assert!(error.message.contains("was not taken whole"), "{}", error.message);
+}
+
+/// A listener whose backlog is full: it drops what comes, as a firewall does.
+struct Full {
+    address: std::net::SocketAddr,
+    _listener: tokio::net::TcpListener,
+    _held: Vec<tokio::net::TcpStream>,
+}
+
+impl Full {
+    async fn start() -> Self {
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
+        let listener = socket.listen(0).expect("a listener");
+        let address = listener.local_addr().expect("an address");
+        let mut held = Vec::new();
+        for _ in 0..3 {
+            let connecting = tokio::net::TcpStream::connect(address);
+            let soon = tokio::time::timeout(Duration::from_millis(50), connecting).await;
+            held.extend(soon.ok().and_then(Result::ok));
+        }
+        Self { address, _listener: listener, _held: held }
+    }
 }
 
 // ---- answers that break off ------------------------------------------------------------------
@@ -575,6 +616,16 @@ async fn an_early_answer_to_a_large_upload_is_the_result() {
         let answer = exchanged.answer.expect("the early answer, not a broken pipe");
         assert_eq!((answer.status, &answer.body[..]), (401, &b"{\"error\":\"no\"}"[..]));
     }
+}
+
+#[tokio::test]
+async fn a_request_that_expects_a_100_gets_its_answer() {
+    let server = Misbehaving::start();
+    let mut request = ask("POST", &server.url("/echo"));
+    request.headers = vec![("Expect".into(), "100-continue".into())];
+    request.body = Body::from("x=1".to_owned());
+    assert_eq!(answered(send(&request).await).status, 200);
+    assert_eq!(server.only("/echo").body, b"x=1");
 }
 
 #[tokio::test]

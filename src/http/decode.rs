@@ -256,3 +256,67 @@ impl Layer for Deflate {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+
+    use super::*;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(bytes).expect("gzip into memory");
+        encoder.finish().expect("gzip into memory")
+    }
+
+    #[test]
+    fn chunks_may_fall_anywhere() {
+        let whole = gzip(b"a text of some length, and some length, and some length");
+        let mut decoder = Decoder::new("gzip", 1000).expect("a known encoding");
+        for byte in &whole {
+            decoder.feed(&[*byte]).expect("good gzip");
+        }
+        decoder.end().expect("a whole body");
+        assert_eq!(decoder.take(), b"a text of some length, and some length, and some length");
+    }
+
+    #[test]
+    fn what_came_before_a_fault_is_kept() {
+        let whole = gzip(&b"0123456789".repeat(10));
+        let mut decoder = Decoder::new("gzip", 1000).expect("a known encoding");
+        decoder.feed(&whole[..whole.len() - 8]).expect("good so far");
+        assert!(matches!(decoder.end(), Err(DecodeFault::Bad { .. })));
+        assert_eq!(decoder.take(), b"0123456789".repeat(10));
+    }
+
+    #[test]
+    fn an_empty_body_is_empty_in_every_encoding() {
+        for encoding in ["", "identity", "gzip", "br", "zstd", "deflate", "gzip, br"] {
+            let mut decoder = Decoder::new(encoding, 10).expect("a known encoding");
+            assert_eq!(decoder.end(), Ok(()), "{encoding}");
+            assert_eq!(decoder.take(), b"");
+        }
+    }
+
+    #[test]
+    fn every_encoding_refuses_what_it_is_not() {
+        for encoding in ["gzip", "br", "zstd", "deflate"] {
+            let mut decoder = Decoder::new(encoding, 1000).expect("a known encoding");
+            let fed = decoder.feed(b"\xff\xffthis is something else").and_then(|()| decoder.end());
+            assert!(matches!(fed, Err(DecodeFault::Bad { .. })), "{encoding}: {fed:?}");
+        }
+        assert!(Decoder::new("gzip, gzip, gzip, gzip", 10).is_err());
+    }
+
+    #[test]
+    fn the_cap_counts_decoded_bytes() {
+        let whole = gzip(&[0; 1000]);
+        for (cap, fits) in [(1000, true), (999, false)] {
+            let mut decoder = Decoder::new("gzip", cap).expect("a known encoding");
+            let fed = decoder.feed(&whole).and_then(|()| decoder.end());
+            assert_eq!(fed, if fits { Ok(()) } else { Err(DecodeFault::TooLarge) });
+        }
+    }
+}

@@ -38,7 +38,15 @@ pub(crate) async fn carry_out(
     walk.ticket = ticket;
     let ended = match tokio::time::timeout(request.timeout, walk.go()).await {
         Ok(ended) => ended,
-        Err(_) => Err(fault::timed_out(&walk.scene(&walk.trace.marks()))),
+        Err(_) => {
+            let marks = walk.trace.marks();
+            if walk.head.is_none() {
+                // No connection was asked for, or the request went out before there was one.
+                walk.reused = marks.connected.is_none()
+                    && (marks.connect_started.is_none() || marks.sent.is_some());
+            }
+            Err(fault::timed_out(&walk.scene(&marks)))
+        }
     };
     Ok(walk.finish(ended))
 }

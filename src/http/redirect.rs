@@ -131,7 +131,7 @@ pub(crate) fn target(
 ) -> Result<Url, RedirectFault> {
     let location = location.map(str::trim).filter(|text| !text.is_empty());
     let location = location.ok_or(RedirectFault::NoLocation { status })?;
-    let mut to = from
+    let to = from
         .join(location)
         .map_err(|_| RedirectFault::BadLocation { location: location.to_owned() })?;
     let Some(origin) = Origin::of(&to) else {
@@ -142,10 +142,6 @@ pub(crate) fn target(
     }
     if from.scheme() == "https" && to.scheme() == "http" {
         return Err(RedirectFault::Downgrade { to: origin });
-    }
-    // A fragment travels on unless the Location has its own (RFC 9110 §10.2.2); it is never sent.
-    if to.fragment().is_none() {
-        to.set_fragment(from.fragment());
     }
     Ok(to)
 }

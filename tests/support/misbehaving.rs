@@ -395,6 +395,11 @@ async fn answer(stream: &mut TcpStream, seen: &Seen, served: usize) -> io::Resul
             tokio::time::sleep(Duration::from_millis(50)).await;
             Ok(Next::Close)
         }
+        // Neither answers nor reads.
+        "early-stall" => {
+            std::future::pending::<()>().await;
+            Ok(Next::Close)
+        }
         // Sizes and encodings.
         "big" => {
             let size: usize = argument.parse().unwrap_or(1 << 20);
