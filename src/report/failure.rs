@@ -51,6 +51,9 @@ pub fn warns(result: &StepResult) -> bool {
     })
 }
 
+/// How many places of a plan are labelled in one report.
+const LABELS: usize = 40;
+
 /// The whole report of one step. What it is given must have gone through the gate.
 #[must_use]
 pub fn render(scene: &Scene<'_>, step: &StepRef, result: &StepResult, causes: &[Cause]) -> String {
@@ -58,7 +61,9 @@ pub fn render(scene: &Scene<'_>, step: &StepRef, result: &StepResult, causes: &[
     let attempt = result.attempts.last();
     let exchange = attempt.and_then(|attempt| attempt.exchange.as_deref());
     let error = exchange.and_then(|exchange| exchange.error.as_ref());
-    let labels = labels(step, result, error, style);
+    let mut labels = labels(step, result, error, style);
+    let beyond = labels.len().saturating_sub(LABELS);
+    labels.truncate(LABELS);
     let home = labels.first().map_or(step.place.source, |label| label.place.source);
     let mut out = Drawing {
         weight: weight(result.verdict),
@@ -73,6 +78,10 @@ pub fn render(scene: &Scene<'_>, step: &StepRef, result: &StepResult, causes: &[
         labels.iter().map(|label| label.place.source).filter(|source| *source != home).collect();
     for other in others {
         out.push_str(&beside(&labels, other, scene.sources, style));
+    }
+    if beyond > 0 {
+        let places = count(beyond, "more place is", "more places are");
+        out.push_str(&style.fact("note", &format!("{places} not shown")));
     }
     if let (Some(exchange), Some(error)) = (exchange, error) {
         out.push_str(&transport(scene, exchange, error));
@@ -282,11 +291,12 @@ fn facts(scene: &Scene<'_>, step: &StepRef, result: &StepResult, causes: &[Cause
             Confidence::Certain => "",
             Confidence::Likely => "likely: ",
         };
-        let mut text = format!("{sure}{}", sanitise_line(&cause.text));
+        let text = format!("{sure}{}", sanitise_line(&cause.text));
+        out.push_str(&style.headline("why", &text));
         for fact in &cause.facts {
-            let _ = write!(text, "\n  {} {}", style.symbols().dot, sanitise_line(fact));
+            let fact = format!("  {} {}", style.symbols().dot, sanitise_line(fact));
+            out.push_str(&style.more(&fact));
         }
-        out.push_str(&style.fact("why", &text));
         out.push_str(&style.fact("next", &sanitise_line(&cause.next)));
     }
     for finding in attempt.iter().flat_map(|attempt| &attempt.findings) {

@@ -303,3 +303,113 @@ fn byte_of(line: &str, column: usize) -> usize {
     }
     line.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::drawing::{Drawing, Weight};
+
+    const ROOM: Room = Room { context: 1, whole: 0 };
+
+    fn draw(text: &str, marks: &[(usize, usize, &str)]) -> String {
+        let source = SourceText::new(crate::source::SourceId(0), "a".into(), text.into());
+        let marks: Vec<Mark> = marks
+            .iter()
+            .map(|(start, end, text)| Mark {
+                span: Span::new(*start, *end),
+                text: (*text).to_owned(),
+            })
+            .collect();
+        let style = Style::default();
+        let drawing = Drawing {
+            weight: Weight::Error,
+            code: None,
+            message: "m".into(),
+            frame: Some(Frame::new("a", &source, &marks, ROOM, &style)),
+            located: true,
+            help: Vec::new(),
+        };
+        let text = drawing.render(&style);
+        for line in text.lines() {
+            assert!(width(line) <= 80, "{line}");
+        }
+        text
+    }
+
+    #[test]
+    fn two_marks_on_one_line_keep_their_words_apart() {
+        insta::assert_snapshot!(draw("one: two\n", &[(0, 3, "key"), (5, 8, "value")]), @r"
+          × m
+           ╭─[a:1:1]
+         1 │ one: two
+           · ─┬─  ─┬─
+           ·  │    ╰── value
+           ·  ╰── key
+           ╰────
+        ");
+    }
+
+    #[test]
+    fn wide_characters_count_their_columns() {
+        let text = "世界: Grüße\n";
+        let start = text.find('G').unwrap_or_default();
+        insta::assert_snapshot!(draw(text, &[(start, text.len() - 1, "here")]), @r"
+          × m
+           ╭─[a:1:5]
+         1 │ 世界: Grüße
+           ·       ──┬──
+           ·         ╰── here
+           ╰────
+        ");
+    }
+
+    #[test]
+    fn the_end_of_a_file_can_be_marked() {
+        for text in ["a:\n", "a:", "", "\n\n", "a:\r\n"] {
+            let drawn = draw(text, &[(text.len(), text.len(), "something is missing here")]);
+            assert!(drawn.contains("╰── something is missing here"), "{text:?}: {drawn}");
+        }
+    }
+
+    #[test]
+    fn far_lines_are_left_out_and_numbers_stay_true() {
+        let lines: Vec<String> = (1..=500).map(|n| format!("line {n}\n")).collect();
+        let text = lines.concat();
+        let at = |needle: &str| text.find(needle).unwrap_or_default();
+        let marks = [
+            (at("line 3\n"), at("line 3\n") + 4, "first"),
+            (at("line 499"), at("line 499") + 4, ""),
+        ];
+        insta::assert_snapshot!(draw(&text, &marks), @r"
+          × m
+           ╭─[a:3:1]
+         2 │ line 2
+         3 │ line 3
+           · ──┬─
+           ·   ╰── first
+         4 │ line 4
+           ╰────
+             ╭─[a:499:1]
+         498 │ line 498
+         499 │ line 499
+             · ────
+         500 │ line 500
+             ╰────
+        ");
+    }
+
+    #[test]
+    fn a_mark_over_several_lines_marks_the_first() {
+        let drawn = draw("a:\n  - b\n  - c\n", &[(0, 12, "this list")]);
+        assert!(drawn.contains(" · ─┬\n") || drawn.contains(" · ┬─\n"), "{drawn}");
+    }
+
+    #[test]
+    fn a_mark_at_the_far_right_still_has_room_for_its_words() {
+        let text = format!("key: {}BAD\n", "x".repeat(66));
+        let words = "this is what is wrong with it, in rather many words";
+        let drawn = draw(&text, &[(71, 74, words)]);
+        assert!(drawn.contains('…') && drawn.contains("this is what is wrong"), "{drawn}");
+        assert!(drawn.contains("[a:1:72]"), "{drawn}");
+    }
+}

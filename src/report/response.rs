@@ -18,6 +18,8 @@ use crate::units::show_size;
 
 /// Lines around a mark in a body; small bodies are shown whole.
 const BODY: Room = Room { context: 2, whole: 16 };
+/// How many places of a body are marked.
+const MARKS: usize = 20;
 /// Lines of a body that has no marks.
 const HEAD: usize = 12;
 /// Response headers that explain a failure.
@@ -128,9 +130,13 @@ fn marks(
     style: &Style,
 ) -> Vec<Mark> {
     let mut marks: Vec<Mark> = Vec::new();
+    // First, so that many failing assertions do not crowd it out.
     let reason = (response.status >= 400).then(|| diagnose::reason(value)).flatten();
     // In the body of an error nobody looks for the fields of a success.
     let beside = reason.is_some() && phrase::wrong_status(attempt);
+    if let Some((pointer, _)) = reason {
+        add(&mut marks, pretty, &pointer, "what the server says".to_owned());
+    }
     for assertion in attempt.assertions.iter().filter(|assertion| !assertion.passed) {
         let wanted = phrase::expected(&assertion.subject, &assertion.expected, style);
         if let Some(Actual::Missing { reached, there, nearest }) = &assertion.actual {
@@ -152,15 +158,12 @@ fn marks(
             add(&mut marks, pretty, &pretty.nearest(&pointer).0, said);
         }
     }
-    if let Some((pointer, _)) = reason {
-        add(&mut marks, pretty, &pointer, "what the server says".to_owned());
-    }
     marks
 }
 
 /// Adds a mark at a pointer; what stands at the same place is said together.
 fn add(marks: &mut Vec<Mark>, pretty: &Pretty, pointer: &str, text: String) {
-    let Some(spot) = pretty.at(pointer) else { return };
+    let Some(spot) = pretty.at(pointer).filter(|_| marks.len() < MARKS) else { return };
     let value = Span::new(spot.value.start, spot.value.end);
     let multi_line = pretty.text.get(spot.value.clone()).is_some_and(|text| text.contains('\n'));
     // An object that begins on the line of its key is marked from the key on.
@@ -169,9 +172,6 @@ fn add(marks: &mut Vec<Mark>, pretty: &Pretty, pointer: &str, text: String) {
         Some(_) | None => value,
     };
     match marks.iter_mut().find(|mark| mark.span == span) {
-        Some(mark) if text == "what the server says" => {
-            mark.text = format!("{text}\n{}", mark.text);
-        }
         Some(mark) => {
             for line in text.lines() {
                 if !mark.text.lines().any(|known| known == line) {

@@ -140,10 +140,21 @@ impl Style {
         out
     }
 
-    /// Lines under a key: `  time  dns 1 ms · …`, wrapped and aligned. `text` may be painted only
-    /// where it fits one line.
+    /// Lines under a key: `  time  dns 1 ms · …`, wrapped and aligned. `text` is not
+    /// painted: it would be broken with its colours.
     pub(crate) fn fact(&self, key: &str, text: &str) -> String {
         self.keyed(key, text.lines().flat_map(|line| hang(line, self.beside_keys())))
+    }
+
+    /// Like [`Style::fact`], as what is to be seen first.
+    pub(crate) fn headline(&self, key: &str, text: &str) -> String {
+        let lines = hang(text, self.beside_keys());
+        self.keyed(key, lines.iter().map(|line| self.paint(Paint::Bold, line)))
+    }
+
+    /// More lines under the key of the fact above.
+    pub(crate) fn more(&self, text: &str) -> String {
+        self.fact("", text)
     }
 
     /// Like [`Style::fact`] for several short facts, with a dot between.

@@ -154,15 +154,12 @@ fn ran(symbol: &str, name: &str, result: &StepResult, style: &Style) -> String {
     let room = style.columns().min(WIDEST).saturating_sub(4 + width(&tail));
     let name = style.cut(name, room);
     let pad = " ".repeat(room.saturating_sub(width(&name)));
-    let status = match result.verdict {
-        Verdict::Passed => status,
-        Verdict::Failed
-        | Verdict::Errored
-        | Verdict::Skipped
-        | Verdict::Blocked
-        | Verdict::Cancelled => style.paint(Paint::Bad, &status),
+    let status = match attempt {
+        // Red only where the status itself is wrong.
+        Some(attempt) if phrase::wrong_status(attempt) => style.paint(Paint::Bad, &status),
+        Some(_) | None => status,
     };
-    let gap = " ".repeat(3_usize.saturating_sub(response.map_or(0, |_| 3)));
+    let gap = if response.is_some() { "" } else { "   " };
     format!(
         "  {symbol} {name}{pad}  {}  {gap}{status}  {}\n",
         style.paint(Paint::Warn, &extra),
