@@ -1,7 +1,9 @@
 //! The environment file as typed data, and what is known of an environment once it is put together.
 
+mod merged;
 mod parse;
 
+pub use merged::Environment;
 pub use parse::parse;
 
 use crate::plan::RequestOptions;

@@ -1,0 +1,79 @@
+//! One environment put together from its file and what that extends, the nearest first.
+
+use super::{EnvironmentFile, SecretSource, ServiceAst};
+use crate::plan::RequestOptions;
+use crate::source::Spanned;
+use crate::yaml::Entry;
+
+/// An environment: the chosen file first, then what it extends, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Environment {
+    files: Vec<EnvironmentFile>,
+}
+
+impl Environment {
+    /// Puts a chain of files together; the first is the chosen one.
+    #[must_use]
+    pub fn new(chosen: EnvironmentFile, under: Vec<EnvironmentFile>) -> Self {
+        Self { files: std::iter::once(chosen).chain(under).collect() }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.files.first().map_or("", |file| file.name.value.as_str())
+    }
+
+    /// The files, the chosen one first.
+    #[must_use]
+    pub fn files(&self) -> &[EnvironmentFile] {
+        &self.files
+    }
+
+    /// Variables with their nearest definition, in the order of the files.
+    #[must_use]
+    pub fn vars(&self) -> Vec<&Entry> {
+        nearest(self.files.iter().map(|file| file.vars.as_slice()), |entry| &entry.key.value)
+    }
+
+    /// Sources of secrets, each with its nearest definition.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<&SecretSource> {
+        nearest(self.files.iter().map(|file| file.secrets.as_slice()), |s| &s.name.value)
+    }
+
+    /// Services, each with its nearest definition.
+    #[must_use]
+    pub fn services(&self) -> Vec<&ServiceAst> {
+        nearest(self.files.iter().map(|file| file.services.as_slice()), |s| &s.name.value)
+    }
+
+    /// Request defaults, the nearest first.
+    #[must_use]
+    pub fn defaults(&self) -> Vec<&RequestOptions> {
+        self.files.iter().map(|file| &file.defaults).collect()
+    }
+
+    /// Origins that URLs out of responses may lead to; the nearest file that names any.
+    #[must_use]
+    pub fn allow_origins(&self) -> &[Spanned<String>] {
+        self.files
+            .iter()
+            .map(|file| file.allow_origins.as_slice())
+            .find(|origins| !origins.is_empty())
+            .unwrap_or_default()
+    }
+}
+
+fn nearest<'a, T>(
+    files: impl Iterator<Item = &'a [T]>,
+    name: impl Fn(&T) -> &String,
+) -> Vec<&'a T> {
+    let mut found: Vec<&'a T> = Vec::new();
+    for item in files.flatten() {
+        if !found.iter().any(|known| name(known) == name(item)) {
+            found.push(item);
+        }
+    }
+    found
+}
