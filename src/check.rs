@@ -1,1 +1,39 @@
-//! (room under construction)
+//! A plan that was checked: names resolved, templates, paths and expressions compiled once.
+//!
+//! `check` is the only way to a [`CheckedPlan`]. Whoever takes one never asks again whether it is
+//! valid. Nothing is sent and no file is read here: without an environment, what depends on it is
+//! unknown, and unknown is never wrong.
+
+mod environment;
+mod expect;
+mod names;
+mod plan;
+mod request;
+mod step;
+mod types;
+mod values;
+
+pub use environment::{CheckedEnvironment, check_environment};
+pub use plan::check;
+pub use types::{
+    Assertion, Auth, Capture, CheckedBudget, CheckedPlan, CheckedStep, Condition, Cookies, Expect,
+    Header, Late, LateValue, Outcome, Poll, Request, RequestBody, Retry, SecretUse, StepIndex,
+    Uses, Var, Work,
+};
+
+use crate::environment::EnvironmentShape;
+use crate::plan::RequestOptions;
+use crate::source::SourceSet;
+
+/// What a plan is checked against beside itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The texts, for places inside scalars.
+    pub sources: &'a SourceSet,
+    /// What is known of the environment; nothing without one.
+    pub environment: Option<&'a EnvironmentShape>,
+    /// Defaults under the plan's own, the nearest first: the environment's, then the project's.
+    pub defaults: &'a [&'a RequestOptions],
+    /// Names of variables that the command line gives to the plan.
+    pub given: &'a [String],
+}

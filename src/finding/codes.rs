@@ -195,6 +195,8 @@ codes! {
         "The step took longer than its budget. The message names the phase that ate the time.";
     TemplateFailed = "step::template", "a template could not be evaluated",
         "The expression is well-formed, but the data of this run did not fit: a field that is not there, a text where a number is wanted.";
+    DuplicateKeyInResponse = "step::duplicate-key", "a key stands twice in the response",
+        "JSON allows it, and readers differ in which one counts. planrun takes the last, as most do, and says so: another client may see another value.\n\nRepair: tell the server's team.";
     DeadlineExceeded = "step::deadline", "the deadline ended it",
         "All attempts together took longer than `deadline`, or the plan's or the run's deadline came first.";
     ValueRefused = "step::value-refused", "a value that cannot be sent safely",

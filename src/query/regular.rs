@@ -60,6 +60,12 @@ impl Regular {
         self.regex.as_str()
     }
 
+    /// The compiled expression itself.
+    #[must_use]
+    pub fn into_regex(self) -> Regex {
+        self.regex
+    }
+
     /// Whether it matches somewhere.
     #[must_use]
     pub fn is_found(&self, text: &str) -> bool {

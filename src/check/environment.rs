@@ -1,0 +1,182 @@
+//! An environment's variables and secrets become templates in an order in which they can be
+//! evaluated.
+
+use std::collections::BTreeMap;
+
+use crate::environment::{Environment, SourceOfSecret};
+use crate::finding::{Code, Finding, nearest};
+use crate::source::{Place, SourceSet, Spanned};
+use crate::template::{self, NameUse, ValueTemplate};
+use crate::yaml::Node;
+
+/// An environment that can be evaluated once its services run.
+#[derive(Debug)]
+pub struct CheckedEnvironment {
+    /// Its name.
+    pub name: String,
+    /// Variables, each after those it uses: the name, the place of its value, the value.
+    pub vars: Vec<(String, Place, ValueTemplate)>,
+    /// Secrets that come from a template over services.
+    pub secret_values: Vec<(Spanned<String>, ValueTemplate)>,
+}
+
+/// Checks an environment; `fields` are the values that each service gives.
+#[must_use]
+pub fn check_environment(
+    environment: &Environment,
+    sources: &SourceSet,
+    fields: &[&str],
+) -> (CheckedEnvironment, Vec<Finding>) {
+    let mut checker = Checker {
+        sources,
+        services: environment.services().iter().map(|s| s.name.value.as_str()).collect(),
+        vars: environment.vars().iter().map(|entry| entry.key.value.as_str()).collect(),
+        fields,
+        findings: Vec::new(),
+    };
+    let mut compiled = BTreeMap::new();
+    let mut order = Vec::new();
+    for entry in environment.vars() {
+        if let Some((value, needs)) = checker.value(&entry.value, true) {
+            compiled.insert(entry.key.value.clone(), (entry.value.place, value, needs));
+            order.push(entry.key.value.clone());
+        }
+    }
+    let vars = checker.ordered(compiled, order);
+    let secret_values = environment
+        .secrets()
+        .into_iter()
+        .filter_map(|secret| match &secret.source {
+            SourceOfSecret::Value(node) => {
+                Some((secret.name.clone(), checker.value(node, false)?.0))
+            }
+            SourceOfSecret::EnvVar(_) | SourceOfSecret::File(_) => None,
+        })
+        .collect();
+    let checked = CheckedEnvironment { name: environment.name().to_owned(), vars, secret_values };
+    (checked, checker.findings)
+}
+
+struct Checker<'a> {
+    sources: &'a SourceSet,
+    services: Vec<&'a str>,
+    vars: Vec<&'a str>,
+    fields: &'a [&'a str],
+    findings: Vec<Finding>,
+}
+
+impl Checker<'_> {
+    /// A value with the variables that it needs.
+    fn value(&mut self, node: &Node, may_use_env: bool) -> Option<(ValueTemplate, Vec<String>)> {
+        let text = self.sources.get(node.place.source).map_or("", |source| &source.text);
+        let value = match template::compile(node, text) {
+            Ok(value) => value,
+            Err(findings) => {
+                self.findings.extend(findings);
+                return None;
+            }
+        };
+        let mut uses = Vec::new();
+        value.visit(&mut |template, place| {
+            uses.extend(template.names().iter().map(|name| (name.clone(), place)));
+        });
+        let mut needs = Vec::new();
+        for (name, place) in uses {
+            match self.resolve(&name, place, may_use_env) {
+                Ok(need) => needs.extend(need),
+                Err(finding) => self.findings.push(*finding),
+            }
+        }
+        Some((value, needs))
+    }
+
+    fn resolve(
+        &self,
+        name: &NameUse,
+        place: Place,
+        may_use_env: bool,
+    ) -> Result<Option<String>, Box<Finding>> {
+        let part = |n: usize| name.path.get(n).map(String::as_str);
+        let wrong = |message: String, near: Option<&str>, otherwise: &str| {
+            let finding = Finding::error(Code::UndefinedName, message).at(place, "used here");
+            Err(Box::new(match near {
+                Some(near) => finding.help(format!("did you mean `{near}`?")),
+                None => finding.help(otherwise),
+            }))
+        };
+        match (part(0), part(1), part(2)) {
+            (Some("env"), Some(variable), _) if may_use_env => {
+                if self.vars.contains(&variable) {
+                    return Ok(Some(variable.to_owned()));
+                }
+                let near = nearest(variable, self.vars.iter().copied());
+                wrong(
+                    format!("this environment has no variable `{variable}`"),
+                    near,
+                    "define it under `vars:`",
+                )
+            }
+            (Some("services"), Some(service), field) => {
+                if !self.services.contains(&service) {
+                    let near = nearest(service, self.services.iter().copied());
+                    return wrong(
+                        format!("this environment has no service `{service}`"),
+                        near,
+                        "define it under `services:`",
+                    );
+                }
+                match field {
+                    Some(field) if self.fields.contains(&field) => Ok(None),
+                    Some(field) => wrong(
+                        format!("the service `{service}` gives no `{field}`"),
+                        nearest(field, self.fields.iter().copied()),
+                        &format!("it gives {}", self.fields.join(", ")),
+                    ),
+                    None => wrong(
+                        format!("`services.{service}` is not a value"),
+                        None,
+                        &format!("it gives {}", self.fields.join(", ")),
+                    ),
+                }
+            }
+            (Some("unique" | "run"), ..) => Ok(None),
+            (Some(root), ..) => wrong(
+                format!("undefined name `{root}`"),
+                nearest(root, ["env", "services", "unique", "run"]),
+                "an environment knows `services.…` and, in `vars`, `env.…`",
+            ),
+            (None, ..) => Ok(None),
+        }
+    }
+
+    fn ordered(
+        &mut self,
+        mut compiled: BTreeMap<String, (Place, ValueTemplate, Vec<String>)>,
+        mut order: Vec<String>,
+    ) -> Vec<(String, Place, ValueTemplate)> {
+        let mut vars = Vec::new();
+        while !order.is_empty() {
+            let ready = order.iter().position(|name| {
+                compiled.get(name).is_none_or(|(_, _, needs)| {
+                    !needs.iter().any(|need| compiled.contains_key(need))
+                })
+            });
+            let Some(ready) = ready else {
+                let mut finding =
+                    Finding::error(Code::Cycle, "variables of the environment need each other");
+                for name in &order {
+                    if let Some((place, ..)) = compiled.get(name) {
+                        finding = finding.at(*place, format!("`{name}`"));
+                    }
+                }
+                self.findings.push(finding.help("give one of them a value of its own"));
+                break;
+            };
+            let name = order.remove(ready);
+            if let Some((place, value, _)) = compiled.remove(&name) {
+                vars.push((name, place, value));
+            }
+        }
+        vars
+    }
+}

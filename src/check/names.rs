@@ -1,0 +1,391 @@
+//! What each name of a template means at its point of the plan, or why it means nothing there.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::types::{StepIndex, Uses};
+use crate::environment::EnvironmentShape;
+use crate::finding::{Code, Finding, nearest};
+use crate::source::Place;
+use crate::template::NameUse;
+
+/// Fields of `steps.ID`.
+const STEP_FIELDS: [&str; 11] = [
+    "sent",
+    "passed",
+    "failed",
+    "status",
+    "outcome",
+    "headers",
+    "json",
+    "text",
+    "duration",
+    "request_sha256",
+    "response_sha256",
+];
+
+/// Fields that are known of a step that never sent anything.
+const ALWAYS_KNOWN: [&str; 3] = ["sent", "passed", "failed"];
+
+/// Words that mean something by themselves; no variable, capture or id may take one.
+pub(super) const RESERVED: [&str; 12] = [
+    "env", "secrets", "services", "case", "run", "plan", "steps", "step", "unique", "omit",
+    "attempt", "iter",
+];
+
+/// Where a template stands: decides which names it may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// In `vars`: before the first step.
+    Vars,
+    /// In a step.
+    Step,
+    /// In `defaults` or keys of the plan itself.
+    Plan,
+}
+
+/// Where one name is used.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct At {
+    pub(super) place: Place,
+    pub(super) stage: Stage,
+    pub(super) now: Option<StepIndex>,
+    /// Under `values:`, which sees the step's own captures.
+    pub(super) in_values: bool,
+}
+
+/// A name that the plan defines.
+#[derive(Debug, Clone, Copy)]
+enum Defined {
+    Var,
+    Input,
+    Capture(StepIndex),
+}
+
+/// All names of a plan, as far as the check has come.
+#[derive(Debug)]
+pub(super) struct Names<'a> {
+    environment: Option<&'a EnvironmentShape>,
+    /// Each name with its definitions so far; the last one counts.
+    defined: BTreeMap<String, Vec<(Defined, Option<Place>)>>,
+    /// Captures of steps that come later: known, but not yet.
+    later: BTreeMap<String, Place>,
+    secrets: BTreeMap<String, Place>,
+    ids: BTreeMap<String, (StepIndex, Place)>,
+    used: BTreeMap<String, ()>,
+    used_secrets: BTreeMap<String, ()>,
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn new(environment: Option<&'a EnvironmentShape>) -> Self {
+        Self {
+            environment,
+            defined: BTreeMap::new(),
+            later: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            ids: BTreeMap::new(),
+            used: BTreeMap::new(),
+            used_secrets: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn define_var(&mut self, name: &str, place: Place) {
+        self.defined.entry(name.to_owned()).or_default().push((Defined::Var, Some(place)));
+    }
+
+    pub(super) fn define_input(&mut self, name: &str, place: Option<Place>) {
+        self.defined.entry(name.to_owned()).or_default().push((Defined::Input, place));
+    }
+
+    pub(super) fn declare_secret(&mut self, name: &str, place: Place) {
+        self.secrets.insert(name.to_owned(), place);
+    }
+
+    pub(super) fn announce_capture(&mut self, name: &str, place: Place) {
+        self.later.entry(name.to_owned()).or_insert(place);
+    }
+
+    pub(super) fn announce_step(
+        &mut self,
+        id: &str,
+        index: StepIndex,
+        place: Place,
+    ) -> Option<Place> {
+        if let Some((_, first)) = self.ids.get(id) {
+            return Some(*first);
+        }
+        self.ids.insert(id.to_owned(), (index, place));
+        None
+    }
+
+    /// A capture that is made now; the place of the variable whose name it takes, if it does.
+    pub(super) fn define_capture(
+        &mut self,
+        name: &str,
+        step: StepIndex,
+        place: Place,
+    ) -> Option<Place> {
+        let definitions = self.defined.entry(name.to_owned()).or_default();
+        if let Some((Defined::Var | Defined::Input, taken)) = definitions.first() {
+            return Some(taken.unwrap_or(place));
+        }
+        definitions.push((Defined::Capture(step), Some(place)));
+        None
+    }
+
+    pub(super) fn is_used(&self, name: &str) -> bool {
+        self.used.contains_key(name)
+    }
+
+    pub(super) fn is_secret_used(&self, name: &str) -> bool {
+        self.used_secrets.contains_key(name)
+    }
+
+    /// The step with an id that ran before `now`, or what is wrong with the id.
+    pub(super) fn step(
+        &self,
+        id: &str,
+        place: Place,
+        now: Option<StepIndex>,
+    ) -> Result<StepIndex, Box<Finding>> {
+        match self.ids.get(id) {
+            Some((index, _)) if now.is_none_or(|now| *index < now) => Ok(*index),
+            Some((index, at)) => {
+                let message = if Some(*index) == now {
+                    format!("the step `{id}` refers to itself")
+                } else {
+                    format!("the step `{id}` runs later")
+                };
+                Err(Box::new(
+                    Finding::error(Code::LaterStep, message)
+                        .at(place, "used here")
+                        .at(*at, "runs here")
+                        .help("a step can only refer to steps that ran before it"),
+                ))
+            }
+            None => {
+                let finding = Finding::error(Code::UnknownStep, format!("unknown step `{id}`"))
+                    .at(place, "no step has this id");
+                Err(Box::new(match nearest(id, self.ids.keys().map(String::as_str)) {
+                    Some(near) => finding.help(format!("did you mean `{near}`?")),
+                    None => finding.help("ids are given with `id:`"),
+                }))
+            }
+        }
+    }
+
+    /// Resolves one use of a name; what is used goes into `uses`.
+    pub(super) fn resolve(
+        &mut self,
+        name: &NameUse,
+        at: At,
+        uses: &mut Uses,
+    ) -> Result<(), Box<Finding>> {
+        let At { place, stage, .. } = at;
+        let Some(root) = name.path.first() else { return Ok(()) };
+        let second = name.path.get(1).map(String::as_str);
+        match root.as_str() {
+            "env" => self.environment_variable(second, place, name.guarded),
+            "secrets" => self.secret(second, place, uses),
+            "services" => Err(undefined("services.…", place).help_boxed(
+                "services are known in environment files alone: give their values to the plan as `env.…`",
+            )),
+            "case" => Err(undefined("case", place)
+                .help_boxed("`case` exists where `matrix` or `rows` give cases")),
+            "run" => one_of("run", second, &["id", "started_at", "seed"], place),
+            "plan" => one_of("plan", second, &["name", "dir"], place),
+            "step" | "attempt" | "iter" if stage != Stage::Step => {
+                Err(undefined(root, place).help_boxed("it exists inside a step alone"))
+            }
+            "step" => one_of("step", second, &["id"], place),
+            "attempt" | "iter" | "unique" | "omit" => Ok(()),
+            "steps" => self.step_field(name, at, uses),
+            _ => self.bare(root, name, at, uses),
+        }
+    }
+
+    fn environment_variable(
+        &self,
+        name: Option<&str>,
+        place: Place,
+        guarded: bool,
+    ) -> Result<(), Box<Finding>> {
+        let Some(name) = name else {
+            return Err(undefined("env", place).help_boxed("name the variable: `env.registry_url`"));
+        };
+        let Some(shape) = self.environment else { return Ok(()) };
+        if guarded || shape.vars.iter().any(|known| known == name) {
+            return Ok(());
+        }
+        let message = if shape.name.is_empty() {
+            format!("`env.{name}` is not set: no environment was chosen")
+        } else {
+            format!("the environment `{}` has no variable `{name}`", shape.name)
+        };
+        let finding = Finding::error(Code::MissingVariable, message).at(place, "used here");
+        Err(Box::new(match nearest(name, shape.vars.iter().map(String::as_str)) {
+            Some(near) => finding.help(format!("did you mean `env.{near}`?")),
+            None => finding.help(format!(
+                "define it under `vars:` of the environment, or give `--var env.{name}=…`"
+            )),
+        }))
+    }
+
+    fn secret(
+        &mut self,
+        name: Option<&str>,
+        place: Place,
+        uses: &mut Uses,
+    ) -> Result<(), Box<Finding>> {
+        let Some(name) = name else {
+            return Err(
+                undefined("secrets", place).help_boxed("name the secret: `secrets.api_key`")
+            );
+        };
+        if self.secrets.contains_key(name) {
+            self.used_secrets.insert(name.to_owned(), ());
+            if !uses.secrets.iter().any(|known| known == name) {
+                uses.secrets.push(name.to_owned());
+            }
+            return Ok(());
+        }
+        let finding = Finding::error(
+            Code::UndefinedName,
+            format!("the secret `{name}` is not declared in this plan"),
+        )
+        .at(place, "used here");
+        Err(Box::new(match nearest(name, self.secrets.keys().map(String::as_str)) {
+            Some(near) => finding.help(format!("did you mean `secrets.{near}`?")),
+            None => finding.help(format!("declare it: `secrets: {{{name}: {{}}}}`")),
+        }))
+    }
+
+    fn step_field(&self, name: &NameUse, at: At, uses: &mut Uses) -> Result<(), Box<Finding>> {
+        let At { place, stage, now, .. } = at;
+        let Some(id) = name.path.get(1) else {
+            return Err(
+                undefined("steps", place).help_boxed("name the step: `steps.create.passed`")
+            );
+        };
+        if stage != Stage::Step {
+            return Err(
+                undefined("steps", place).help_boxed("no step has run yet where this is evaluated")
+            );
+        }
+        let index = self.step(id, place, now)?;
+        let Some(field) = name.path.get(2) else {
+            return Err(undefined(&format!("steps.{id}"), place)
+                .help_boxed(&format!("name the field: {}", STEP_FIELDS.join(", "))));
+        };
+        one_of(&format!("steps.{id}"), Some(field), &STEP_FIELDS, place)?;
+        if !ALWAYS_KNOWN.contains(&field.as_str()) && !name.guarded && !uses.steps.contains(&index)
+        {
+            uses.steps.push(index);
+        }
+        Ok(())
+    }
+
+    fn bare(
+        &mut self,
+        root: &str,
+        name: &NameUse,
+        at: At,
+        uses: &mut Uses,
+    ) -> Result<(), Box<Finding>> {
+        let own = |defined: &Defined| {
+            !at.in_values && matches!(defined, Defined::Capture(step) if Some(*step) == at.now)
+        };
+        let definitions = self.defined.get(root).map(Vec::as_slice).unwrap_or_default();
+        match definitions.iter().rev().find(|(defined, _)| !own(defined)) {
+            Some((Defined::Var | Defined::Input, _)) => {
+                self.used.insert(root.to_owned(), ());
+                Ok(())
+            }
+            Some((Defined::Capture(step), _)) => {
+                uses.captures.push((root.to_owned(), *step, name.guarded));
+                self.used.insert(root.to_owned(), ());
+                Ok(())
+            }
+            None => match definitions.last() {
+                Some((_, here)) => {
+                    let finding = Finding::error(
+                        Code::UndefinedName,
+                        format!("`{root}` is captured by this step itself"),
+                    )
+                    .at(at.place, "not defined yet");
+                    let finding = match here {
+                        Some(here) => finding.at(*here, "captured here"),
+                        None => finding,
+                    };
+                    Err(finding.help_boxed(
+                        "an assertion sees its step's own captures under `values:` alone",
+                    ))
+                }
+                None => Err(Box::new(self.unknown(root, at.place, at.stage))),
+            },
+        }
+    }
+
+    fn unknown(&self, root: &str, place: Place, stage: Stage) -> Finding {
+        if let Some(later) = self.later.get(root) {
+            let message = if stage == Stage::Vars {
+                format!("`{root}` is a capture; variables are evaluated before the first step")
+            } else {
+                format!("`{root}` is not defined yet: it is captured by a later step")
+            };
+            return Finding::error(Code::UndefinedName, message)
+                .at(place, "used here")
+                .at(*later, "captured here");
+        }
+        let finding = Finding::error(Code::UndefinedName, format!("undefined name `{root}`"))
+            .at(place, "not defined at this point");
+        if self.environment.is_some_and(|shape| shape.vars.iter().any(|v| v == root)) {
+            return finding.help(format!("did you mean `env.{root}`?"));
+        }
+        if self.secrets.contains_key(root) {
+            return finding.help(format!("did you mean `secrets.{root}`?"));
+        }
+        let names = self.defined.keys().map(String::as_str).chain(RESERVED);
+        match nearest(root, names) {
+            Some(near) => finding.help(format!("did you mean `{near}`?")),
+            None => finding.help(format!(
+                "define it under `vars:`, or capture it: `capture: {{{root}: $.…}}`"
+            )),
+        }
+    }
+}
+
+fn undefined(name: &str, place: Place) -> Finding {
+    Finding::error(Code::UndefinedName, format!("undefined name `{name}`")).at(place, "used here")
+}
+
+impl Finding {
+    fn help_boxed(self, text: &str) -> Box<Self> {
+        Box::new(self.help(text))
+    }
+}
+
+fn one_of(
+    group: &str,
+    field: Option<&str>,
+    known: &[&str],
+    place: Place,
+) -> Result<(), Box<Finding>> {
+    let list = || known.iter().map(|k| format!("`{group}.{k}`")).collect::<Vec<_>>().join(", ");
+    let Some(field) = field else {
+        return Err(undefined(group, place).help_boxed(&format!("one of {}", list())));
+    };
+    if known.contains(&field) {
+        return Ok(());
+    }
+    let finding = undefined(&format!("{group}.{field}"), place);
+    Err(Box::new(match nearest(field, known.iter().copied()) {
+        Some(near) => finding.help(format!("did you mean `{group}.{near}`?")),
+        None => finding.help(format!("there is {}", list())),
+    }))
+}
+
+/// Where a name stands in a scalar: the smallest place that its range maps to.
+pub(super) fn inner(content: Option<Place>, whole: Place, range: &Range<usize>) -> Place {
+    content.map_or(whole, |place| place.inward(range.clone()))
+}

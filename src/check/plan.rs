@@ -1,0 +1,371 @@
+//! The whole plan: names in their order, then every step, then what nobody uses.
+
+use std::collections::HashMap;
+
+use super::Surroundings;
+use super::names::{RESERVED, Stage};
+use super::step::Inherited;
+use super::types::{CheckedPlan, CheckedStep, SecretUse, StepIndex, Uses, Var, Work};
+use super::values::Checker;
+use crate::budget;
+use crate::event::Section;
+use crate::finding::{Code, Finding};
+use crate::plan::{OnFailure, Plan, RequestOptions, Step};
+use crate::predicate::Predicate;
+use crate::query::SubjectKind;
+use crate::source::Spanned;
+use crate::template::Template;
+use crate::yaml::Entry;
+
+/// Checks a plan against its surroundings.
+///
+/// All findings are returned, in the order of the file; the plan is there unless one is an error.
+#[must_use]
+pub fn check(plan: &Plan, around: &Surroundings<'_>) -> (Option<CheckedPlan>, Vec<Finding>) {
+    let mut checker = Checker::new(*around);
+    checker.declare(plan);
+    let vars = checker.vars(plan);
+    let (literal_origins, steps) = checker.all_steps(plan);
+    checker.stage = Stage::Plan;
+    checker.now = None;
+    let budget = checker.budget(plan.budget.as_ref(), budget::Scope::Plan);
+    let deadline = checker.late_duration(plan.deadline.as_ref());
+    let cleanup_timeout = checker.cleanup_timeout(plan);
+    let secrets = checker.secrets(plan, &steps, &vars);
+    checker.unused(plan);
+    checker.bare_negatives(plan, &steps);
+    let mut findings = checker.findings;
+    findings.sort_by_key(|finding| finding.place().map(|place| (place.source, place.span)));
+    findings.dedup();
+    if findings.iter().any(Finding::is_error) {
+        return (None, findings);
+    }
+    let checked = CheckedPlan {
+        source: plan.source,
+        name: plan.name.clone(),
+        description: plan.description.as_ref().map(|text| text.value.clone()),
+        tags: values(&plan.tags),
+        covers: values(&plan.covers),
+        inputs: values(&plan.inputs),
+        vars: vars.into_iter().map(|(var, _)| var).collect(),
+        secrets,
+        budget,
+        deadline,
+        cleanup_timeout,
+        steps: steps.into_iter().flatten().collect(),
+        literal_origins,
+    };
+    (Some(checked), findings)
+}
+
+fn values(list: &[Spanned<String>]) -> Vec<String> {
+    list.iter().map(|item| item.value.clone()).collect()
+}
+
+/// The steps of a plan in the order in which they are numbered.
+fn in_order(plan: &Plan) -> Vec<(Section, u32, &Step)> {
+    let mut all = Vec::with_capacity(plan.setup.len() + plan.steps.len() + plan.cleanup.len());
+    for (section, steps) in [
+        (Section::Setup, &plan.setup),
+        (Section::Steps, &plan.steps),
+        (Section::Cleanup, &plan.cleanup),
+    ] {
+        all.extend((0_u32..).zip(steps).map(|(position, step)| (section, position, step)));
+    }
+    all
+}
+
+impl Checker<'_> {
+    /// Every name that the plan defines anywhere, so that each use can be judged.
+    fn declare(&mut self, plan: &Plan) {
+        for entry in &plan.vars {
+            self.not_reserved(&entry.key.value, entry.key.place);
+            self.names.define_var(&entry.key.value, entry.key.place);
+        }
+        for input in &plan.inputs {
+            self.names.define_input(&input.value, Some(input.place));
+            if let Some(var) = plan.vars.iter().find(|var| var.key.value == input.value) {
+                self.report(
+                    Finding::error(
+                        Code::DuplicateName,
+                        format!("`{}` is an input and a variable", input.value),
+                    )
+                    .at(input.place, "an input must be given")
+                    .at(var.key.place, "a variable may be given")
+                    .help("keep one of the two"),
+                );
+            }
+            if !self.around.given.contains(&input.value) && !plan.include_only {
+                self.report(
+                    Finding::error(
+                        Code::MissingKey,
+                        format!("the input `{}` is not given", input.value),
+                    )
+                    .at(input.place, "must come from outside")
+                    .help(format!("give it: `--var {}=…`", input.value)),
+                );
+            }
+        }
+        for secret in &plan.secrets {
+            self.names.declare_secret(&secret.name.value, secret.name.place);
+        }
+        for (number, (_, _, step)) in in_order(plan).into_iter().enumerate() {
+            if let Some(id) = &step.id {
+                let first = self.names.announce_step(&id.value, StepIndex(number), id.place);
+                if let Some(first) = first {
+                    self.report(
+                        Finding::error(
+                            Code::DuplicateName,
+                            format!("two steps have the id `{}`", id.value),
+                        )
+                        .at(id.place, "again here")
+                        .at(first, "first here")
+                        .help("give one of them another id"),
+                    );
+                }
+            }
+            for capture in &step.capture {
+                self.not_reserved(&capture.name.value, capture.name.place);
+                self.names.announce_capture(&capture.name.value, capture.name.place);
+            }
+        }
+    }
+
+    fn not_reserved(&mut self, name: &str, place: crate::source::Place) {
+        if RESERVED.contains(&name) {
+            self.report(
+                Finding::error(Code::ReservedName, format!("`{name}` is a word of the language"))
+                    .at(place, "reserved")
+                    .help(format!("choose another name, such as `my_{name}`")),
+            );
+        }
+    }
+
+    /// Variables in an order in which each comes after those it uses.
+    fn vars(&mut self, plan: &Plan) -> Vec<(Var, Uses)> {
+        self.stage = Stage::Vars;
+        let mut compiled = Vec::new();
+        for Entry { key, value } in &plan.vars {
+            self.uses = Uses::default();
+            if let Some(template) = self.value(value) {
+                let mut needs = Vec::new();
+                template.visit(&mut |text, _| {
+                    needs.extend(text.names().iter().filter_map(|n| n.path.first().cloned()));
+                });
+                let var = Var { name: key.value.clone(), place: value.place, value: template };
+                compiled.push((var, std::mem::take(&mut self.uses), needs, key.place));
+            }
+        }
+        let mut ordered: Vec<(Var, Uses)> = Vec::new();
+        while !compiled.is_empty() {
+            let names: Vec<String> = compiled.iter().map(|(var, ..)| var.name.clone()).collect();
+            let ready = compiled
+                .iter()
+                .position(|(_, _, needs, _)| !needs.iter().any(|need| names.contains(need)));
+            let Some(ready) = ready else {
+                self.report_cycle(&compiled);
+                break;
+            };
+            let (var, uses, ..) = compiled.remove(ready);
+            ordered.push((var, uses));
+        }
+        ordered
+    }
+
+    fn report_cycle(&mut self, left: &[(Var, Uses, Vec<String>, crate::source::Place)]) {
+        // Walk from any of what is left until a name comes again: that is the circle.
+        let by_name: HashMap<&str, _> =
+            left.iter().map(|item| (item.0.name.as_str(), item)).collect();
+        let mut path: Vec<&str> = Vec::new();
+        let Some(mut at) = left.first().map(|(var, ..)| var.name.as_str()) else { return };
+        while !path.contains(&at) {
+            path.push(at);
+            let next = by_name.get(at).and_then(|(_, _, needs, _)| {
+                needs.iter().find_map(|need| by_name.get_key_value(need.as_str()))
+            });
+            match next {
+                Some((name, _)) => at = name,
+                None => return,
+            }
+        }
+        let start = path.iter().position(|name| *name == at).unwrap_or(0);
+        let circle: Vec<&str> = path.split_off(start);
+        let mut finding =
+            Finding::error(Code::Cycle, format!("the variables {} need each other", list(&circle)));
+        for name in &circle {
+            if let Some((_, _, _, place)) = by_name.get(name) {
+                finding = finding.at(*place, "part of the circle");
+            }
+        }
+        self.report(finding.help("give one of them a value of its own"));
+    }
+
+    fn all_steps(&mut self, plan: &Plan) -> (Vec<String>, Vec<Option<CheckedStep>>) {
+        self.stage = Stage::Step;
+        let defaults: Vec<&RequestOptions> =
+            std::iter::once(&plan.defaults).chain(self.around.defaults.iter().copied()).collect();
+        let inherited = Inherited {
+            defaults: &defaults,
+            on_failure: plan.on_failure.as_ref().map_or(OnFailure::Stop, |word| word.value),
+        };
+        let steps: Vec<Option<CheckedStep>> = in_order(plan)
+            .into_iter()
+            .enumerate()
+            .map(|(number, (section, position, step))| {
+                self.step(step, section, position, StepIndex(number), &inherited)
+            })
+            .collect();
+        let mut origins = Vec::new();
+        for step in steps.iter().flatten() {
+            if let Work::Request(request) = &step.work {
+                let base = request.base_url.as_ref().map(|(template, _)| template);
+                for template in std::iter::once(&request.url).chain(base) {
+                    if let Some(origin) = literal_origin(template) {
+                        if !origins.contains(&origin) {
+                            origins.push(origin);
+                        }
+                    }
+                }
+            }
+        }
+        (origins, steps)
+    }
+
+    fn secrets(
+        &mut self,
+        plan: &Plan,
+        steps: &[Option<CheckedStep>],
+        vars: &[(Var, Uses)],
+    ) -> Vec<SecretUse> {
+        let mut declared = Vec::new();
+        for secret in &plan.secrets {
+            let matches = match &secret.matches {
+                None => None,
+                Some(node) => self.secret_shape(node),
+            };
+            let name = &secret.name.value;
+            let mut needed_by: Vec<String> = vars
+                .iter()
+                .filter(|(_, uses)| uses.secrets.contains(name))
+                .map(|(var, _)| format!("vars.{}", var.name))
+                .collect();
+            needed_by.extend(
+                steps
+                    .iter()
+                    .flatten()
+                    .filter(|step| step.uses.secrets.contains(name))
+                    .map(CheckedStep::label),
+            );
+            declared.push(SecretUse {
+                name: secret.name.clone(),
+                description: secret.description.as_ref().map(|text| text.value.clone()),
+                matches,
+                optional: secret.optional,
+                needed_by,
+            });
+        }
+        declared
+    }
+
+    fn secret_shape(&mut self, node: &crate::yaml::Node) -> Option<regex::Regex> {
+        let pattern = node.as_str()?;
+        match crate::query::Regular::parse(pattern) {
+            Ok(regular) => Some(regular.into_regex()),
+            Err(fault) => {
+                let content = node.content_place(self.text(node.place));
+                let place = super::names::inner(content, node.place, &fault.range);
+                self.report(Finding::of(&fault, place));
+                None
+            }
+        }
+    }
+
+    /// Variables and secrets that nobody uses: perhaps a misspelling elsewhere.
+    fn unused(&mut self, plan: &Plan) {
+        for var in &plan.vars {
+            if !self.names.is_used(&var.key.value) {
+                self.report(
+                    Finding::warning(
+                        Code::UnusedName,
+                        format!("the variable `{}` is never used", var.key.value),
+                    )
+                    .at(var.key.place, "nobody uses it")
+                    .help(format!("use it as `${{{{ {} }}}}`, or delete the line", var.key.value)),
+                );
+            }
+        }
+        for secret in &plan.secrets {
+            if !self.names.is_secret_used(&secret.name.value) {
+                self.report(
+                    Finding::warning(
+                        Code::UnusedName,
+                        format!("the secret `{}` is never used", secret.name.value),
+                    )
+                    .at(secret.name.place, "nobody uses it")
+                    .help("delete it, so that nobody has to give it"),
+                );
+            }
+        }
+    }
+
+    /// A step that only says "some error" also passes when the wrong thing failed.
+    fn bare_negatives(&mut self, plan: &Plan, steps: &[Option<CheckedStep>]) {
+        for ((_, _, ast), step) in in_order(plan).into_iter().zip(steps) {
+            let (Some(expect), Some(step)) = (&ast.expect, step) else { continue };
+            if !matches!(step.work, Work::Request(_)) || !step.expect.one_of.is_empty() {
+                continue;
+            }
+            let negative = step
+                .expect
+                .assertions
+                .iter()
+                .filter(|a| matches!(a.subject.kind, SubjectKind::Status))
+                .any(|a| accepts_only_errors(&a.predicate));
+            let says_more = step.expect.assertions.iter().any(|a| a.subject.tells_what_came());
+            if negative && !says_more {
+                let place = expect
+                    .assertions
+                    .iter()
+                    .find(|a| a.subject.key.value == "status")
+                    .map_or(expect.place, |a| a.predicate.place);
+                self.report(
+                    Finding::warning(
+                        Code::BareNegative,
+                        "any error with this status would pass",
+                    )
+                    .at(place, "which error is meant?")
+                    .help("add what tells it apart: `$.error_code: …` or `$.detail: {contains: …}`"),
+                );
+            }
+        }
+    }
+}
+
+/// Whether every status that is accepted is 4xx or 5xx; not where a template decides.
+fn accepts_only_errors(predicate: &Predicate) -> bool {
+    let accepted = |statuses: std::ops::RangeInclusive<u16>| {
+        statuses.into_iter().any(|status| predicate.accepts_status(status) != Some(false))
+    };
+    !accepted(100..=399) && accepted(400..=599)
+}
+
+/// ``a`, `b` and `c``.
+fn list(names: &[&str]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        None => String::new(),
+        Some((last, [])) => format!("{last} (by itself)"),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+    }
+}
+
+/// The origin of a URL's literal beginning, where it is whole: `http://host:port/…`.
+fn literal_origin(url: &Template) -> Option<String> {
+    let head = super::request::head(url);
+    let scheme = ["http://", "https://"].into_iter().find(|s| head.starts_with(s))?;
+    let rest = head.get(scheme.len()..)?;
+    let host = rest.split(['/', '?', '#']).next()?;
+    // Without an end the host may go on in a template.
+    let ended = rest.len() > host.len() || url.is_literal().is_some();
+    (ended && !host.is_empty()).then(|| format!("{scheme}{host}"))
+}

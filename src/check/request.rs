@@ -1,0 +1,285 @@
+//! A request with its defaults becomes one that can be rendered.
+
+use std::time::Duration;
+
+use super::types::{Auth, Cookies, Header, Late, Request, RequestBody, Retry};
+use super::values::Checker;
+use crate::finding::{Code, Finding};
+use crate::plan::{self, BodyAst, Connection, CookiesAst, RequestAst, RequestOptions};
+use crate::source::Place;
+use crate::template::Template;
+use crate::yaml::{Kind, Node};
+
+/// The limit of a whole exchange, where none is stated.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// The limit of making a connection, where none is stated.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The largest decoded body, where none is stated.
+const MAX_BODY: u64 = 16 << 20;
+
+impl Checker<'_> {
+    /// Lowers a request over its defaults, the nearest first.
+    pub(super) fn request(
+        &mut self,
+        request: &RequestAst,
+        defaults: &[&RequestOptions],
+    ) -> Option<Request> {
+        let before = self.findings.len();
+        let own = &request.options;
+        let all = || std::iter::once(own).chain(defaults.iter().copied());
+        let url = self.template(&request.url);
+        let base = all().find_map(|options| options.base_url.as_ref());
+        let base_url = base.and_then(|node| Some((self.template(node)?, node.place)));
+        if let Some(url) = &url {
+            self.check_url(url, &request.url, base.is_some());
+        }
+        if let (Some((template, _)), Some(node)) = (&base_url, base) {
+            self.check_base_url(template, node);
+        }
+        let query = self.entries(&request.query);
+        let headers = self.headers(own, defaults);
+        let cookies = self.cookies(own, defaults);
+        let auth = self.auth(own, defaults);
+        let body = request.body.as_ref().and_then(|body| self.body(&body.value));
+        let timeout = self.nearest_late(all().map(|o| &o.timeout), TIMEOUT);
+        let connect_timeout = self.nearest_late(all().map(|o| &o.connect_timeout), CONNECT_TIMEOUT);
+        let follow_redirects = self.nearest_late(all().map(|o| &o.follow_redirects), 0);
+        let max_body = self.nearest_late(all().map(|o| &o.max_body), MAX_BODY);
+        let connection = all()
+            .find_map(|options| options.connection.as_ref())
+            .map_or(Connection::Reuse, |connection| connection.value);
+        let insecure =
+            all().find_map(|options| options.tls.as_ref()).is_some_and(|tls| tls.value.insecure);
+        let url = url?;
+        if self.findings[before..].iter().any(Finding::is_error) {
+            return None;
+        }
+        Some(Request {
+            method: request.method.value.clone(),
+            url,
+            url_place: request.url.place,
+            base_url,
+            query,
+            headers,
+            cookies,
+            auth,
+            body,
+            timeout,
+            connect_timeout,
+            follow_redirects,
+            max_body,
+            connection,
+            insecure,
+        })
+    }
+
+    /// What can be known of a URL before it is rendered.
+    fn check_url(&mut self, url: &Template, node: &Node, has_base: bool) {
+        let head = head(url);
+        let whole = node.place;
+        if head.starts_with('/') && !head.starts_with("//") {
+            if !has_base {
+                self.report(
+                    Finding::error(
+                        Code::NoBaseUrl,
+                        format!("`{}` begins with `/`, and there is no `base_url`", url.text()),
+                    )
+                    .at(whole, "needs a base_url")
+                    .help("add `defaults: {base_url: …}`, or write the whole URL"),
+                );
+            }
+        } else if !head.is_empty() || url.is_literal().is_some() {
+            self.check_absolute(head, url, whole);
+        }
+        self.check_segments(url, node);
+    }
+
+    fn check_base_url(&mut self, url: &Template, node: &Node) {
+        let head = head(url);
+        if !head.is_empty() || url.is_literal().is_some() {
+            self.check_absolute(head, url, node.place);
+        }
+    }
+
+    fn check_absolute(&mut self, head: &str, url: &Template, place: Place) {
+        let lower = head.to_ascii_lowercase();
+        let rest = ["http://", "https://"].iter().find_map(|scheme| lower.strip_prefix(scheme));
+        let bad = |message: String, help: &str| {
+            Finding::error(Code::BadUrl, message).at(place, "").help(help)
+        };
+        match rest {
+            None if lower.contains("://") => {
+                let scheme = head.split("://").next().unwrap_or_default();
+                let near = crate::finding::nearest(scheme, ["http", "https"]).unwrap_or("https");
+                self.report(bad(
+                    format!("`{scheme}` is not a scheme that planrun can request"),
+                    &format!("did you mean `{near}://`?"),
+                ));
+            }
+            None if url.is_literal().is_some() || !head.is_empty() => self.report(bad(
+                format!("`{}` is not a URL", url.text()),
+                "a URL begins with `http://`, `https://`, or with `/` after `base_url`",
+            )),
+            None => {}
+            Some(rest) => {
+                let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+                if host.contains('@') {
+                    self.report(bad(
+                        "a user name in a URL ends up in every log".into(),
+                        "write `auth: {basic: {user: …, password: …}}`",
+                    ));
+                } else if host.is_empty() && url.is_literal().is_some() {
+                    self.report(bad(
+                        format!("`{}` has no host", url.text()),
+                        "write the host after `//`",
+                    ));
+                }
+            }
+        }
+    }
+
+    /// A literal `..` segment would be removed by any client before it is sent.
+    fn check_segments(&mut self, url: &Template, node: &Node) {
+        let path = url.text().split(['?', '#']).next().unwrap_or_default();
+        for segment in path.split('/') {
+            let decoded = segment.to_ascii_lowercase().replace("%2e", ".");
+            if decoded == ".." || decoded == "." && segment != "." {
+                let content = node.content_place(self.text(node.place));
+                let place = match (content, node.as_str().and_then(|text| text.find(segment))) {
+                    (Some(content), Some(at)) => content.inward(at..at + segment.len()),
+                    _ => node.place,
+                };
+                self.report(
+                    Finding::error(
+                        Code::BadUrl,
+                        format!("the segment `{segment}` would be removed before it is sent"),
+                    )
+                    .at(place, "a client resolves this segment")
+                    .help("to test a traversal, encode the slash: `..%2f`"),
+                );
+                return;
+            }
+        }
+    }
+
+    fn headers(&mut self, own: &RequestOptions, defaults: &[&RequestOptions]) -> Vec<Header> {
+        let mut headers: Vec<Header> = Vec::new();
+        let levels = std::iter::once((own, false)).chain(defaults.iter().map(|d| (*d, true)));
+        for (options, from_defaults) in levels {
+            let known: Vec<String> =
+                headers.iter().map(|header| header.name.to_ascii_lowercase()).collect();
+            for entry in &options.headers {
+                let name = &entry.key.value;
+                if known.contains(&name.to_ascii_lowercase()) {
+                    continue;
+                }
+                if !is_token(name) {
+                    self.report(
+                        Finding::error(Code::BadValue, format!("`{name}` is not a header name"))
+                            .at(entry.key.place, "letters, digits and `-`")
+                            .help("the value goes after the colon, in the same line"),
+                    );
+                    continue;
+                }
+                if let Some(value) = self.value(&entry.value) {
+                    headers.push(Header { name: name.clone(), value, from_defaults });
+                }
+            }
+        }
+        headers
+    }
+
+    fn cookies(&mut self, own: &RequestOptions, defaults: &[&RequestOptions]) -> Cookies {
+        match &own.cookies {
+            Some(CookiesAst::None) => return Cookies::None,
+            Some(CookiesAst::Send(entries)) => return Cookies::Jar(self.entries(entries), false),
+            None => {}
+        }
+        match defaults.iter().find_map(|options| options.cookies.as_ref()) {
+            Some(CookiesAst::None) => Cookies::None,
+            Some(CookiesAst::Send(entries)) => Cookies::Jar(self.entries(entries), true),
+            None => Cookies::Jar(Vec::new(), false),
+        }
+    }
+
+    fn auth(&mut self, own: &RequestOptions, defaults: &[&RequestOptions]) -> Option<(Auth, bool)> {
+        if let Some(auth) = &own.auth {
+            return Some((self.one_auth(&auth.value)?, false));
+        }
+        let auth = defaults.iter().find_map(|options| options.auth.as_ref())?;
+        Some((self.one_auth(&auth.value)?, true))
+    }
+
+    fn one_auth(&mut self, auth: &plan::Auth) -> Option<Auth> {
+        match auth {
+            plan::Auth::None => None,
+            plan::Auth::Template(node) => {
+                // `auth: ${{ omit }}` is the only template that makes sense here.
+                let value = self.value(node)?;
+                Some(Auth::Bearer(value))
+            }
+            plan::Auth::Bearer(node) => Some(Auth::Bearer(self.value(node)?)),
+            plan::Auth::Basic { user, password } => {
+                Some(Auth::Basic(self.value(user)?, self.value(password)?))
+            }
+            plan::Auth::ApiKey { place, name, value } => {
+                Some(Auth::ApiKey(*place, name.value.clone(), self.value(value)?))
+            }
+        }
+    }
+
+    fn body(&mut self, body: &BodyAst) -> Option<RequestBody> {
+        match body {
+            BodyAst::Json(node) => Some(RequestBody::Json(self.value(node)?)),
+            BodyAst::Form(entries) => Some(RequestBody::Form(self.entries(entries))),
+            BodyAst::Text(node) => Some(RequestBody::Text(self.value(node)?)),
+        }
+    }
+
+    /// `retry`: the step's own, or that of the defaults where repeating is safe.
+    pub(super) fn retry(
+        &mut self,
+        request: &RequestAst,
+        defaults: &[&RequestOptions],
+    ) -> Option<Retry> {
+        let own = request.options.retry.as_ref();
+        let inherited = || {
+            let retry = defaults.iter().find_map(|options| options.retry.as_ref())?;
+            request.method.value.is_idempotent().then_some(retry)
+        };
+        let retry = &own.or_else(inherited)?.value;
+        Some(Retry {
+            times: self.late(&retry.times)?,
+            delay: match &retry.delay {
+                Some(delay) => self.late(delay)?,
+                None => Late::Known(Duration::from_secs(1)),
+            },
+            exponential: retry.exponential,
+            max_delay: match &retry.max_delay {
+                Some(delay) => self.late(delay)?,
+                None => Late::Known(Duration::from_secs(30)),
+            },
+            jitter: retry.jitter,
+            when: retry.when.clone(),
+        })
+    }
+}
+
+/// The literal text that a template begins with; empty where an expression comes first.
+pub(super) fn head(template: &Template) -> &str {
+    if template.starts_with_expression() {
+        return "";
+    }
+    template.literals().next().unwrap_or_default()
+}
+
+/// Whether a text can be a header name (RFC 9110 §5.6.2).
+fn is_token(name: &str) -> bool {
+    !name.is_empty()
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
+
+/// Whether a node holds nothing at all.
+pub(super) fn is_blank(node: &Node) -> bool {
+    matches!(node.kind, Kind::Empty)
+}

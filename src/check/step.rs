@@ -1,0 +1,256 @@
+//! One step becomes one that can be carried out.
+
+use super::request::is_blank;
+use super::types::{CheckedBudget, CheckedStep, Late, Poll, StepIndex, Work};
+use super::values::Checker;
+use serde_json::Value;
+
+use crate::budget::{self, Budget, Samples, Scope};
+use crate::event::Section;
+use crate::finding::{Code, Finding};
+use crate::plan::{Action, Connection, OnFailure, RequestOptions, Step};
+use crate::template::{self, Names, Seed, Template};
+use crate::yaml::{Kind, Node};
+
+/// What a step inherits from its plan.
+pub(super) struct Inherited<'a> {
+    pub(super) defaults: &'a [&'a RequestOptions],
+    pub(super) on_failure: OnFailure,
+}
+
+impl Checker<'_> {
+    /// Lowers a step; `None` where something was reported that leaves nothing to run.
+    pub(super) fn step(
+        &mut self,
+        step: &Step,
+        section: Section,
+        position: u32,
+        index: StepIndex,
+        inherited: &Inherited<'_>,
+    ) -> Option<CheckedStep> {
+        self.now = Some(index);
+        self.uses = super::types::Uses::default();
+        let name = self.step_name(step);
+        let condition = step.condition.as_ref().and_then(|node| {
+            let condition = self.expression(node)?;
+            self.check_condition(&condition.template, node);
+            Some(condition)
+        });
+        let needs = step
+            .needs
+            .iter()
+            .filter_map(|id| match self.names.step(&id.value, id.place, Some(index)) {
+                Ok(needed) => Some(needed),
+                Err(finding) => {
+                    self.report(*finding);
+                    None
+                }
+            })
+            .collect();
+        let deadline = self.late_duration(step.deadline.as_ref());
+        let (work, retry, fresh) = self.work(&step.action, inherited);
+        let connection = if fresh { budget::Connection::Fresh } else { budget::Connection::Reused };
+        let scope = Scope::Step { connection, samples: Samples::One };
+        let is_request = matches!(step.action, Action::Request(_));
+        let poll = step.poll.as_ref().and_then(|poll| {
+            let give_up = poll
+                .value
+                .give_up
+                .as_ref()
+                .map(|expect| self.only_stated(expect, "give_up"))
+                .unwrap_or_default();
+            Some(Poll {
+                every: self.late(&poll.value.every)?,
+                within: self.late(&poll.value.within)?,
+                times: match &poll.value.times {
+                    Some(times) => Some(self.late(times)?),
+                    None => None,
+                },
+                give_up,
+                expects_denial: step
+                    .expect
+                    .as_ref()
+                    .is_some_and(|expect| names_status(expect, &["401", "403", "4xx"])),
+            })
+        });
+        // `values:` sees this step's own captures, so they are defined before `expect` is read.
+        let captures = self.captures(&step.capture, index);
+        let expect = if is_request {
+            self.expect(step.expect.as_ref(), step.place)
+        } else {
+            super::types::Expect::default()
+        };
+        let warn = super::types::Expect {
+            assertions: step
+                .warn
+                .as_ref()
+                .map(|expect| self.only_stated(expect, "warn"))
+                .unwrap_or_default(),
+            ..super::types::Expect::default()
+        };
+        let budget = self.budget(step.budget.as_ref(), scope);
+        let warn_budget =
+            self.budget(step.warn.as_ref().and_then(|warn| warn.budget.as_ref()), scope);
+        let uses = self.own_captures_left_out(index);
+        Some(CheckedStep {
+            section,
+            position,
+            place: step.place,
+            id: step.id.as_ref().map(|id| id.value.clone()),
+            name: name?,
+            covers: step.covers.iter().map(|id| id.value.clone()).collect(),
+            skip: step.skip.as_ref().map(|reason| reason.value.clone()),
+            condition,
+            needs,
+            uses,
+            on_failure: step.on_failure.as_ref().map_or(inherited.on_failure, |word| word.value),
+            deadline,
+            work: work?,
+            expect,
+            warn,
+            captures,
+            budget,
+            warn_budget,
+            retry,
+            poll,
+        })
+    }
+
+    /// A step's use of its own captures blocks nothing.
+    fn own_captures_left_out(&mut self, index: StepIndex) -> super::types::Uses {
+        let mut uses = std::mem::take(&mut self.uses);
+        uses.captures.retain(|(_, step, _)| *step != index);
+        uses
+    }
+
+    fn work(
+        &mut self,
+        action: &Action,
+        inherited: &Inherited<'_>,
+    ) -> (Option<Work>, Option<super::types::Retry>, bool) {
+        match action {
+            Action::Request(ast) => {
+                let request = self.request(ast, inherited.defaults);
+                let retry = self.retry(ast, inherited.defaults);
+                let fresh = request.as_ref().is_none_or(|r| r.connection == Connection::Fresh);
+                (request.map(|request| Work::Request(Box::new(request))), retry, fresh)
+            }
+            Action::Assert(nodes) => {
+                let conditions: Vec<_> = nodes.iter().map(|node| self.expression(node)).collect();
+                (conditions.into_iter().collect::<Option<_>>().map(Work::Assert), None, false)
+            }
+            Action::Sleep(duration) => (self.late(&duration.value).map(Work::Sleep), None, false),
+        }
+    }
+
+    fn step_name(&mut self, step: &Step) -> Option<Template> {
+        if let Some(node) = &step.name {
+            if is_blank(node) {
+                self.report(
+                    Finding::error(Code::EmptyValue, "a name with nothing behind it")
+                        .at(node.place, "")
+                        .help("write a name, or delete the line"),
+                );
+                return None;
+            }
+            return self.template(node);
+        }
+        let name = match &step.action {
+            Action::Request(request) => {
+                let url = request.url.as_str().unwrap_or_default();
+                format!("{} {url}", request.method.value)
+            }
+            Action::Assert(conditions) => {
+                let first = conditions.first().and_then(Node::as_str).unwrap_or("true");
+                format!("assert {first}")
+            }
+            Action::Sleep(duration) => match &duration.value {
+                crate::plan::Templated::Known(time) => {
+                    format!("sleep {}", crate::units::show_duration(*time))
+                }
+                crate::plan::Templated::Template(node) => {
+                    format!("sleep {}", node.as_str().unwrap_or_default())
+                }
+            },
+        };
+        Some(Template::literal(&name))
+    }
+
+    /// A condition that no data can change is a mistake.
+    fn check_condition(&mut self, condition: &Template, node: &Node) {
+        if is_never_true(condition) {
+            self.report(
+                Finding::warning(Code::NeverRuns, "this condition can never be true")
+                    .at(node.place, "always false")
+                    .help("correct it, or write `skip: \"reason\"`"),
+            );
+        }
+        if let Kind::Number { .. } = node.kind {
+            self.report(
+                Finding::error(Code::WrongType, "`if` wants a boolean, found a number")
+                    .at(node.place, "not a boolean"),
+            );
+        }
+    }
+
+    pub(super) fn budget(&mut self, node: Option<&Node>, scope: Scope) -> Option<CheckedBudget> {
+        match Budget::parse(node?, scope) {
+            Ok(budget) => {
+                let operands: Option<Vec<_>> =
+                    budget.templates().iter().map(|node| self.value(node)).collect();
+                Some(CheckedBudget { operands: operands?, budget })
+            }
+            Err(findings) => {
+                self.findings.extend(findings);
+                None
+            }
+        }
+    }
+
+    /// The limit of cleanup.
+    pub(super) fn cleanup_timeout(
+        &mut self,
+        plan: &crate::plan::Plan,
+    ) -> Option<Late<std::time::Duration>> {
+        self.late_duration(plan.cleanup_timeout.as_ref())
+    }
+}
+
+/// Whether a condition uses no name and no function, and is false.
+fn is_never_true(condition: &Template) -> bool {
+    if !condition.names().is_empty() || condition.text().contains('(') {
+        return false;
+    }
+    let scope = template::Scope {
+        names: &Names::default(),
+        seed: Seed::default(),
+        now: jiff::Timestamp::UNIX_EPOCH,
+        entropy: &|| 0,
+        file: &|_| Err(String::new()),
+    };
+    condition.eval(&scope).is_ok_and(|evaluated| evaluated.value() == Some(Value::Bool(false)))
+}
+
+/// Whether an expectation names one of these statuses, in any outcome.
+fn names_status(expect: &crate::plan::ExpectAst, words: &[&str]) -> bool {
+    let in_node = |node: &Node| {
+        let mut found = false;
+        let mut stack = vec![node];
+        while let Some(node) = stack.pop() {
+            match &node.kind {
+                Kind::Number { written, .. } => found |= words.contains(&written.as_str()),
+                Kind::String(text) => found |= words.contains(&text.as_str()) || text == "any",
+                Kind::List(items) => stack.extend(items),
+                Kind::Map(entries) => stack.extend(entries.iter().map(|entry| &entry.value)),
+                Kind::Empty | Kind::Null | Kind::Bool(_) => {}
+            }
+        }
+        found
+    };
+    let own = expect
+        .assertions
+        .iter()
+        .filter(|ast| ast.subject.group.is_none() && ast.subject.key.value == "status")
+        .any(|ast| in_node(&ast.predicate));
+    own || expect.one_of.iter().any(|outcome| names_status(&outcome.expect, words))
+}

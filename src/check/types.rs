@@ -1,0 +1,477 @@
+//! The checked plan as data; its fields are private to this room.
+
+use std::time::Duration;
+
+use regex::Regex;
+use serde_json::Value;
+
+use crate::budget::Budget;
+use crate::event::Section;
+use crate::finding::{Code, Finding};
+use crate::plan::{ApiKeyPlace, Connection, Method, OnFailure, RetryWhen};
+use crate::predicate::Predicate;
+use crate::query::{self, Subject};
+use crate::source::{Place, SourceId, Spanned};
+use crate::template::{Template, ValueTemplate};
+use crate::units;
+
+/// A step's position among all steps of its plan: setup, steps, cleanup in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StepIndex(pub usize);
+
+/// A plan that can be carried out.
+#[derive(Debug)]
+pub struct CheckedPlan {
+    pub(super) source: SourceId,
+    pub(super) name: Spanned<String>,
+    pub(super) description: Option<String>,
+    pub(super) tags: Vec<String>,
+    pub(super) covers: Vec<String>,
+    pub(super) inputs: Vec<String>,
+    pub(super) vars: Vec<Var>,
+    pub(super) secrets: Vec<SecretUse>,
+    pub(super) budget: Option<CheckedBudget>,
+    pub(super) deadline: Option<Late<Duration>>,
+    pub(super) cleanup_timeout: Option<Late<Duration>>,
+    pub(super) steps: Vec<CheckedStep>,
+    pub(super) literal_origins: Vec<String>,
+}
+
+impl CheckedPlan {
+    /// The file.
+    #[must_use]
+    pub fn source(&self) -> SourceId {
+        self.source
+    }
+
+    /// Its name, where it is written.
+    #[must_use]
+    pub fn name(&self) -> &Spanned<String> {
+        &self.name
+    }
+
+    /// What it is for.
+    #[must_use]
+    pub fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
+    /// Words to select it by.
+    #[must_use]
+    pub fn tags(&self) -> &[String] {
+        &self.tags
+    }
+
+    /// Requirement ids that a pass of the whole plan is evidence for.
+    #[must_use]
+    pub fn covers(&self) -> &[String] {
+        &self.covers
+    }
+
+    /// Names that must be given from outside.
+    #[must_use]
+    pub fn inputs(&self) -> &[String] {
+        &self.inputs
+    }
+
+    /// Variables in the order in which they can be evaluated.
+    #[must_use]
+    pub fn vars(&self) -> &[Var] {
+        &self.vars
+    }
+
+    /// Declared secrets.
+    #[must_use]
+    pub fn secrets(&self) -> &[SecretUse] {
+        &self.secrets
+    }
+
+    /// The budget of setup and steps together.
+    #[must_use]
+    pub fn budget(&self) -> Option<&CheckedBudget> {
+        self.budget.as_ref()
+    }
+
+    /// The limit of the whole plan.
+    #[must_use]
+    pub fn deadline(&self) -> Option<&Late<Duration>> {
+        self.deadline.as_ref()
+    }
+
+    /// The limit of cleanup.
+    #[must_use]
+    pub fn cleanup_timeout(&self) -> Option<&Late<Duration>> {
+        self.cleanup_timeout.as_ref()
+    }
+
+    /// All steps: setup, steps, cleanup in this order.
+    #[must_use]
+    pub fn steps(&self) -> &[CheckedStep] {
+        &self.steps
+    }
+
+    /// Origins of URLs that are literal in the plan.
+    #[must_use]
+    pub fn literal_origins(&self) -> &[String] {
+        &self.literal_origins
+    }
+}
+
+/// A variable of the plan.
+#[derive(Debug)]
+pub struct Var {
+    /// Its name.
+    pub name: String,
+    /// Where it is defined: the value.
+    pub place: Place,
+    /// What it is.
+    pub value: ValueTemplate,
+}
+
+/// A declared secret and who needs it.
+#[derive(Debug)]
+pub struct SecretUse {
+    /// Its name, where it is declared.
+    pub name: Spanned<String>,
+    /// What it is.
+    pub description: Option<String>,
+    /// The shape that it must have.
+    pub matches: Option<Regex>,
+    /// Whether steps that need it are skipped where it is missing.
+    pub optional: bool,
+    /// The labels of the steps that need it.
+    pub needed_by: Vec<String>,
+}
+
+/// What a step uses of others; decides whether it is blocked.
+#[derive(Debug, Default, Clone)]
+pub struct Uses {
+    /// Captures: the name, the step that makes it, and whether `default(…)` stands on it.
+    pub captures: Vec<(String, StepIndex, bool)>,
+    /// Steps whose response is looked at.
+    pub steps: Vec<StepIndex>,
+    /// Secrets, by name.
+    pub secrets: Vec<String>,
+}
+
+/// A step that can be carried out.
+#[derive(Debug)]
+pub struct CheckedStep {
+    /// The part of the plan.
+    pub section: Section,
+    /// Its position in that part, from 0.
+    pub position: u32,
+    /// Where it begins.
+    pub place: Place,
+    /// Refers to it.
+    pub id: Option<String>,
+    /// Shown for it: the name, or the request line.
+    pub name: Template,
+    /// Requirement ids that a pass is evidence for.
+    pub covers: Vec<String>,
+    /// Never runs, with the reason.
+    pub skip: Option<String>,
+    /// Runs when true.
+    pub condition: Option<Condition>,
+    /// Blocked unless those passed.
+    pub needs: Vec<StepIndex>,
+    /// What it uses of others.
+    pub uses: Uses,
+    /// Whether its failure blocks the rest.
+    pub on_failure: OnFailure,
+    /// The limit of all attempts.
+    pub deadline: Option<Late<Duration>>,
+    /// What it does.
+    pub work: Work,
+    /// What must hold.
+    pub expect: Expect,
+    /// What is only reported.
+    pub warn: Expect,
+    /// What is kept.
+    pub captures: Vec<Capture>,
+    /// The time it may take.
+    pub budget: Option<CheckedBudget>,
+    /// The time after which it is reported.
+    pub warn_budget: Option<CheckedBudget>,
+    /// Trying again.
+    pub retry: Option<Retry>,
+    /// Waiting for something.
+    pub poll: Option<Poll>,
+}
+
+impl CheckedStep {
+    /// What to call it in a message: its id, else its name as written.
+    #[must_use]
+    pub fn label(&self) -> String {
+        self.id.clone().unwrap_or_else(|| self.name.text().to_owned())
+    }
+}
+
+/// An expression that must be true.
+#[derive(Debug)]
+pub struct Condition {
+    /// The expression.
+    pub template: Template,
+    /// As written.
+    pub text: String,
+    /// Where.
+    pub place: Place,
+}
+
+/// What a step does.
+#[derive(Debug)]
+pub enum Work {
+    /// Sends a request.
+    Request(Box<Request>),
+    /// Judges expressions over what earlier steps saw.
+    Assert(Vec<Condition>),
+    /// Waits.
+    Sleep(Late<Duration>),
+}
+
+/// A value that is known, or a template that gives it when it is used.
+#[derive(Debug)]
+pub enum Late<T> {
+    /// Known as written.
+    Known(T),
+    /// Rendered when used, then read as if it had been written.
+    Template(Box<Template>, Place),
+}
+
+/// What a [`Late`] value is read from once it is rendered.
+pub trait LateValue: Sized + Copy {
+    /// Reads the rendered value; the error is the code and message of the written one.
+    ///
+    /// # Errors
+    /// The code and the message of what is wrong with it.
+    fn read(value: &Value) -> Result<Self, (Code, String)>;
+}
+
+impl LateValue for Duration {
+    fn read(value: &Value) -> Result<Self, (Code, String)> {
+        match value {
+            Value::String(text) => {
+                units::parse_duration(text).map_err(|fault| (Code::BadDuration, fault.to_string()))
+            }
+            other => Err((Code::BadDuration, format!("`{other}` is not a duration"))),
+        }
+    }
+}
+
+impl LateValue for u64 {
+    fn read(value: &Value) -> Result<Self, (Code, String)> {
+        match value {
+            Value::String(text) => {
+                units::parse_size(text).map_err(|fault| (Code::BadSize, fault.to_string()))
+            }
+            other => Err((Code::BadSize, format!("`{other}` is not a size"))),
+        }
+    }
+}
+
+impl LateValue for u32 {
+    fn read(value: &Value) -> Result<Self, (Code, String)> {
+        value
+            .as_u64()
+            .and_then(|n| u32::try_from(n).ok())
+            .or_else(|| value.as_str()?.parse().ok())
+            .ok_or_else(|| (Code::WrongType, format!("`{value}` is not a whole number")))
+    }
+}
+
+impl<T: LateValue> Late<T> {
+    /// The value, rendered by `eval` where it is a template.
+    ///
+    /// # Errors
+    /// What `eval` says, or a finding at the template's place where it renders to something else.
+    pub fn get(
+        &self,
+        eval: impl FnOnce(&Template, Place) -> Result<Value, Box<Finding>>,
+    ) -> Result<T, Box<Finding>> {
+        match self {
+            Self::Known(value) => Ok(*value),
+            Self::Template(template, place) => {
+                let value = eval(template, *place)?;
+                T::read(&value).map_err(|(code, message)| {
+                    Box::new(
+                        Finding::error(code, message).at(*place, "what this template rendered to"),
+                    )
+                })
+            }
+        }
+    }
+}
+
+/// A request that can be rendered and sent.
+#[derive(Debug)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The URL as written, or `base_url` before it when it begins with `/`.
+    pub url: Template,
+    /// Where the URL is written.
+    pub url_place: Place,
+    /// `base_url`, where one is defined, with its place.
+    pub base_url: Option<(Template, Place)>,
+    /// Added to the query.
+    pub query: Vec<(String, ValueTemplate)>,
+    /// Headers: the step's own and those of the defaults that it does not override.
+    pub headers: Vec<Header>,
+    /// Cookies.
+    pub cookies: Cookies,
+    /// How it shows who it is, and whether that comes from the defaults.
+    pub auth: Option<(Auth, bool)>,
+    /// The body.
+    pub body: Option<RequestBody>,
+    /// The limit of the whole exchange.
+    pub timeout: Late<Duration>,
+    /// The limit of making the connection.
+    pub connect_timeout: Late<Duration>,
+    /// How many redirects are followed.
+    pub follow_redirects: Late<u32>,
+    /// The largest decoded body.
+    pub max_body: Late<u64>,
+    /// Whether a kept connection may be used.
+    pub connection: Connection,
+    /// Accepts any certificate.
+    pub insecure: bool,
+}
+
+/// A header of a request.
+#[derive(Debug)]
+pub struct Header {
+    /// Its name as written.
+    pub name: String,
+    /// Its value or list of values.
+    pub value: ValueTemplate,
+    /// Whether it comes from the defaults: then it goes only to the origin of `base_url`.
+    pub from_defaults: bool,
+}
+
+/// Cookies of a request.
+#[derive(Debug)]
+pub enum Cookies {
+    /// The jar is not sent either.
+    None,
+    /// The jar and these; whether they come from the defaults.
+    Jar(Vec<(String, ValueTemplate)>, bool),
+}
+
+/// How a request shows who it is.
+#[derive(Debug)]
+pub enum Auth {
+    /// A bearer token.
+    Bearer(ValueTemplate),
+    /// User and password.
+    Basic(ValueTemplate, ValueTemplate),
+    /// A key in a header or the query.
+    ApiKey(ApiKeyPlace, String, ValueTemplate),
+}
+
+/// The body of a request.
+#[derive(Debug)]
+pub enum RequestBody {
+    /// Sent as JSON.
+    Json(ValueTemplate),
+    /// Form-encoded.
+    Form(Vec<(String, ValueTemplate)>),
+    /// As it is.
+    Text(ValueTemplate),
+}
+
+/// What must hold.
+#[derive(Debug, Default)]
+pub struct Expect {
+    /// Every assertion.
+    pub assertions: Vec<Assertion>,
+    /// Named outcomes; the first that holds is the step's.
+    pub one_of: Vec<Outcome>,
+    /// Which outcome is due.
+    pub due: Option<(Template, Place)>,
+    /// Where `one_of` is written.
+    pub place: Option<Place>,
+}
+
+/// A named outcome.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// What must hold for it.
+    pub assertions: Vec<Assertion>,
+}
+
+/// A budget with the templates of its limits.
+#[derive(Debug)]
+pub struct CheckedBudget {
+    /// The limits.
+    pub budget: Budget,
+    /// The limits that are templates, in the order in which the budget wants them.
+    pub operands: Vec<ValueTemplate>,
+}
+
+/// A subject with what is expected of it.
+#[derive(Debug)]
+pub struct Assertion {
+    /// What is looked at.
+    pub subject: Subject,
+    /// As written: `$.id`, `headers.Content-Type`.
+    pub text: String,
+    /// The subject's key.
+    pub place: Place,
+    /// What is expected, where.
+    pub value_place: Place,
+    /// What is expected, transforms included.
+    pub predicate: Predicate,
+    /// The operands that are templates, in the order in which the predicate wants them.
+    pub operands: Vec<ValueTemplate>,
+    /// The expression of `values`, instead of something in the response.
+    pub expression: Option<Template>,
+    /// Whether planrun added it: 2xx where no status is stated.
+    pub implied: bool,
+}
+
+/// A capture.
+#[derive(Debug)]
+pub struct Capture {
+    /// Its name.
+    pub name: String,
+    /// Where it is written.
+    pub place: Place,
+    /// What it takes.
+    pub query: query::Capture,
+    /// What is taken where nothing is found.
+    pub default: Option<ValueTemplate>,
+}
+
+/// Trying again.
+#[derive(Debug)]
+pub struct Retry {
+    /// Up to so many more.
+    pub times: Late<u32>,
+    /// The pause.
+    pub delay: Late<Duration>,
+    /// Whether it doubles.
+    pub exponential: bool,
+    /// The longest pause.
+    pub max_delay: Late<Duration>,
+    /// Whether it varies.
+    pub jitter: bool,
+    /// What is tried again.
+    pub when: Vec<RetryWhen>,
+}
+
+/// Waiting for something.
+#[derive(Debug)]
+pub struct Poll {
+    /// The pause.
+    pub every: Late<Duration>,
+    /// How long in all.
+    pub within: Late<Duration>,
+    /// At most so many attempts.
+    pub times: Option<Late<u32>>,
+    /// What ends it as failed.
+    pub give_up: Vec<Assertion>,
+    /// Whether `expect` names 401 or 403.
+    pub expects_denial: bool,
+}

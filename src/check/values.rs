@@ -1,0 +1,214 @@
+//! Scalars and values of the plan become compiled templates whose names are resolved.
+
+use std::time::Duration;
+
+use super::Surroundings;
+use super::names::{At, Names, Stage, inner};
+use super::types::{Condition, Late, StepIndex, Uses};
+use crate::finding::{Code, Finding};
+use crate::plan::Templated;
+use crate::source::{Place, Spanned};
+use crate::template::{self, Template, ValueTemplate};
+use crate::yaml::{Entry, Kind, Node};
+
+/// One check in progress: what it knows, what it found.
+pub(super) struct Checker<'a> {
+    pub(super) around: Surroundings<'a>,
+    pub(super) names: Names<'a>,
+    pub(super) findings: Vec<Finding>,
+    /// What the step at hand uses of others; taken when the step is done.
+    pub(super) uses: Uses,
+    pub(super) stage: Stage,
+    pub(super) now: Option<StepIndex>,
+    /// Whether what is read stands under `values:`, which sees the step's own captures.
+    pub(super) in_values: bool,
+}
+
+impl<'a> Checker<'a> {
+    pub(super) fn new(around: Surroundings<'a>) -> Self {
+        Self {
+            names: Names::new(around.environment),
+            around,
+            findings: Vec::new(),
+            uses: Uses::default(),
+            stage: Stage::Plan,
+            now: None,
+            in_values: false,
+        }
+    }
+
+    pub(super) fn report(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// The text that a place lies in.
+    pub(super) fn text(&self, place: Place) -> &'a str {
+        self.around.sources.get(place.source).map_or("", |source| &source.text)
+    }
+
+    /// A value of any shape; `None` where it was reported.
+    pub(super) fn value(&mut self, node: &Node) -> Option<ValueTemplate> {
+        match template::compile(node, self.text(node.place)) {
+            Ok(value) => {
+                self.resolve_all(&value);
+                Some(value)
+            }
+            Err(findings) => {
+                self.findings.extend(findings);
+                None
+            }
+        }
+    }
+
+    /// Entries of a mapping whose keys are plain names.
+    pub(super) fn entries(&mut self, entries: &[Entry]) -> Vec<(String, ValueTemplate)> {
+        entries
+            .iter()
+            .filter_map(|entry| Some((entry.key.value.clone(), self.value(&entry.value)?)))
+            .collect()
+    }
+
+    /// A scalar that becomes text.
+    pub(super) fn template(&mut self, node: &Node) -> Option<Template> {
+        if matches!(node.kind, Kind::Empty | Kind::Null | Kind::List(_) | Kind::Map(_)) {
+            self.report(
+                Finding::error(
+                    Code::WrongType,
+                    format!("expected a text, found {}", node.kind_name()),
+                )
+                .at(node.place, "not a text"),
+            );
+            return None;
+        }
+        match template::compile_text(node, self.text(node.place)) {
+            Ok(template) => {
+                let content = node.content_place(self.text(node.place));
+                self.resolve(&template, node.place, content);
+                Some(template)
+            }
+            Err(findings) => {
+                self.findings.extend(findings);
+                None
+            }
+        }
+    }
+
+    /// A bare expression, or one in `${{ }}`.
+    pub(super) fn expression(&mut self, node: &Node) -> Option<Condition> {
+        let text = match &node.kind {
+            Kind::String(text) => text.clone(),
+            Kind::Bool(value) => value.to_string(),
+            Kind::Number { written, .. } => written.clone(),
+            Kind::Empty | Kind::Null | Kind::List(_) | Kind::Map(_) => {
+                self.report(
+                    Finding::error(
+                        Code::WrongType,
+                        format!("expected an expression, found {}", node.kind_name()),
+                    )
+                    .at(node.place, "not an expression"),
+                );
+                return None;
+            }
+        };
+        let template = self.parsed(node, Template::parse_expression(&text))?;
+        Some(Condition { template, text, place: node.place })
+    }
+
+    /// An expression that stands in a key (`values: {user_id > 0: true}` has none: names are keys).
+    pub(super) fn key_expression(&mut self, text: &str, place: Place) -> Option<Template> {
+        match Template::parse_expression(text) {
+            Ok(template) => {
+                self.resolve(&template, place, Some(place));
+                Some(template)
+            }
+            Err(faults) => {
+                for fault in faults {
+                    let place = inner(Some(place), place, &fault.range);
+                    self.report(Finding::of(&fault, place));
+                }
+                None
+            }
+        }
+    }
+
+    fn parsed(
+        &mut self,
+        node: &Node,
+        parsed: Result<Template, Vec<crate::template::TemplateFault>>,
+    ) -> Option<Template> {
+        let content = node.content_place(self.text(node.place));
+        match parsed {
+            Ok(template) => {
+                self.resolve(&template, node.place, content);
+                Some(template)
+            }
+            Err(faults) => {
+                for fault in faults {
+                    let place = inner(content, node.place, &fault.range);
+                    self.report(Finding::of(&fault, place));
+                }
+                None
+            }
+        }
+    }
+
+    fn resolve_all(&mut self, value: &ValueTemplate) {
+        let mut found = Vec::new();
+        value.visit(&mut |template, place| {
+            // The place is that of the content where the content stands as it is written.
+            let exact = self.around.sources.get(place.source).map(|s| s.slice(place.span))
+                == Some(template.text());
+            for name in template.names() {
+                found.push((name.clone(), inner(exact.then_some(place), place, &name.range)));
+            }
+        });
+        for (name, place) in found {
+            self.resolve_name(&name, place);
+        }
+    }
+
+    fn resolve(&mut self, template: &Template, whole: Place, content: Option<Place>) {
+        for name in template.names() {
+            self.resolve_name(name, inner(content, whole, &name.range));
+        }
+    }
+
+    fn resolve_name(&mut self, name: &crate::template::NameUse, place: Place) {
+        let at = At { place, stage: self.stage, now: self.now, in_values: self.in_values };
+        let resolved = self.names.resolve(name, at, &mut self.uses);
+        if let Err(finding) = resolved {
+            self.report(*finding);
+        }
+    }
+
+    /// A typed scalar that may be a template.
+    pub(super) fn late<T: Copy>(&mut self, value: &Templated<T>) -> Option<Late<T>> {
+        match value {
+            Templated::Known(value) => Some(Late::Known(*value)),
+            Templated::Template(node) => {
+                let template = self.template(node)?;
+                Some(Late::Template(Box::new(template), node.place))
+            }
+        }
+    }
+
+    /// The nearest of several definitions of one typed option, or what planrun takes without one.
+    pub(super) fn nearest_late<'o, T: Copy + 'o>(
+        &mut self,
+        mut options: impl Iterator<Item = &'o Option<Spanned<Templated<T>>>>,
+        otherwise: T,
+    ) -> Late<T> {
+        options
+            .find_map(Option::as_ref)
+            .and_then(|value| self.late(&value.value))
+            .unwrap_or(Late::Known(otherwise))
+    }
+
+    /// An optional duration.
+    pub(super) fn late_duration(
+        &mut self,
+        value: Option<&Spanned<Templated<Duration>>>,
+    ) -> Option<Late<Duration>> {
+        value.and_then(|value| self.late(&value.value))
+    }
+}
