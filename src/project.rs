@@ -1,1 +1,14 @@
-//! (room under construction)
+//! Finds and reads files: plans, environments, the project file, secrets; knows the project root.
+//!
+//! The only room that reads files. Every text is read once and goes into a [`SourceSet`], so that
+//! whatever is said about it later can show it.
+
+mod files;
+mod find;
+mod load;
+mod secrets;
+
+pub use files::{FileFault, FileRoot};
+pub use find::{environments_near, find_plans, find_root};
+pub use load::{LoadFault, LoadedEnvironment, LoadedPlan, Suite, load};
+pub use secrets::{DotEnv, read_dot_env, read_secret_file};

@@ -1,0 +1,405 @@
+//! Reads everything that a command needs, once: plans, their environments, their project files.
+#![expect(clippy::disallowed_methods, reason = "this room reads the file system")]
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::files::{FileFault, read_regular};
+use super::find::{absolute, environments_near, find_environment, find_plans, find_root, shown};
+use crate::environment::{self, Environment, EnvironmentFile};
+use crate::finding::{Code, Fault as _, Finding, nearest};
+use crate::plan::{self, FileKind, Plan, Project};
+use crate::source::{Place, SourceSet, SourceText, Span, Spanned};
+use crate::yaml;
+
+/// The largest plan, environment or project file, in bytes.
+const LIMIT: u64 = 4 << 20;
+
+/// Everything that was read for one command.
+#[derive(Debug, Default)]
+pub struct Suite {
+    /// All texts.
+    pub sources: SourceSet,
+    /// The plans, in the order of the paths given, each folder's sorted.
+    pub plans: Vec<LoadedPlan>,
+    /// The environments that the plans use, each once.
+    pub environments: Vec<LoadedEnvironment>,
+    /// The project files, each once.
+    pub projects: Vec<Project>,
+    /// All that is wrong in any file.
+    pub findings: Vec<Finding>,
+    /// The project root of the first path.
+    pub root: PathBuf,
+}
+
+/// A plan with what belongs to it.
+#[derive(Debug)]
+pub struct LoadedPlan {
+    /// The plan.
+    pub plan: Plan,
+    /// Its path as shown.
+    pub shown: String,
+    /// The folder that it lies in.
+    pub folder: PathBuf,
+    /// Its project root.
+    pub root: PathBuf,
+    /// Its environment's position in [`Suite::environments`].
+    pub environment: Option<usize>,
+    /// Its project file's position in [`Suite::projects`].
+    pub project: Option<usize>,
+}
+
+/// An environment with the folder that its paths are relative to.
+#[derive(Debug)]
+pub struct LoadedEnvironment {
+    /// The environment.
+    pub environment: Environment,
+    /// The chosen file's path.
+    pub path: PathBuf,
+    /// Its project root.
+    pub root: PathBuf,
+}
+
+impl LoadedEnvironment {
+    /// The folder of the file that holds a place: what a path written there is relative to.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.root)
+    }
+}
+
+/// What is wrong with the command line rather than with a file: exit 2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoadFault {
+    /// A path that is not there.
+    NoSuchPath {
+        /// As given.
+        path: String,
+        /// What may have been meant.
+        similar: Option<String>,
+    },
+    /// A folder that cannot be read.
+    Unreadable {
+        /// As given.
+        path: String,
+        /// What the file system says.
+        why: String,
+    },
+    /// An environment that no plan can be run on.
+    NoSuchEnvironment {
+        /// As asked for.
+        name: String,
+        /// Those there are.
+        known: Vec<String>,
+    },
+}
+
+impl fmt::Display for LoadFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchPath { path, similar } => {
+                write!(f, "there is no file or folder `{path}`")?;
+                match similar {
+                    Some(similar) => write!(f, "; did you mean `{similar}`?"),
+                    None => Ok(()),
+                }
+            }
+            Self::Unreadable { path, why } => write!(f, "`{path}` cannot be read: {why}"),
+            Self::NoSuchEnvironment { name, known } => {
+                write!(f, "there is no environment `{name}`")?;
+                match nearest(name, known.iter().map(String::as_str)) {
+                    Some(near) => write!(f, "; did you mean `{near}`?"),
+                    None if known.is_empty() => {
+                        f.write_str("; environments are files `environments/NAME.yaml` beside the plan or above it")
+                    }
+                    None => write!(f, "; there is {}", known.join(", ")),
+                }
+            }
+        }
+    }
+}
+
+/// Reads plans, environments and project files for `paths`.
+///
+/// `environment` is the chosen one, if any; else each plan's project may name a default.
+///
+/// # Errors
+/// A [`LoadFault`] where a path or the environment does not exist. What is wrong inside files is in
+/// [`Suite::findings`].
+pub fn load(
+    paths: &[PathBuf],
+    environment: Option<&str>,
+    current: &Path,
+) -> Result<Suite, LoadFault> {
+    let mut loader = Loader::new(current);
+    for path in paths {
+        loader.path(path, environment)?;
+    }
+    if let Some(first) = paths.first() {
+        loader.suite.root = find_root(first, current);
+    }
+    let mut suite = loader.suite;
+    suite.findings.sort_by_key(|finding| finding.place().map(|p| (p.source, p.span)));
+    Ok(suite)
+}
+
+struct Loader<'a> {
+    current: &'a Path,
+    suite: Suite,
+    environments: HashMap<PathBuf, usize>,
+    projects: HashMap<PathBuf, Option<usize>>,
+    roots: HashMap<PathBuf, PathBuf>,
+    seen: HashMap<PathBuf, ()>,
+}
+
+impl<'a> Loader<'a> {
+    fn new(current: &'a Path) -> Self {
+        Self {
+            current,
+            suite: Suite::default(),
+            environments: HashMap::new(),
+            projects: HashMap::new(),
+            roots: HashMap::new(),
+            seen: HashMap::new(),
+        }
+    }
+
+    fn path(&mut self, path: &Path, environment: Option<&str>) -> Result<(), LoadFault> {
+        let full = absolute(path, self.current);
+        if !full.exists() {
+            return Err(LoadFault::NoSuchPath {
+                path: path.display().to_string(),
+                similar: similar(&full, self.current),
+            });
+        }
+        if full.is_dir() {
+            let files = find_plans(&full).map_err(|error| LoadFault::Unreadable {
+                path: path.display().to_string(),
+                why: error.to_string(),
+            })?;
+            for file in files {
+                self.file(&file, environment, Named::ByFolder)?;
+            }
+            Ok(())
+        } else {
+            self.file(&full, environment, Named::ByPath)
+        }
+    }
+
+    fn file(
+        &mut self,
+        path: &Path,
+        environment: Option<&str>,
+        named: Named,
+    ) -> Result<(), LoadFault> {
+        if self.seen.insert(path.to_path_buf(), ()).is_some() {
+            return Ok(());
+        }
+        let Some(source) = self.read(path) else { return Ok(()) };
+        let kind = plan::kind_by_look(&source.text);
+        if named == Named::ByFolder && !matches!(kind, FileKind::Plan | FileKind::StepsWithoutPlan)
+        {
+            return Ok(());
+        }
+        let (plan, findings) = plan::parse(&source);
+        self.suite.findings.extend(findings);
+        let Some(plan) = plan else { return Ok(()) };
+        if plan.include_only && named == Named::ByFolder {
+            return Ok(());
+        }
+        let folder = path.parent().unwrap_or(Path::new("/")).to_path_buf();
+        let root = match self.roots.get(&folder) {
+            Some(root) => root.clone(),
+            None => {
+                let root = find_root(path, self.current);
+                self.roots.insert(folder.clone(), root.clone());
+                root
+            }
+        };
+        let project = self.project(&root);
+        let environment = self.environment(environment, project, &folder, &root)?;
+        self.suite.plans.push(LoadedPlan {
+            plan,
+            shown: source.path,
+            folder,
+            root,
+            environment,
+            project,
+        });
+        Ok(())
+    }
+
+    /// Reads a file into the sources; `None` where it could not be read, which was reported.
+    fn read(&mut self, path: &Path) -> Option<SourceText> {
+        let shown = shown(path, self.current);
+        let report = |sources: &mut SourceSet, finding: &dyn Fn(Place) -> Finding| {
+            let id = sources.add(&shown, "");
+            finding(Place { source: id, span: Span::new(0, 0) })
+        };
+        let bytes = match read_regular(path, &shown, LIMIT) {
+            Ok(bytes) => bytes,
+            Err(fault) => {
+                let code = match fault {
+                    FileFault::TooLarge { .. } => Code::YamlLimit,
+                    FileFault::Outside { .. }
+                    | FileFault::Missing { .. }
+                    | FileFault::NotAFile { .. }
+                    | FileFault::Refused { .. } => fault.code(),
+                };
+                let finding = report(&mut self.suite.sources, &|place| {
+                    Finding::error(code, fault.to_string()).at(place, "")
+                });
+                self.suite.findings.push(finding);
+                return None;
+            }
+        };
+        match yaml::decode(&bytes) {
+            Ok(text) => {
+                let id = self.suite.sources.add(&shown, text);
+                self.suite.sources.get(id).cloned()
+            }
+            Err(fault) => {
+                let finding = report(&mut self.suite.sources, &|place| Finding::of(&fault, place));
+                self.suite.findings.push(finding);
+                None
+            }
+        }
+    }
+
+    fn project(&mut self, root: &Path) -> Option<usize> {
+        if let Some(known) = self.projects.get(root) {
+            return *known;
+        }
+        let path = root.join("planrun.yaml");
+        let found = path
+            .is_file()
+            .then(|| self.read(&path))
+            .flatten()
+            .and_then(|source| {
+                let (project, findings) = plan::parse_project(&source);
+                self.suite.findings.extend(findings);
+                project
+            })
+            .map(|project| {
+                self.suite.projects.push(project);
+                self.suite.projects.len() - 1
+            });
+        self.projects.insert(root.to_path_buf(), found);
+        found
+    }
+
+    fn environment(
+        &mut self,
+        chosen: Option<&str>,
+        project: Option<usize>,
+        folder: &Path,
+        root: &Path,
+    ) -> Result<Option<usize>, LoadFault> {
+        let default = project
+            .and_then(|index| self.suite.projects.get(index))
+            .and_then(|project| project.default_environment.clone());
+        let name = match (chosen, &default) {
+            (Some(name), _) => name.to_owned(),
+            (None, Some(default)) => default.value.clone(),
+            (None, None) => return Ok(None),
+        };
+        let Some(path) = find_environment(&name, folder, root) else {
+            if let (None, Some(default)) = (chosen, default) {
+                self.suite.findings.push(unknown_environment(&default, folder, root));
+                return Ok(None);
+            }
+            return Err(LoadFault::NoSuchEnvironment {
+                name,
+                known: environments_near(folder, root),
+            });
+        };
+        if let Some(known) = self.environments.get(&path) {
+            return Ok(Some(*known));
+        }
+        let Some(environment) = self.chain(&path, root) else { return Ok(None) };
+        let index = self.suite.environments.len();
+        self.suite.environments.push(LoadedEnvironment {
+            environment,
+            path: path.clone(),
+            root: root.to_path_buf(),
+        });
+        self.environments.insert(path, index);
+        Ok(Some(index))
+    }
+
+    /// An environment file and what it extends, the chosen one first.
+    fn chain(&mut self, path: &Path, root: &Path) -> Option<Environment> {
+        let mut files: Vec<EnvironmentFile> = Vec::new();
+        let mut visited: Vec<PathBuf> = Vec::new();
+        let mut next = Some(path.to_path_buf());
+        while let Some(path) = next.take() {
+            let file = self.environment_file(&path)?;
+            visited.push(path.clone());
+            if let Some(base) = &file.extends {
+                let folder = path.parent().and_then(Path::parent).unwrap_or(root);
+                match find_environment(&base.value, folder, root) {
+                    Some(under) if visited.contains(&under) => {
+                        self.suite.findings.push(
+                            Finding::error(Code::Cycle, "environments that extend each other")
+                                .at(base.place, "leads back here")
+                                .help("let one of them stand by itself"),
+                        );
+                    }
+                    Some(under) => next = Some(under),
+                    None => {
+                        let finding = unknown_environment(base, folder, root);
+                        self.suite.findings.push(finding);
+                    }
+                }
+            }
+            files.push(file);
+        }
+        let mut files = files.into_iter();
+        files.next().map(|chosen| Environment::new(chosen, files.collect()))
+    }
+
+    fn environment_file(&mut self, path: &Path) -> Option<EnvironmentFile> {
+        let source = self.read(path)?;
+        let (file, findings) = environment::parse(&source);
+        self.suite.findings.extend(findings);
+        file
+    }
+}
+
+/// How a file came to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Named {
+    /// A person named it: it must be a plan.
+    ByPath,
+    /// It lies in a folder: it may be anything.
+    ByFolder,
+}
+
+fn unknown_environment(name: &Spanned<String>, folder: &Path, root: &Path) -> Finding {
+    let known = environments_near(folder, root);
+    let finding = Finding::error(
+        Code::UnknownEnvironment,
+        format!("there is no environment `{}`", name.value),
+    )
+    .at(name.place, "not found");
+    match nearest(&name.value, known.iter().map(String::as_str)) {
+        Some(near) => finding.help(format!("did you mean `{near}`?")),
+        None if known.is_empty() => finding
+            .help("environments are files `environments/NAME.yaml` beside the plan or above it"),
+        None => finding.help(format!("there is {}", known.join(", "))),
+    }
+}
+
+/// A file beside the missing one with nearly its name.
+fn similar(path: &Path, current: &Path) -> Option<String> {
+    let folder = path.parent()?;
+    let wanted = path.file_name()?.to_str()?;
+    let names: Vec<String> = std::fs::read_dir(folder)
+        .ok()?
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    let near = nearest(wanted, names.iter().map(String::as_str))?;
+    Some(shown(&folder.join(near), current))
+}
