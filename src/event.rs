@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::finding::Finding;
 use crate::outcome::{StepResult, Verdict};
-use crate::source::{Place, SourceId};
+use crate::source::{Place, SourceId, SourceText};
 use crate::units::nanos;
 
 pub use line::{LineFault, read_line, read_lines};
@@ -136,6 +136,20 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         interrupted: Option<String>,
     },
+}
+
+impl Event {
+    /// A text that later events refer to.
+    #[must_use]
+    pub fn source(source: &SourceText) -> Self {
+        let digest = ring::digest::digest(&ring::digest::SHA256, source.text.as_bytes());
+        Self::Source {
+            id: source.id,
+            path: source.path.clone(),
+            sha256: digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect(),
+            text: Arc::clone(&source.text),
+        }
+    }
 }
 
 /// What is known when a run begins.

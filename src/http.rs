@@ -19,6 +19,7 @@ mod sending;
 mod tls;
 mod trace;
 
+pub(crate) use answer::hex;
 pub use answer::{Answer, Exchanged, Sent};
 pub use client::{Client, Options};
 pub use gate::Gate;

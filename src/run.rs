@@ -1,1 +1,45 @@
-//! (room under construction)
+//! Carries jobs out and tells what happens as events; never prints, never looks at a reporter.
+
+mod attempt;
+mod context;
+mod environment;
+mod job;
+mod judge;
+mod names;
+mod preview;
+mod render;
+mod step;
+mod url;
+mod wire;
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+pub use context::{Context, EnvironmentValues, Origin, PlanValues, Stop};
+pub use environment::{Given, evaluate as evaluate_environment};
+
+pub use preview::{Preview, Shown};
+
+use crate::schedule::Job;
+
+/// Runs all jobs, at most `context.jobs` at once, and returns when the last one has ended.
+///
+/// `values` belong to the plans by [`Job::position`]. When the run is to end early, steps in flight
+/// are cancelled and each job that began still cleans up.
+pub async fn run(context: Arc<Context>, jobs: Vec<Job>, values: Vec<Arc<PlanValues>>) {
+    let places = Arc::new(Semaphore::new(context.jobs.max(1)));
+    let mut running = tokio::task::JoinSet::new();
+    for job in jobs {
+        let Some(values) = values.get(job.position).map(Arc::clone) else { continue };
+        // Waiting here keeps the order in which jobs begin, and the number of tasks bounded.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+        let context = Arc::clone(&context);
+        running.spawn(async move {
+            job::run(&context, &job, &values).await;
+            drop(place);
+        });
+        while running.try_join_next().is_some() {}
+    }
+    while running.join_next().await.is_some() {}
+}

@@ -1,0 +1,404 @@
+//! One try of one step: rendered, sent, judged.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::context::{Context, PlanValues, Stop};
+use super::judge::{self, Views};
+use super::names::{AttemptNames, JobNames};
+use super::render::Renderer;
+use super::wire;
+use crate::budget;
+use crate::check::{CheckedPlan, CheckedStep, Condition, Request, Work};
+use crate::finding::{Code, Finding, Severity};
+use crate::http::{self, Exchanged, Jar};
+use crate::outcome::{self, Actual, Attempt, Expected};
+use crate::query::Response;
+use crate::template::{Evaluated, Names, Scope, Seed};
+
+/// How one attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// Everything holds.
+    Passed,
+    /// An assertion or a capture failed.
+    Failed(Code),
+    /// Only a budget was exceeded.
+    Slow,
+    /// It could not be carried out.
+    Errored(Code),
+    /// It was interrupted, or its deadline came.
+    Cut(Cut),
+}
+
+/// What cut an attempt short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// The run is to end.
+    Stopped(Stop),
+    /// A deadline came.
+    Deadline,
+}
+
+/// One attempt with what it leaves behind.
+#[derive(Debug)]
+pub(super) struct Attempted {
+    pub(super) attempt: Attempt,
+    pub(super) ended: Ended,
+    pub(super) sent: bool,
+    pub(super) response: Option<Response>,
+    pub(super) captures: Vec<(String, Value, bool)>,
+    pub(super) request_sha256: Option<String>,
+    /// Whether `give_up` describes the response.
+    pub(super) gave_up: bool,
+}
+
+/// Everything that the attempts of one step have in common.
+pub(super) struct StepScene<'a> {
+    pub(super) context: &'a Context,
+    pub(super) values: &'a PlanValues,
+    pub(super) plan: &'a CheckedPlan,
+    pub(super) step: &'a CheckedStep,
+    pub(super) names: &'a JobNames,
+    /// What random values of this step depend on beside the seed: its id or its place.
+    pub(super) key: &'a str,
+    pub(super) jar: &'a Jar,
+    /// Whether the end of the run ends it too; cleanup goes on.
+    pub(super) stoppable: bool,
+}
+
+impl StepScene<'_> {
+    /// Calls `f` with what renders templates of one attempt; `captures` are the step's own.
+    pub(super) fn render<R>(
+        &self,
+        attempt: u32,
+        captures: Option<&Names>,
+        f: impl FnOnce(&Renderer<'_>) -> R,
+    ) -> R {
+        let names =
+            AttemptNames::new(self.names, self.step.id.as_deref().unwrap_or_default(), attempt);
+        let names = match captures {
+            Some(captures) => names.with(captures),
+            None => names,
+        };
+        let entropy = || self.context.entropy();
+        let file = |path: &str| {
+            let read = self.values.files.read(&self.values.folder, path);
+            read.map_err(|fault| fault.to_string())
+        };
+        let scope = Scope {
+            names: &names,
+            seed: Seed {
+                seed: self.context.seed,
+                plan: &self.values.path,
+                case: "",
+                step: self.key,
+                iteration: 1,
+                attempt: u64::from(attempt),
+            },
+            now: self.context.now(),
+            entropy: &entropy,
+            file: &file,
+        };
+        f(&Renderer {
+            scope,
+            gate: &self.context.gate,
+            environment: &self.values.environment,
+            literal_origins: self.plan.literal_origins(),
+        })
+    }
+
+    /// Makes one attempt; it ends at `until`, counted from the run's start, at the latest.
+    pub(super) async fn attempt(&self, number: u32, until: Option<Duration>) -> Attempted {
+        let at = self.context.elapsed();
+        match &self.step.work {
+            Work::Request(request) => self.send(request, number, at, until).await,
+            Work::Assert(conditions) => self.assert(conditions, number, at),
+            Work::Sleep(duration) => {
+                let time = self.render(number, None, |renderer| renderer.late(duration));
+                match time {
+                    Ok(time) => match self.bounded(tokio::time::sleep(time), until).await {
+                        Ok(()) => Attempted::new(number, at, Ended::Passed),
+                        Err(cut) => Attempted::new(number, at, Ended::Cut(cut)),
+                    },
+                    Err(finding) => Attempted::errored(number, at, vec![*finding]),
+                }
+            }
+        }
+    }
+
+    /// Waits for `work`, but not past the end of the run or a deadline.
+    pub(super) async fn bounded<T>(
+        &self,
+        work: impl Future<Output = T>,
+        until: Option<Duration>,
+    ) -> Result<T, Cut> {
+        let left = until.map(|until| until.saturating_sub(self.context.elapsed()));
+        let deadline = async {
+            match left {
+                Some(left) => tokio::time::sleep(left).await,
+                None => std::future::pending().await,
+            }
+        };
+        let stopped = async {
+            if self.stoppable {
+                self.context.until_stopped().await
+            } else {
+                std::future::pending().await
+            }
+        };
+        tokio::select! {
+            biased;
+            stop = stopped => Err(Cut::Stopped(stop)),
+            value = work => Ok(value),
+            () = deadline => Err(Cut::Deadline),
+        }
+    }
+
+    async fn send(
+        &self,
+        request: &Request,
+        number: u32,
+        at: Duration,
+        until: Option<Duration>,
+    ) -> Attempted {
+        let rendered = match self.render(number, None, |renderer| renderer.request(request)) {
+            Ok(rendered) => rendered,
+            Err(finding) => return Attempted::errored(number, at, vec![*finding]),
+        };
+        let exchange = self.context.client.exchange(&rendered.request, Some(self.jar));
+        let exchanged = match self.bounded(exchange, until).await {
+            Ok(Ok(exchanged)) => exchanged,
+            Ok(Err(fault)) => {
+                let finding = refused(&fault, request);
+                return Attempted::errored(number, at, vec![finding]);
+            }
+            Err(cut) => {
+                let mut attempted = Attempted::new(number, at, Ended::Cut(cut));
+                attempted.sent = true;
+                return attempted;
+            }
+        };
+        let wire = wire::exchange(&exchanged, rendered.provenance);
+        let mut attempted = match response_of(&exchanged) {
+            Ok(response) => self.judge(response, number, at, &exchanged),
+            Err(code) => Attempted::new(number, at, Ended::Errored(code)),
+        };
+        attempted.sent = true;
+        attempted.request_sha256 = exchanged.sent.sha256;
+        attempted.attempt.exchange = Some(Box::new(wire));
+        attempted
+    }
+
+    fn judge(
+        &self,
+        response: Response,
+        number: u32,
+        at: Duration,
+        exchanged: &Exchanged,
+    ) -> Attempted {
+        let step = self.step;
+        let mut attempted = Attempted::new(number, at, Ended::Passed);
+        let (captures, values, mut findings) = self
+            .render(number, None, |renderer| judge::captures(&step.captures, &response, renderer));
+        let mut own = Names::default();
+        for (name, value, secret) in &values {
+            let taint = secret.then(|| name.as_str().into());
+            own.bind(name.clone(), value.clone(), taint);
+        }
+        let (mut judged, mut warned, gave_up) = self.render(number, None, |before| {
+            self.render(number, Some(&own), |after| {
+                let views = Views { before: *before, after: *after };
+                let judged = judge::expect(&step.expect, Severity::Error, &response, &views);
+                let warned =
+                    judge::assertions(&step.warn.assertions, Severity::Warning, &response, &views);
+                let gave_up = step.poll.as_ref().is_some_and(|poll| {
+                    !poll.give_up.is_empty() && {
+                        let judged =
+                            judge::assertions(&poll.give_up, Severity::Error, &response, &views);
+                        judged.holds()
+                    }
+                });
+                (judged, warned, gave_up)
+            })
+        });
+        let holds = judged.holds();
+        findings.append(&mut judged.findings);
+        findings.append(&mut warned.findings);
+        let captured = captures.iter().all(|capture| capture.missing.is_none());
+        let mut breaches = Vec::new();
+        for (budget, severity) in
+            [(&step.budget, Severity::Error), (&step.warn_budget, Severity::Warning)]
+        {
+            if let Some(budget) = budget {
+                match self.render(number, None, |renderer| renderer.limits(budget)) {
+                    Ok(limits) => breaches.extend(budget::judge(
+                        &limits,
+                        &exchanged.phases,
+                        exchanged.phases.total.unwrap_or_default(),
+                        severity,
+                    )),
+                    Err(more) => findings.extend(more),
+                }
+            }
+        }
+        let slow = breaches.iter().any(|breach| breach.severity == Severity::Error);
+        attempted.ended = if let Some(finding) = findings.iter().find(|f| f.is_error()) {
+            Ended::Errored(finding.code)
+        } else if !holds {
+            Ended::Failed(Code::AssertionFailed)
+        } else if !captured {
+            Ended::Failed(Code::CaptureFailed)
+        } else if slow {
+            Ended::Slow
+        } else {
+            Ended::Passed
+        };
+        findings.extend(duplicate_keys(step, &response));
+        attempted.attempt.assertions = judged.assertions;
+        attempted.attempt.assertions.append(&mut warned.assertions);
+        attempted.attempt.outcome = judged.outcome;
+        attempted.attempt.captures = captures;
+        attempted.attempt.breaches = breaches;
+        attempted.attempt.findings = findings;
+        attempted.captures = values;
+        attempted.response = Some(response);
+        attempted.gave_up = gave_up;
+        attempted
+    }
+
+    /// `assert:`: every expression is evaluated, each must be true.
+    fn assert(&self, conditions: &[Condition], number: u32, at: Duration) -> Attempted {
+        let mut attempted = Attempted::new(number, at, Ended::Passed);
+        for condition in conditions {
+            let result = self.render(number, None, |renderer| {
+                renderer.template(&condition.template, condition.place)
+            });
+            match result {
+                Ok(value) => {
+                    let passed = value == Value::Bool(true);
+                    if !passed && attempted.ended == Ended::Passed {
+                        attempted.ended = Ended::Failed(Code::AssertionFailed);
+                    }
+                    attempted.attempt.assertions.push(outcome::Assertion {
+                        subject: condition.text.clone(),
+                        place: condition.place,
+                        severity: Severity::Error,
+                        passed,
+                        expected: Expected {
+                            operator: "equals".into(),
+                            operand: Value::Bool(true),
+                        },
+                        note: (!passed && !value.is_boolean()).then(|| {
+                            "an assertion is a comparison: its value is true or false".into()
+                        }),
+                        actual: (!passed).then_some(Actual::Value(value)),
+                        pointer: None,
+                        outcome: None,
+                    });
+                }
+                Err(finding) => {
+                    attempted.ended = Ended::Errored(finding.code);
+                    attempted.attempt.findings.push(*finding);
+                }
+            }
+        }
+        attempted
+    }
+
+    /// Whether a condition holds.
+    pub(super) fn condition(&self, condition: &Condition) -> Result<bool, Box<Finding>> {
+        let value =
+            self.render(1, None, |renderer| match condition.template.eval(&renderer.scope) {
+                Ok(Evaluated::Value { value, .. }) => Ok(value),
+                Ok(Evaluated::Omit) => Ok(Value::Null),
+                Err(fault) => Err(Box::new(Finding::of(&fault, condition.place))),
+            })?;
+        match value {
+            Value::Bool(holds) => Ok(holds),
+            other => Err(Box::new(
+                Finding::error(
+                    Code::TemplateFailed,
+                    format!("`if` wants true or false, this is {}", crate::json::kind(&other)),
+                )
+                .at(condition.place, "not a boolean")
+                .help("compare it with something: `… == 1`, `… is defined`"),
+            )),
+        }
+    }
+}
+
+impl Attempted {
+    fn new(number: u32, at: Duration, ended: Ended) -> Self {
+        Self {
+            attempt: Attempt {
+                number,
+                at,
+                exchange: None,
+                assertions: Vec::new(),
+                captures: Vec::new(),
+                breaches: Vec::new(),
+                findings: Vec::new(),
+                outcome: None,
+            },
+            ended,
+            sent: false,
+            response: None,
+            captures: Vec::new(),
+            request_sha256: None,
+            gave_up: false,
+        }
+    }
+
+    pub(super) fn errored(number: u32, at: Duration, findings: Vec<Finding>) -> Self {
+        let code = findings.first().map_or(Code::TemplateFailed, |finding| finding.code);
+        let mut attempted = Self::new(number, at, Ended::Errored(code));
+        attempted.attempt.findings = findings;
+        attempted
+    }
+}
+
+/// What came back, as assertions read it.
+fn response_of(exchanged: &Exchanged) -> Result<Response, Code> {
+    let answer = exchanged.answer.as_ref().map_err(|error| wire::code(error.class))?;
+    Ok(Response {
+        status: answer.status,
+        http: answer.http.to_owned(),
+        headers: answer.headers.clone(),
+        body: answer.body.clone(),
+        url: answer.url.to_string(),
+        redirects: exchanged.hops.iter().map(|hop| hop.location.clone()).collect(),
+        remote: answer.remote,
+        sha256: None,
+        duration: exchanged.phases.total.unwrap_or_default(),
+        json: OnceLock::new(),
+    })
+}
+
+/// A request that cannot be sent as it was rendered: a line break in a header, a bad URL.
+fn refused(fault: &http::RequestFault, request: &Request) -> Finding {
+    Finding::error(Code::ValueRefused, fault.to_string())
+        .at(request.url_place, "this request")
+        .help("look at the step that captured the value")
+}
+
+/// A response that JSON assertions read and that has a key twice: the last counts.
+fn duplicate_keys(step: &CheckedStep, response: &Response) -> Vec<Finding> {
+    // Only where an assertion or a capture asked for JSON: then it was parsed already.
+    if !response.json.get().is_some_and(Result::is_ok) {
+        return Vec::new();
+    }
+    response
+        .duplicate_keys()
+        .into_iter()
+        .map(|duplicate| {
+            Finding::warning(
+                Code::DuplicateKeyInResponse,
+                format!("the response has the key `{}` twice; the last counts", duplicate.key),
+            )
+            .at(step.place, "the response of this step")
+        })
+        .collect()
+}

@@ -1,0 +1,148 @@
+//! What every job of a run shares: the client, the gate, the wire, the clock, the values from outside.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch};
+
+use crate::event::Event;
+use crate::http::{AllowOrigins, Client};
+use crate::project::FileRoot;
+use crate::secret::{Gate, Redacted};
+use crate::source::{Place, SourceText};
+use crate::template::Names;
+
+/// Why a run is to end early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// Ctrl-C.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+    /// `--deadline`.
+    Deadline,
+}
+
+impl Stop {
+    /// The word on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Interrupt => "SIGINT",
+            Self::Terminate => "SIGTERM",
+            Self::Deadline => "deadline",
+        }
+    }
+}
+
+/// Where a variable's value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Where it was set, if in a file.
+    pub place: Option<Place>,
+    /// The same in words: a path, `--var`, `PLANRUN_VAR_x`.
+    pub source: String,
+}
+
+/// The values of one environment, ready for its plans.
+#[derive(Debug, Clone, Default)]
+pub struct EnvironmentValues {
+    /// `env.…` and `secrets.…`, as groups.
+    pub names: Arc<Names>,
+    /// Where each variable came from.
+    pub origins: BTreeMap<String, Origin>,
+    /// Secrets that have a value.
+    pub secrets: Vec<String>,
+    /// Origins that the environment's variables name, or that it allows.
+    pub allow: AllowOrigins,
+    /// Whether `allow` was given and nothing else counts.
+    pub allow_given: bool,
+}
+
+/// What a plan needs beyond its environment.
+#[derive(Debug, Clone)]
+pub struct PlanValues {
+    /// The environment's values.
+    pub environment: Arc<EnvironmentValues>,
+    /// Values for the plan's own variables and inputs, with where each came from.
+    pub given: BTreeMap<String, (serde_json::Value, Origin)>,
+    /// The plan's path as shown: part of every seed.
+    pub path: String,
+    /// The plan's folder, for `plan.dir` and `file()`.
+    pub folder: PathBuf,
+    /// What may be read.
+    pub files: Arc<FileRoot>,
+    /// The plan's text, told once before the first event that refers to it.
+    pub source: Option<SourceText>,
+}
+
+/// What every job shares.
+pub struct Context {
+    /// One client, one pool of connections.
+    pub client: Client,
+    /// The gate that every event passes.
+    pub gate: Gate,
+    /// The wire.
+    pub events: mpsc::Sender<Redacted<Event>>,
+    /// When the run began, on the monotonic clock.
+    pub started: Instant,
+    /// The same on the wall clock.
+    pub started_at: Timestamp,
+    /// The run's id.
+    pub run: String,
+    /// Decides all random values.
+    pub seed: u64,
+    /// Tells when to end early.
+    pub stop: watch::Receiver<Option<Stop>>,
+    /// Makes every word of `unique` a new one; begins at a number that no other run has.
+    pub entropy: AtomicU64,
+    /// How many jobs run at once.
+    pub jobs: usize,
+}
+
+impl Context {
+    /// Time since the run began.
+    #[expect(clippy::disallowed_methods, reason = "the clock belongs to this room")]
+    pub(super) fn elapsed(&self) -> Duration {
+        Instant::now().saturating_duration_since(self.started)
+    }
+
+    /// The wall clock, in step with the monotonic one.
+    pub(super) fn now(&self) -> Timestamp {
+        let elapsed = jiff::SignedDuration::try_from(self.elapsed()).unwrap_or_default();
+        self.started_at.checked_add(elapsed).unwrap_or(self.started_at)
+    }
+
+    /// A number that was never given before.
+    pub(super) fn entropy(&self) -> u64 {
+        self.entropy.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Puts an event on the wire, through the gate.
+    pub(super) async fn emit(&self, event: Event) {
+        // The receiver is gone only when the process is ending.
+        let _ = self.events.send(self.gate.redact(event)).await;
+    }
+
+    /// Why the run is to end early, if it is.
+    pub(super) fn stopped(&self) -> Option<Stop> {
+        *self.stop.borrow()
+    }
+
+    /// Ends when the run is to end early.
+    pub(super) async fn until_stopped(&self) -> Stop {
+        let mut stop = self.stop.clone();
+        loop {
+            if let Some(reason) = *stop.borrow_and_update() {
+                return reason;
+            }
+            if stop.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}

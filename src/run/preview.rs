@@ -1,0 +1,137 @@
+//! Requests as they would be sent, without sending anything: secrets are their masks, and what only
+//! a run can know stands as `{name}`.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::context::PlanValues;
+use super::names::JobNames;
+use super::render::Renderer;
+use super::wire;
+use crate::check::{CheckedPlan, CheckedStep, Work};
+use crate::finding::Finding;
+use crate::outcome::Exchange;
+use crate::secret::Gate;
+use crate::template::{Bound, Group, Names, Scope, Seed};
+
+/// What a preview is made with.
+pub struct Preview<'a> {
+    /// The values from outside.
+    pub values: &'a PlanValues,
+    /// The run's seed.
+    pub seed: u64,
+    /// What `now()` is.
+    pub now: jiff::Timestamp,
+}
+
+/// A step's request as it would be sent.
+#[derive(Debug)]
+pub enum Shown {
+    /// A request.
+    Request(Box<Exchange>),
+    /// Something that sends nothing.
+    Nothing,
+    /// A request that only a run can put together: why.
+    Unknown(Box<Finding>),
+}
+
+impl Preview<'_> {
+    /// The requests of all steps, in their order.
+    #[must_use]
+    pub fn steps(&self, plan: &CheckedPlan) -> Vec<Shown> {
+        let names = self.names(plan);
+        plan.steps().iter().map(|step| self.step(plan, step, &names)).collect()
+    }
+
+    fn names(&self, plan: &CheckedPlan) -> Unknown {
+        let mut secrets = Names::default();
+        for secret in plan.secrets() {
+            let name = &secret.name.value;
+            secrets.insert(name.clone(), Value::from(format!("«secret:{name}»")));
+        }
+        let mut names = Unknown {
+            known: JobNames::new(std::sync::Arc::clone(&self.values.environment.names)),
+            secrets,
+        };
+        for var in plan.vars() {
+            let given = self.values.given.get(&var.name).map(|(value, _)| value.clone());
+            let evaluated = self.with(plan, &names, "", |renderer| renderer.value(&var.value));
+            let value = given.or_else(|| evaluated.ok().flatten().map(|(value, _)| value));
+            names.known.capture(&var.name, value.unwrap_or(placeholder(&var.name)), None);
+        }
+        for (name, (value, _)) in &self.values.given {
+            names.known.capture(name, value.clone(), None);
+        }
+        names
+    }
+
+    fn with<R>(
+        &self,
+        plan: &CheckedPlan,
+        names: &Unknown,
+        step: &str,
+        f: impl FnOnce(&Renderer<'_>) -> R,
+    ) -> R {
+        // Secrets are their masks here: there is nothing to register, and nothing to mask.
+        let gate = Gate::new();
+        let file = |path: &str| {
+            let read = self.values.files.read(&self.values.folder, path);
+            read.map_err(|fault| fault.to_string())
+        };
+        let scope = Scope {
+            names,
+            seed: Seed {
+                seed: self.seed,
+                plan: &self.values.path,
+                case: "",
+                step,
+                iteration: 1,
+                attempt: 1,
+            },
+            now: self.now,
+            entropy: &|| 0,
+            file: &file,
+        };
+        f(&Renderer {
+            scope,
+            gate: &gate,
+            environment: &self.values.environment,
+            literal_origins: plan.literal_origins(),
+        })
+    }
+
+    fn step(&self, plan: &CheckedPlan, step: &CheckedStep, names: &Unknown) -> Shown {
+        let Work::Request(request) = &step.work else { return Shown::Nothing };
+        let key = step.label();
+        match self.with(plan, names, &key, |renderer| renderer.request(request)) {
+            Ok(rendered) => Shown::Request(Box::new(wire::preview(&rendered))),
+            Err(finding) => Shown::Unknown(finding),
+        }
+    }
+}
+
+fn placeholder(name: &str) -> Value {
+    Value::from(format!("{{{name}}}"))
+}
+
+/// Names of which only some have a value: the others stand for themselves.
+struct Unknown {
+    known: JobNames,
+    secrets: Names,
+}
+
+impl Group for Unknown {
+    fn get(&self, name: &str) -> Option<Bound<'_>> {
+        match name {
+            "secrets" => Some(Bound::Group(&self.secrets)),
+            "attempt" | "iter" => Some(Bound::owned(Value::from(1))),
+            "unique" | "omit" | "env" | "run" | "plan" => self.known.get(name),
+            _ => self.known.get(name).or_else(|| Some(Bound::owned(placeholder(name)))),
+        }
+    }
+
+    fn names(&self) -> Vec<Cow<'_, str>> {
+        self.known.names()
+    }
+}

@@ -1,0 +1,431 @@
+//! Renders a checked request: templates evaluated, URL put together, credentials in their places.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use serde_json::Value;
+use url::Url;
+
+use super::context::EnvironmentValues;
+use super::url::{UrlFault, UrlText, encode};
+use super::wire::Provenance;
+use crate::budget::Limit;
+use crate::check::{Auth, CheckedBudget, Cookies, Late, LateValue, Request, RequestBody};
+use crate::finding::{Code, Finding};
+use crate::http;
+use crate::outcome::UrlPart;
+use crate::plan::{ApiKeyPlace, Connection};
+use crate::secret::Gate;
+use crate::source::Place;
+use crate::template::{EvalFault, Evaluated, EvaluatedPart, Scope, Taint, Template, ValueTemplate};
+
+/// A request that can be sent, and what is known of its parts.
+#[derive(Debug)]
+pub(super) struct Rendered {
+    pub(super) request: http::Request,
+    pub(super) provenance: Provenance,
+}
+
+/// Evaluates templates of one attempt; every derived secret is registered before it is used.
+#[derive(Clone, Copy)]
+pub(super) struct Renderer<'a> {
+    pub(super) scope: Scope<'a>,
+    pub(super) gate: &'a Gate,
+    pub(super) environment: &'a EnvironmentValues,
+    pub(super) literal_origins: &'a [String],
+}
+
+type Fault = Box<Finding>;
+
+impl Renderer<'_> {
+    /// A value of any shape; nothing for `omit`.
+    pub(super) fn value(&self, value: &ValueTemplate) -> Result<Option<(Value, Taint)>, Fault> {
+        let evaluated = value.eval_with(&self.scope, &mut |value, secret| {
+            self.register(value, &Some(Arc::from(secret)));
+        });
+        match evaluated {
+            Ok(Evaluated::Value { value, taint }) => Ok(Some((value, taint))),
+            Ok(Evaluated::Omit) => Ok(None),
+            Err((place, fault)) => Err(failed(&fault, place)),
+        }
+    }
+
+    /// One template with its type.
+    pub(super) fn template(&self, template: &Template, place: Place) -> Result<Value, Fault> {
+        match template.eval(&self.scope) {
+            Ok(Evaluated::Value { value, taint }) => {
+                self.register(&value, &taint);
+                Ok(value)
+            }
+            Ok(Evaluated::Omit) => Err(Box::new(
+                Finding::error(Code::TemplateFailed, "`omit` has nothing to remove here")
+                    .at(place, "rendered to `omit`"),
+            )),
+            Err(fault) => Err(failed(&fault, place)),
+        }
+    }
+
+    pub(super) fn late<T: LateValue>(&self, late: &Late<T>) -> Result<T, Fault> {
+        late.get(|template, place| self.template(template, place))
+    }
+
+    /// The limits of a budget, its templates evaluated.
+    pub(super) fn limits(&self, budget: &CheckedBudget) -> Result<Vec<Limit>, Vec<Finding>> {
+        let values = budget
+            .operands
+            .iter()
+            .map(|operand| Ok(self.value(operand)?.map(|(value, _)| value)))
+            .collect::<Result<Vec<_>, Fault>>()
+            .map_err(|finding| vec![*finding])?;
+        Ok(budget.budget.resolve(&values)?.into_owned())
+    }
+
+    /// A value that derives from a secret is a secret: the gate learns it before anyone sees it.
+    fn register(&self, value: &Value, taint: &Taint) {
+        let Some(secret) = taint else { return };
+        match value {
+            Value::String(text) => {
+                let _ = self.gate.register(secret, text);
+            }
+            Value::Array(items) => items.iter().for_each(|item| self.register(item, taint)),
+            Value::Object(fields) => fields.values().for_each(|v| self.register(v, taint)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    /// Renders the whole request.
+    pub(super) fn request(&self, request: &Request) -> Result<Rendered, Fault> {
+        let mut url = self.url(request)?;
+        let base = match &request.base_url {
+            Some((template, place)) => Some(self.plain_url(template, *place)?),
+            None => None,
+        };
+        let mut sent = Vec::new();
+        for secret in url.secrets.drain(..) {
+            sent.push((secret, "url".to_owned()));
+        }
+        for (name, value) in &request.query {
+            for (text, taint) in self.texts(value)? {
+                url.query(name, &text, &taint);
+            }
+        }
+        for secret in url.secrets.drain(..) {
+            sent.push((secret, "query".to_owned()));
+        }
+        let auth = self.auth(request)?;
+        let is_base_origin = |text: &str| match (&base, Url::parse(text)) {
+            (Some(base), Ok(url)) => base.origin() == url.origin(),
+            (None, _) => true,
+            (Some(_), Err(_)) => false,
+        };
+        let at_base = is_base_origin(url.as_str());
+        if let Some(Credential::Query { name, text, taint }) = &auth {
+            if at_base || !request.auth.as_ref().is_some_and(|(_, inherited)| *inherited) {
+                url.query(name, text, taint);
+                sent.extend(
+                    taint.iter().map(|secret| (secret.to_string(), format!("query {name}"))),
+                );
+            }
+        }
+        let parsed = self.parse(url.as_str(), request.url_place)?;
+        let mut out = http::Request::new(request.method.as_str(), parsed);
+        self.headers(request, at_base, &mut out, &mut sent)?;
+        if let Some(Credential::Header { name, value, taint }) = auth {
+            let allowed =
+                at_base || !request.auth.as_ref().is_some_and(|(_, inherited)| *inherited);
+            if allowed && !out.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(&name)) {
+                sent.extend(taint.iter().map(|s| (s.to_string(), format!("header {name}"))));
+                out.credentials.push(name.to_ascii_lowercase());
+                out.headers.push((name, value));
+            }
+        }
+        let send_jar_and = |cookies: &[(String, ValueTemplate)]| self.pairs(cookies);
+        match &request.cookies {
+            Cookies::None => {}
+            Cookies::Jar(cookies, inherited) if at_base || !*inherited => {
+                for (name, text, taint) in send_jar_and(cookies)? {
+                    sent.extend(taint.iter().map(|s| (s.to_string(), format!("cookie {name}"))));
+                    out.cookies.push((name, text));
+                }
+            }
+            Cookies::Jar(..) => {}
+        }
+        let body = self.body(request, &mut out, &mut sent)?;
+        out.timeout = self.late(&request.timeout)?;
+        out.connect_timeout = self.late(&request.connect_timeout)?;
+        out.follow_redirects = self.late(&request.follow_redirects)?;
+        out.max_body = self.late(&request.max_body)?;
+        out.connection = match request.connection {
+            Connection::Reuse => http::Connection::Reuse,
+            Connection::Fresh => http::Connection::Fresh,
+        };
+        if request.insecure {
+            out.dial = Arc::new(http::Dial {
+                tls: http::Tls { insecure: true, ..http::Tls::default() },
+                ..http::Dial::default()
+            });
+        }
+        out.allow = Arc::new(self.allow(base.as_ref()));
+        let provenance =
+            Provenance { url_from: self.url_from(url.names), secrets_sent: sent, body };
+        Ok(Rendered { request: out, provenance })
+    }
+
+    fn url(&self, request: &Request) -> Result<UrlText, Fault> {
+        let mut url = UrlText::default();
+        let place = request.url_place;
+        let parts = self.parts(&request.url, place)?;
+        let begins_with_slash = match parts.first() {
+            Some(EvaluatedPart::Literal(text)) => text.starts_with('/'),
+            Some(EvaluatedPart::Value { text, .. }) => text.starts_with('/'),
+            None => false,
+        };
+        if begins_with_slash {
+            if let Some((base, base_place)) = &request.base_url {
+                let parts = self.parts(base, *base_place)?;
+                url.push(&parts).map_err(|fault| refused_url(&fault, *base_place))?;
+                url.slash();
+            }
+        }
+        url.push(&parts).map_err(|fault| refused_url(&fault, place))?;
+        Ok(url)
+    }
+
+    fn parts<'t>(
+        &self,
+        template: &'t Template,
+        place: Place,
+    ) -> Result<Vec<EvaluatedPart<'t>>, Fault> {
+        let parts = template.eval_parts(&self.scope).map_err(|fault| failed(&fault, place))?;
+        let parts = parts.unwrap_or_default();
+        for part in &parts {
+            if let EvaluatedPart::Value { text, taint: Some(secret), .. } = part {
+                let _ = self.gate.register(secret, text);
+            }
+        }
+        Ok(parts)
+    }
+
+    fn plain_url(&self, template: &Template, place: Place) -> Result<Url, Fault> {
+        let mut url = UrlText::default();
+        let parts = self.parts(template, place)?;
+        url.push(&parts).map_err(|fault| refused_url(&fault, place))?;
+        self.parse(url.as_str(), place)
+    }
+
+    fn parse(&self, text: &str, place: Place) -> Result<Url, Fault> {
+        let shown = self.gate.text(text).into_owned();
+        let bad = |why: &str| {
+            Box::new(
+                Finding::error(Code::BadUrl, format!("`{shown}` {why}"))
+                    .at(place, "what this rendered to")
+                    .help(
+                        "a URL begins with `http://` or `https://`, or with `/` after `base_url`",
+                    ),
+            )
+        };
+        let url = Url::parse(text).map_err(|error| bad(&format!("is not a URL: {error}")))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(bad("is neither http nor https"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(bad("holds a user name: use `auth: {basic: …}`"));
+        }
+        Ok(url)
+    }
+
+    fn headers(
+        &self,
+        request: &Request,
+        at_base: bool,
+        out: &mut http::Request,
+        sent: &mut Vec<(String, String)>,
+    ) -> Result<(), Fault> {
+        for header in &request.headers {
+            if header.from_defaults && !at_base {
+                continue;
+            }
+            for (text, taint) in self.texts(&header.value)? {
+                if let Some(secret) = &taint {
+                    sent.push((secret.to_string(), format!("header {}", header.name)));
+                    out.credentials.push(header.name.to_ascii_lowercase());
+                }
+                out.headers.push((header.name.clone(), text));
+            }
+        }
+        Ok(())
+    }
+
+    fn auth(&self, request: &Request) -> Result<Option<Credential>, Fault> {
+        let Some((auth, _)) = &request.auth else { return Ok(None) };
+        let header = |name: &str, value: String, taint: Taint| Credential::Header {
+            name: name.to_owned(),
+            value,
+            taint,
+        };
+        Ok(match auth {
+            Auth::Bearer(value) => self
+                .text(value)?
+                .map(|(token, taint)| header("Authorization", format!("Bearer {token}"), taint)),
+            Auth::Basic(user, password) => {
+                let (Some((user, _)), Some((password, taint))) =
+                    (self.text(user)?, self.text(password)?)
+                else {
+                    return Ok(None);
+                };
+                let pair =
+                    base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+                if let Some(secret) = &taint {
+                    let _ = self.gate.register(secret, &pair);
+                }
+                Some(header("Authorization", format!("Basic {pair}"), taint))
+            }
+            Auth::ApiKey(place, name, value) => {
+                self.text(value)?.map(|(text, taint)| match place {
+                    ApiKeyPlace::Header => header(name, text, taint),
+                    ApiKeyPlace::Query => Credential::Query { name: name.clone(), text, taint },
+                })
+            }
+        })
+    }
+
+    fn body(
+        &self,
+        request: &Request,
+        out: &mut http::Request,
+        sent: &mut Vec<(String, String)>,
+    ) -> Result<bytes::Bytes, Fault> {
+        let Some(body) = &request.body else { return Ok(bytes::Bytes::new()) };
+        let (text, taint, kind) = match body {
+            RequestBody::Json(value) => match self.value(value)? {
+                Some((value, taint)) => (value.to_string(), taint, Some("application/json")),
+                None => return Ok(bytes::Bytes::new()),
+            },
+            RequestBody::Form(fields) => {
+                let mut text = String::new();
+                let mut taint = None;
+                for (name, value, secret) in self.pairs(fields)? {
+                    if !text.is_empty() {
+                        text.push('&');
+                    }
+                    text.push_str(&format!("{}={}", encode(&name), encode(&value)));
+                    taint = taint.or(secret);
+                }
+                (text, taint, Some("application/x-www-form-urlencoded"))
+            }
+            RequestBody::Text(value) => match self.text(value)? {
+                Some((text, taint)) => (text, taint, None),
+                None => return Ok(bytes::Bytes::new()),
+            },
+        };
+        if let Some(secret) = &taint {
+            out.body_is_secret = true;
+            sent.push((secret.to_string(), "body".to_owned()));
+        }
+        let stated = request.headers.iter().any(|h| h.name.eq_ignore_ascii_case("content-type"));
+        if let (Some(kind), false) = (kind, stated) {
+            out.headers.push(("Content-Type".into(), kind.into()));
+        }
+        let bytes = bytes::Bytes::from(text);
+        out.body = http::Body::Bytes(bytes.clone());
+        Ok(bytes)
+    }
+
+    /// One scalar as text; nothing for `omit`.
+    fn text(&self, value: &ValueTemplate) -> Result<Option<(String, Taint)>, Fault> {
+        Ok(self.value(value)?.map(|(value, taint)| (as_text(&value), taint)))
+    }
+
+    /// A scalar or a list of them as texts; a list repeats the name.
+    fn texts(&self, value: &ValueTemplate) -> Result<Vec<(String, Taint)>, Fault> {
+        Ok(match self.value(value)? {
+            None => Vec::new(),
+            Some((Value::Array(items), taint)) => {
+                items.iter().map(|item| (as_text(item), taint.clone())).collect()
+            }
+            Some((value, taint)) => vec![(as_text(&value), taint)],
+        })
+    }
+
+    fn pairs(
+        &self,
+        entries: &[(String, ValueTemplate)],
+    ) -> Result<Vec<(String, String, Taint)>, Fault> {
+        let mut pairs = Vec::new();
+        for (name, value) in entries {
+            for (text, taint) in self.texts(value)? {
+                pairs.push((name.clone(), text, taint));
+            }
+        }
+        Ok(pairs)
+    }
+
+    /// Origins that a URL out of a response may lead to.
+    fn allow(&self, base: Option<&Url>) -> http::AllowOrigins {
+        let mut allow = self.environment.allow.clone();
+        if !self.environment.allow_given {
+            if let Some(base) = base {
+                allow.add(base);
+            }
+            for origin in self.literal_origins {
+                if let Ok(url) = Url::parse(origin) {
+                    allow.add(&url);
+                }
+            }
+        }
+        allow
+    }
+
+    fn url_from(&self, names: Vec<(String, String)>) -> Vec<UrlPart> {
+        names
+            .into_iter()
+            .map(|(name, value)| {
+                let origin = name
+                    .strip_prefix("env.")
+                    .and_then(|variable| self.environment.origins.get(variable));
+                UrlPart {
+                    place: origin.and_then(|origin| origin.place),
+                    source: origin.map(|origin| origin.source.clone()).unwrap_or_default(),
+                    name,
+                    value,
+                }
+            })
+            .collect()
+    }
+}
+
+/// How a request shows who it is, rendered.
+enum Credential {
+    Header { name: String, value: String, taint: Taint },
+    Query { name: String, text: String, taint: Taint },
+}
+
+/// A value where text is wanted: a text as it is, anything else as JSON writes it.
+pub(super) fn as_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn failed(fault: &EvalFault, place: Place) -> Fault {
+    Box::new(Finding::of(fault, place))
+}
+
+fn refused_url(fault: &UrlFault, place: Place) -> Fault {
+    let message = match fault {
+        UrlFault::LineBreak => "a line break at the start of a URL".to_owned(),
+        UrlFault::DotSegment(segment) => {
+            format!("the segment `{segment}` would be removed before it is sent")
+        }
+    };
+    Box::new(
+        Finding::error(Code::ValueRefused, message)
+            .at(place, "what this rendered to")
+            .help("look at the step that captured the value"),
+    )
+}
+
+/// The longest pause that anything asks for.
+pub(super) const LONGEST: Duration = Duration::from_secs(24 * 3600);

@@ -1,0 +1,365 @@
+//! One step with all its attempts: retry, poll, deadlines, and the verdict.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::attempt::{Attempted, Cut, Ended, StepScene};
+use super::names::{Seen, SeenResponse};
+use super::render::{LONGEST, as_text};
+use crate::check::{Poll, Retry};
+use crate::event::{Event, JobId, StepRef};
+use crate::finding::{Code, Finding};
+use crate::outcome::{Reason, StepResult, TransportClass, Verdict};
+use crate::plan::RetryWhen;
+
+/// How many attempts of a retry are kept whole.
+const KEPT: usize = 10;
+
+/// What a step leaves for those after it.
+pub(super) struct Finished {
+    pub(super) result: StepResult,
+    pub(super) seen: Seen,
+    pub(super) captures: Vec<(String, Value, bool)>,
+}
+
+/// A limit in time, since the run's start, with the words for it.
+#[derive(Debug, Clone)]
+pub(super) struct Limit {
+    pub(super) until: Duration,
+    pub(super) what: String,
+}
+
+impl StepScene<'_> {
+    /// Carries the step out; `limit` is the plan's own, the step's may come first.
+    pub(super) async fn carry_out(
+        &self,
+        job: JobId,
+        reference: &StepRef,
+        limit: Option<&Limit>,
+        observed: bool,
+    ) -> Finished {
+        let started = self.context.elapsed();
+        let limit = match self.step_limit(started, limit) {
+            Ok(limit) => limit,
+            Err(finding) => {
+                let attempted = Attempted::errored(1, started, vec![*finding]);
+                return self.finish(started, vec![attempted], 1, None, observed);
+            }
+        };
+        let until = limit.as_ref().map(|limit| limit.until);
+        let (attempts, tries, message) = match (&self.step.poll, &self.step.retry) {
+            (Some(poll), _) => self.poll(poll, job, reference, started, until).await,
+            (None, Some(retry)) => self.retry(retry, job, reference, until).await,
+            (None, None) => (vec![self.attempt(1, until).await], 1, None),
+        };
+        let message = match attempts.last().map(|attempted| attempted.ended) {
+            Some(Ended::Cut(Cut::Deadline)) => {
+                limit.map(|limit| (Some(Code::DeadlineExceeded), limit.what)).or(message)
+            }
+            _ => message,
+        };
+        self.finish(started, attempts, tries, message, observed)
+    }
+
+    fn step_limit(
+        &self,
+        started: Duration,
+        outer: Option<&Limit>,
+    ) -> Result<Option<Limit>, Box<Finding>> {
+        let Some(deadline) = &self.step.deadline else { return Ok(outer.cloned()) };
+        let own = self.render(1, None, |renderer| renderer.late(deadline))?;
+        let until = started.saturating_add(own);
+        Ok(match outer {
+            Some(outer) if outer.until <= until => Some(outer.clone()),
+            Some(_) | None => Some(Limit {
+                until,
+                what: format!(
+                    "the step's deadline of {} came first",
+                    crate::units::show_duration(own)
+                ),
+            }),
+        })
+    }
+
+    /// Tries again what `retry` names.
+    async fn retry(
+        &self,
+        retry: &Retry,
+        job: JobId,
+        reference: &StepRef,
+        until: Option<Duration>,
+    ) -> (Vec<Attempted>, u32, Option<(Option<Code>, String)>) {
+        let settings = self.render(1, None, |renderer| {
+            Ok((
+                renderer.late(&retry.times)?,
+                renderer.late(&retry.delay)?,
+                renderer.late(&retry.max_delay)?,
+            ))
+        });
+        let (times, delay, max_delay) = match settings {
+            Ok(settings) => settings,
+            Err(finding) => {
+                let finding: Box<Finding> = finding;
+                let at = self.context.elapsed();
+                return (vec![Attempted::errored(1, at, vec![*finding])], 1, None);
+            }
+        };
+        let mut attempts: Vec<Attempted> = Vec::new();
+        let mut number = 1;
+        loop {
+            let attempted = self.attempt(number, until).await;
+            let again = self.is_worth_retrying(retry, &attempted);
+            let asked = retry_after(&attempted, self.context.now());
+            if attempts.len() == KEPT {
+                attempts.remove(0);
+            }
+            attempts.push(attempted);
+            let Some(why) = again.filter(|_| number <= times) else { break };
+            let factor = if retry.exponential { 2_u32.saturating_pow(number - 1) } else { 1 };
+            let mut pause = delay.saturating_mul(factor).min(max_delay).min(LONGEST);
+            if retry.jitter {
+                pause = pause.mul_f64(self.jitter(number));
+            }
+            let why = match asked {
+                Some(Ok(asked)) => {
+                    pause = pause.max(asked.min(max_delay)).min(LONGEST);
+                    format!("{why}; Retry-After says {}", crate::units::show_duration(asked))
+                }
+                Some(Err(bad)) => format!("{why}; Retry-After `{bad}` is ignored"),
+                None => why,
+            };
+            self.context
+                .emit(Event::StepRetried { job, step: reference.clone(), attempt: number, why })
+                .await;
+            if let Err(cut) = self.bounded(tokio::time::sleep(pause), until).await {
+                if let Some(last) = attempts.last_mut() {
+                    last.ended = Ended::Cut(cut);
+                }
+                break;
+            }
+            number += 1;
+        }
+        (attempts, number, None)
+    }
+
+    /// A factor between a half and one that depends on the seed alone.
+    fn jitter(&self, number: u32) -> f64 {
+        let input = format!("{}\0{}\0{}\0{number}", self.context.seed, self.values.path, self.key);
+        let digest = ring::digest::digest(&ring::digest::SHA256, input.as_bytes());
+        let byte = digest.as_ref().first().copied().unwrap_or(0);
+        0.5 + f64::from(byte) / 512.0
+    }
+
+    fn is_worth_retrying(&self, retry: &Retry, attempted: &Attempted) -> Option<String> {
+        if !matches!(attempted.ended, Ended::Failed(_) | Ended::Errored(_)) {
+            return None;
+        }
+        let error = attempted.attempt.exchange.as_ref().and_then(|e| e.error.as_ref());
+        let status = attempted.response.as_ref().map(|response| response.status);
+        retry.when.iter().find_map(|when| match (when, error, status) {
+            (RetryWhen::Transport, Some(error), _)
+                if !matches!(
+                    error.class,
+                    TransportClass::Redirect
+                        | TransportClass::Origin
+                        | TransportClass::BodyTooLarge
+                ) =>
+            {
+                Some(error.message.clone())
+            }
+            (RetryWhen::Status(wanted), None, Some(status)) if *wanted == status => {
+                Some(format!("status {status}"))
+            }
+            (RetryWhen::Class(class), None, Some(status)) if u16::from(*class) == status / 100 => {
+                Some(format!("status {status}"))
+            }
+            _ => None,
+        })
+    }
+
+    /// Tries until what is expected holds.
+    async fn poll(
+        &self,
+        poll: &Poll,
+        job: JobId,
+        reference: &StepRef,
+        started: Duration,
+        until: Option<Duration>,
+    ) -> (Vec<Attempted>, u32, Option<(Option<Code>, String)>) {
+        let settings = self.render(1, None, |renderer| {
+            let times = match &poll.times {
+                Some(times) => Some(renderer.late(times)?),
+                None => None,
+            };
+            Ok((renderer.late(&poll.every)?, renderer.late(&poll.within)?, times))
+        });
+        let (every, within, times) = match settings {
+            Ok(settings) => settings,
+            Err(finding) => {
+                let finding: Box<Finding> = finding;
+                return (vec![Attempted::errored(1, started, vec![*finding])], 1, None);
+            }
+        };
+        let end = started.saturating_add(within);
+        let mut number = 1;
+        loop {
+            let soonest = until.map_or(end, |until| until.min(end));
+            let mut attempted = self.attempt(number, Some(soonest)).await;
+            let shown = crate::units::show_duration(within);
+            let ran_out = |what: String| Some((Some(Code::PollRanOut), what));
+            let over = |what: &str| {
+                ran_out(format!("{what} ({number} attempt{})", if number == 1 { "" } else { "s" }))
+            };
+            let polled_out = until.is_none_or(|until| until > end);
+            match attempted.ended {
+                Ended::Passed | Ended::Slow => return (vec![attempted], number, None),
+                Ended::Cut(Cut::Stopped(_)) => return (vec![attempted], number, None),
+                Ended::Cut(Cut::Deadline) if !polled_out => return (vec![attempted], number, None),
+                Ended::Cut(Cut::Deadline) => {
+                    attempted.ended = Ended::Failed(Code::PollRanOut);
+                    return (
+                        vec![attempted],
+                        number,
+                        over(&format!("it did not hold within {shown}")),
+                    );
+                }
+                Ended::Errored(_) if attempted.attempt.exchange.is_none() => {
+                    return (vec![attempted], number, None);
+                }
+                Ended::Failed(_) | Ended::Errored(_) => {}
+            }
+            let status = attempted.response.as_ref().map(|response| response.status);
+            if attempted.gave_up {
+                attempted.ended = Ended::Failed(Code::PollRanOut);
+                return (vec![attempted], number, over("`give_up` describes the response"));
+            }
+            if matches!(status, Some(401 | 403)) && !poll.expects_denial {
+                attempted.ended = Ended::Failed(Code::PollRanOut);
+                let what = format!("a {} does not become better by waiting", status.unwrap_or(401));
+                return (vec![attempted], number, over(&what));
+            }
+            if times.is_some_and(|times| number >= times) {
+                attempted.ended = Ended::Failed(Code::PollRanOut);
+                return (vec![attempted], number, over("it did not hold in all its `times`"));
+            }
+            if self.context.elapsed().saturating_add(every) >= end {
+                attempted.ended = Ended::Failed(Code::PollRanOut);
+                return (vec![attempted], number, over(&format!("it did not hold within {shown}")));
+            }
+            let why = status.map_or("no response".to_owned(), |status| format!("status {status}"));
+            self.context
+                .emit(Event::StepRetried { job, step: reference.clone(), attempt: number, why })
+                .await;
+            if let Err(cut) = self.bounded(tokio::time::sleep(every), until).await {
+                attempted.ended = Ended::Cut(cut);
+                return (vec![attempted], number, None);
+            }
+            number += 1;
+        }
+    }
+
+    fn finish(
+        &self,
+        started: Duration,
+        attempts: Vec<Attempted>,
+        tries: u32,
+        message: Option<(Option<Code>, String)>,
+        observed: bool,
+    ) -> Finished {
+        let duration = self.context.elapsed().saturating_sub(started);
+        let sent = attempts.iter().any(|attempted| attempted.sent);
+        let (own_code, message) = match message {
+            Some((code, message)) => (code, Some(message)),
+            None => (None, None),
+        };
+        let ended = attempts.last().map_or(Ended::Passed, |last| last.ended);
+        let (verdict, code, reason) = match ended {
+            Ended::Passed => (Verdict::Passed, None, None),
+            Ended::Failed(code) => (Verdict::Failed, Some(code), None),
+            Ended::Slow => (Verdict::Failed, Some(Code::BudgetExceeded), None),
+            Ended::Errored(code) => (Verdict::Errored, Some(code), None),
+            Ended::Cut(Cut::Deadline) => (
+                Verdict::Errored,
+                Some(Code::DeadlineExceeded),
+                Some(Reason::Deadline(message.clone().unwrap_or_default())),
+            ),
+            Ended::Cut(Cut::Stopped(stop)) => {
+                (Verdict::Cancelled, None, Some(Reason::Interrupted(stop.as_str().to_owned())))
+            }
+        };
+        let mut attempts = attempts;
+        let last = attempts.last_mut();
+        let (captures, seen) = match last {
+            Some(last) => {
+                let response = observed
+                    .then(|| last.response.take().map(|response| self.see(last, &response)))
+                    .flatten();
+                let seen = Seen { verdict: Some(verdict), sent, response };
+                (std::mem::take(&mut last.captures), seen)
+            }
+            None => (Vec::new(), Seen { verdict: Some(verdict), sent, response: None }),
+        };
+        let result = StepResult {
+            verdict,
+            reason,
+            flaky: verdict == Verdict::Passed && tries > 1 && self.step.retry.is_some(),
+            attempts: attempts.into_iter().map(|attempted| attempted.attempt).collect(),
+            tries,
+            duration,
+            code: own_code.or(code),
+            message,
+            only_budget: ended == Ended::Slow,
+        };
+        Finished { result, seen, captures }
+    }
+
+    /// What later steps can see of this response.
+    fn see(&self, attempted: &Attempted, response: &crate::query::Response) -> SeenResponse {
+        let mut fields = std::collections::BTreeMap::new();
+        let mut put = |name: &'static str, value: Value| {
+            fields.insert(name, std::sync::Arc::new(value));
+        };
+        put("status", Value::from(response.status));
+        let mut headers = serde_json::Map::new();
+        for (name, value) in &response.headers {
+            let joined = match headers.get(name).map(as_text) {
+                Some(before) => format!("{before}, {value}"),
+                None => value.clone(),
+            };
+            headers.insert(name.to_ascii_lowercase(), Value::String(joined));
+        }
+        put("headers", Value::Object(headers));
+        if let Ok(json) = response.json() {
+            put("json", json.clone());
+        }
+        if let Ok(text) = response.text() {
+            put("text", Value::String(text.into_owned()));
+        }
+        let ms = response.duration.as_secs_f64() * 1e3;
+        put("duration", crate::json::from_f64(ms).map_or(Value::Null, Value::Number));
+        put("outcome", attempted.attempt.outcome.clone().map_or(Value::Null, Value::String));
+        if let Some(digest) = &attempted.request_sha256 {
+            put("request_sha256", Value::String(digest.clone()));
+        }
+        let digest = ring::digest::digest(&ring::digest::SHA256, &response.body);
+        put("response_sha256", Value::String(crate::http::hex(digest.as_ref())));
+        SeenResponse { fields }
+    }
+}
+
+/// What `Retry-After` asks for: seconds or a date; `Err` with the text where it is neither.
+fn retry_after(attempted: &Attempted, now: jiff::Timestamp) -> Option<Result<Duration, String>> {
+    let response = attempted.response.as_ref()?;
+    let text = response.header("retry-after").next()?.trim().to_owned();
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(Ok(Duration::from_secs(seconds)));
+    }
+    match httpdate::parse_http_date(&text) {
+        Ok(date) => {
+            let date = jiff::Timestamp::try_from(date).unwrap_or(now);
+            Some(Ok(Duration::try_from(date.duration_since(now)).unwrap_or_default()))
+        }
+        Err(_) => Some(Err(text)),
+    }
+}

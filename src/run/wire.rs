@@ -1,0 +1,124 @@
+//! An exchange as it was becomes an exchange as it is told: raw still, the gate comes after.
+
+use super::render::Rendered;
+use crate::finding::Code;
+use crate::http::{Answer, Exchanged};
+use crate::outcome::{Body, Content, Exchange, Phases, Request, Response, TransportClass, UrlPart};
+
+/// What the renderer of a request knows beyond what was sent.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Provenance {
+    /// Which variables gave parts of the URL.
+    pub(super) url_from: Vec<UrlPart>,
+    /// Which secrets went where.
+    pub(super) secrets_sent: Vec<(String, String)>,
+    /// The body as it was rendered.
+    pub(super) body: bytes::Bytes,
+}
+
+/// How much of a body that is not text is shown, in bytes.
+const HEX_SHOWN: usize = 64;
+
+pub(super) fn exchange(exchanged: &Exchanged, provenance: Provenance) -> Exchange {
+    let sent = &exchanged.sent;
+    let answer = exchanged.answer.as_ref().ok().or(exchanged.partial.as_ref());
+    Exchange {
+        request: Request {
+            method: sent.method.clone(),
+            url: sent.url.to_string(),
+            headers: sent.headers.clone(),
+            body: body(&provenance.body, sent.size, sent.sha256.clone()),
+        },
+        hops: exchanged.hops.clone(),
+        response: answer.map(response),
+        error: exchanged.answer.as_ref().err().cloned(),
+        phases: exchanged.phases,
+        reused: exchanged.reused,
+        repeated: exchanged.repeated,
+        proxy: exchanged.proxy.clone(),
+        url_from: provenance.url_from,
+        secrets_sent: provenance.secrets_sent,
+    }
+}
+
+/// A request that is not sent, as an exchange without a response.
+pub(super) fn preview(rendered: &Rendered) -> Exchange {
+    let request = &rendered.request;
+    let bytes = &rendered.provenance.body;
+    let mut headers = request.headers.clone();
+    if !request.cookies.is_empty() {
+        let pairs: Vec<String> =
+            request.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        headers.push(("Cookie".into(), pairs.join("; ")));
+    }
+    // Placeholders were encoded with the rest of the URL, braces and masks alike.
+    let url = percent_encoding::percent_decode_str(request.url.as_str()).decode_utf8();
+    let url = match url {
+        Ok(decoded) if decoded.contains(['{', '«']) => decoded.into_owned(),
+        Ok(_) | Err(_) => request.url.to_string(),
+    };
+    Exchange {
+        request: Request {
+            method: request.method.clone(),
+            url,
+            headers,
+            body: body(bytes, bytes.len() as u64, None),
+        },
+        hops: Vec::new(),
+        response: None,
+        error: None,
+        phases: Phases::default(),
+        reused: false,
+        repeated: false,
+        proxy: None,
+        url_from: rendered.provenance.url_from.clone(),
+        secrets_sent: rendered.provenance.secrets_sent.clone(),
+    }
+}
+
+fn response(answer: &Answer) -> Response {
+    Response {
+        status: answer.status,
+        http: answer.http.to_owned(),
+        headers: answer.headers.clone(),
+        body: body(&answer.body, answer.body.len() as u64, answer.sha256.clone()),
+        remote: answer.remote.map(|address| address.to_string()),
+    }
+}
+
+/// A body as data. The whole text goes on: the gate masks first and cuts then, so that no secret
+/// survives at the cut.
+fn body(bytes: &[u8], size: u64, sha256: Option<String>) -> Body {
+    let (content, cut) = if bytes.is_empty() {
+        (Content::Empty, size > 0)
+    } else if let Ok(text) = std::str::from_utf8(bytes) {
+        (Content::Text(text.to_owned()), false)
+    } else {
+        let head = bytes.get(..HEX_SHOWN).unwrap_or(bytes);
+        (Content::Hex(crate::http::hex(head)), bytes.len() > HEX_SHOWN)
+    };
+    Body { content, size, sha256, cut }
+}
+
+/// The code of a transport error's class.
+pub(super) fn code(class: TransportClass) -> Code {
+    match class {
+        TransportClass::Dns => Code::TransportDns,
+        TransportClass::Refused => Code::TransportRefused,
+        TransportClass::ConnectTimeout => Code::TransportConnectTimeout,
+        TransportClass::Tls => Code::TransportTls,
+        TransportClass::Timeout => Code::TransportTimeout,
+        TransportClass::EmptyReply => Code::TransportEmptyReply,
+        TransportClass::Reset => Code::TransportReset,
+        TransportClass::Truncated => Code::TransportTruncated,
+        TransportClass::Framing => Code::TransportFraming,
+        TransportClass::NotHttp => Code::TransportNotHttp,
+        TransportClass::HeadersTooLarge => Code::TransportHeaders,
+        TransportClass::BodyTooLarge => Code::TransportBodyTooLarge,
+        TransportClass::BadEncoding => Code::TransportEncoding,
+        TransportClass::StaleConnection => Code::TransportStale,
+        TransportClass::Redirect => Code::TransportRedirect,
+        TransportClass::Origin => Code::TransportOrigin,
+        TransportClass::Other => Code::TransportOther,
+    }
+}
