@@ -1,1 +1,64 @@
-//! (room under construction)
+//! The command: arguments and process environment in, exit code out.
+
+mod args;
+mod fault;
+mod inputs;
+mod other;
+mod outputs;
+mod prepare;
+mod preview;
+mod printer;
+mod reporters;
+mod run;
+mod signals;
+mod store;
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use fault::UsageFault;
+
+/// Carries out the command line; the exit code is that of the plan language.
+#[must_use]
+pub fn main() -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // `--help` and `--version` come this way too; a closed pipe is no error.
+            let _ = error.print();
+            return if error.use_stderr() { 2 } else { 0 };
+        }
+    };
+    match dispatch(cli) {
+        Ok(code) => code,
+        Err(fault) => {
+            let gate = crate::secret::Gate::new();
+            let text = crate::secret::sanitise(&format!("error: {fault}")).into_owned();
+            let printer =
+                printer::Printer::new(&args::Look::default(), &inputs::Process::default());
+            printer.error(&gate.redact(text));
+            2
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<u8, UsageFault> {
+    match cli.command {
+        None => run::run(&cli.run, &current()?),
+        Some(Command::Run(args)) => run::run(&args, &current()?),
+        Some(Command::Check(args)) => other::check(&args, &current()?),
+        Some(Command::List(args)) => other::list(&args, &current()?),
+        Some(Command::Explain(args)) => other::explain(&args),
+        Some(Command::Curl(args)) => preview::curl(&args, &current()?),
+        #[cfg(feature = "demo")]
+        Some(Command::Demo(args)) => other::demo(&args),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the current folder is looked up here")]
+fn current() -> Result<PathBuf, UsageFault> {
+    std::env::current_dir()
+        .map_err(|error| UsageFault::new(format!("the current folder cannot be read: {error}")))
+}

@@ -1,3 +1,5 @@
 //! The `planrun` command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    planrun::cli::main().into()
+}

@@ -1,0 +1,238 @@
+//! The command line: what can be said, and how it is explained.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Runs API test plans and points at the line that failed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "planrun",
+    version,
+    about = "Runs API test plans written in YAML and points at the line that failed",
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = false,
+    override_usage = "planrun [OPTIONS] PATH…\n       planrun COMMAND …",
+    after_help = "Try `planrun plans/registration.yaml`; `planrun help run` tells all.\n\
+                  Exit codes: 0 passed · 1 failed · 2 command line · 3 invalid plan, nothing sent · 4 nothing ran\n\
+                  5 could not be carried out · 6 only budgets · 7 output · 124 deadline · 130 interrupted",
+    max_term_width = 100
+)]
+pub(super) struct Cli {
+    /// The command; `run` where none is named.
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+    /// What `run` takes, for use without its name.
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Runs plans (the default)
+    #[command(after_long_help = RUN_HELP)]
+    Run(RunArgs),
+    /// Checks plans without sending anything
+    Check(CheckArgs),
+    /// Lists plans and their steps
+    List(ListArgs),
+    /// Explains a code such as plan::unknown-key
+    Explain(ExplainArgs),
+    /// Prints a step's request as one curl command, secrets as variables
+    Curl(CurlArgs),
+    /// Serves the built-in demo registry until it is interrupted
+    #[cfg(feature = "demo")]
+    Demo(DemoArgs),
+}
+
+/// What `run` says beyond its options.
+const RUN_HELP: &str = "\
+Examples:
+  planrun plans/registration.yaml                 on the default environment
+  planrun plans/ -e staging                       every plan under a folder
+  planrun plans/registration.yaml --step create   one step, with what it needs
+  planrun plans/ -t smoke --report json=run.json  plans and steps tagged smoke
+  planrun plans/x.yaml --secret api_key=@key.txt --var env.registry_url=http://localhost:5000
+
+Secrets come from --secret, PLANRUN_SECRET_name, the environment file, or a variable of the
+process named like the secret in upper case (api_key → API_KEY); `.env` at the project root is read.
+
+Exit codes: 0 passed · 1 an assertion failed · 2 command line · 3 invalid plan, nothing was sent ·
+4 nothing ran · 5 could not be carried out · 6 only budgets · 7 an output could not be written ·
+124 run deadline · 130 SIGINT · 143 SIGTERM";
+
+/// Where values come from; the same for every command that reads plans.
+#[derive(Debug, Args, Clone, Default)]
+pub(super) struct Values {
+    /// Environment to run on: environments/ENV.yaml beside the plan or above it
+    #[arg(short = 'e', long = "env", value_name = "ENV")]
+    pub(super) environment: Option<String>,
+    /// Sets a variable: NAME=VALUE, or env.NAME=VALUE for one of the environment
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub(super) vars: Vec<String>,
+    /// Gives a secret: NAME=@FILE or NAME=env:VARIABLE
+    #[arg(long = "secret", value_name = "NAME=SOURCE")]
+    pub(super) secrets: Vec<String>,
+    /// Allows plans to read files below this folder too
+    #[arg(long = "file-root", value_name = "DIR", hide_short_help = true)]
+    pub(super) file_roots: Vec<PathBuf>,
+    /// Treats every warning as an error
+    #[arg(long)]
+    pub(super) strict: bool,
+}
+
+/// Which steps are meant.
+#[derive(Debug, Args, Clone, Default)]
+pub(super) struct Selection {
+    /// Only plans with this tag; may be repeated
+    #[arg(short = 't', long = "tag", value_name = "TAG")]
+    pub(super) tags: Vec<String>,
+    /// Only this step, with setup, cleanup and what it needs; may be repeated
+    #[arg(long = "step", value_name = "ID")]
+    pub(super) steps: Vec<String>,
+}
+
+/// How output looks.
+#[derive(Debug, Args, Clone, Default)]
+pub(super) struct Look {
+    /// Colours: auto, always or never (NO_COLOR is honoured)
+    #[arg(long, value_name = "WHEN", default_value = "auto", hide_short_help = true)]
+    pub(super) color: ColorWhen,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum ColorWhen {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Options of `run`.
+#[derive(Debug, Args, Clone, Default)]
+pub(super) struct RunArgs {
+    /// Plan files, or folders with plans under them
+    #[arg(value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) values: Values,
+    #[command(flatten)]
+    pub(super) selection: Selection,
+    /// How many plans run at once
+    #[arg(short = 'j', long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) jobs: u16,
+    /// Writes a report: json=PATH; may be repeated
+    #[arg(long = "report", value_name = "FORMAT=PATH")]
+    pub(super) reports: Vec<String>,
+    /// Folder for this run's record instead of .planrun/runs/…
+    #[arg(long, value_name = "DIR", hide_short_help = true)]
+    pub(super) out: Option<PathBuf>,
+    /// Also writes what happens, line by line and masked, to a file
+    #[arg(long = "log-file", value_name = "PATH", hide_short_help = true)]
+    pub(super) log_file: Option<PathBuf>,
+    /// Ends the run after this time; cleanup follows
+    #[arg(long, value_name = "TIME", hide_short_help = true)]
+    pub(super) deadline: Option<String>,
+    /// Repeats the random values of an earlier run
+    #[arg(long, value_name = "N", hide_short_help = true)]
+    pub(super) seed: Option<u64>,
+    /// Shows what would be sent, secrets masked, and sends nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Fails the run if a step passed only on a second try
+    #[arg(long, hide_short_help = true)]
+    pub(super) fail_on_flaky: bool,
+    /// Shows requests and responses, masked
+    #[arg(short, long)]
+    pub(super) verbose: bool,
+    /// Shows only failures and the verdict
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    #[command(flatten)]
+    pub(super) look: Look,
+}
+
+/// Options of `check`.
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// Plan files, or folders with plans under them
+    #[arg(value_name = "PATH", required = true)]
+    pub(super) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) values: Values,
+    /// Says nothing where nothing is wrong
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+    #[command(flatten)]
+    pub(super) look: Look,
+}
+
+/// Options of `list`.
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    /// Plan files, or folders with plans under them
+    #[arg(value_name = "PATH", required = true)]
+    pub(super) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) values: Values,
+    #[command(flatten)]
+    pub(super) selection: Selection,
+    /// human or json
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) look: Look,
+}
+
+/// Options of `explain`.
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// The code; all of them where none is named
+    #[arg(value_name = "CODE")]
+    pub(super) code: Option<String>,
+}
+
+/// Options of `curl`.
+#[derive(Debug, Args)]
+pub(super) struct CurlArgs {
+    /// The plan
+    #[arg(value_name = "PLAN")]
+    pub(super) path: PathBuf,
+    /// The step
+    #[arg(long, value_name = "ID")]
+    pub(super) step: String,
+    #[command(flatten)]
+    pub(super) values: Values,
+    #[command(flatten)]
+    pub(super) look: Look,
+}
+
+/// Options of `demo`.
+#[cfg(feature = "demo")]
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    /// Port of the proxy; a free one where none is given
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) port: u16,
+    /// Makes it sick: broken-contract, broken-contract-verbose, wrong-service, misrouted, race
+    #[arg(long, value_name = "FAULT")]
+    pub(super) fault: Option<String>,
+    /// human or json: one line with its addresses and keys
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(super) format: Format,
+}
+
+/// How a listing is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// For programs.
+    Json,
+}

@@ -1,0 +1,37 @@
+//! What is wrong with the command line: exit 2, nothing was done.
+
+use std::fmt;
+
+use crate::project::LoadFault;
+use crate::schedule::NoSuchStep;
+
+/// A command line that cannot be carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct UsageFault(String);
+
+impl UsageFault {
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
+impl fmt::Display for UsageFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<LoadFault> for UsageFault {
+    fn from(fault: LoadFault) -> Self {
+        Self(fault.to_string())
+    }
+}
+
+impl From<NoSuchStep> for UsageFault {
+    fn from(fault: NoSuchStep) -> Self {
+        Self(match fault.nearest {
+            Some(near) => format!("no plan has a step `{}`; did you mean `{near}`?", fault.id),
+            None => format!("no plan has a step with the id `{}`", fault.id),
+        })
+    }
+}

@@ -1,0 +1,202 @@
+//! `check`, `list`, `explain` and `demo`: commands that run no plan.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::args::{CheckArgs, ExplainArgs, Format, ListArgs};
+use super::fault::UsageFault;
+use super::inputs::Process;
+use super::prepare::prepare;
+use super::preview::invalid;
+use super::printer::Printer;
+use crate::check::CheckedPlan;
+use crate::event::Section;
+use crate::finding::{Code, nearest};
+use crate::schedule::{self, Selection};
+use crate::secret::{Gate, Redacted};
+
+/// Checks plans; nothing is sent.
+pub(super) fn check(args: &CheckArgs, current: &Path) -> Result<u8, UsageFault> {
+    let prepared = prepare(&args.paths, &args.values, current)?;
+    let printer = Printer::new(&args.look, &prepared.process);
+    if !prepared.findings.is_empty() {
+        invalid(&prepared, &prepared.findings, &printer);
+    }
+    if prepared.has_errors() {
+        return Ok(3);
+    }
+    if prepared.plans.is_empty() {
+        printer.error(&Redacted::literal("no plans here: a plan begins with `plan: NAME`"));
+        return Ok(4);
+    }
+    if args.quiet {
+        return Ok(0);
+    }
+    let steps: usize = prepared.plans.iter().flatten().map(|plan| plan.steps().len()).sum();
+    let count = prepared.plans.len();
+    let text = format!(
+        "checked: {count} plan{}, {steps} step{} · nothing was sent",
+        plural(count),
+        plural(steps)
+    );
+    Ok(print(&printer, text))
+}
+
+/// Lists plans and their steps.
+pub(super) fn list(args: &ListArgs, current: &Path) -> Result<u8, UsageFault> {
+    let prepared = prepare(&args.paths, &args.values, current)?;
+    let printer = Printer::new(&args.look, &prepared.process);
+    if prepared.has_errors() {
+        return Ok(invalid(&prepared, &prepared.findings, &printer));
+    }
+    let plans: Vec<Arc<CheckedPlan>> = prepared.plans.iter().flatten().cloned().collect();
+    let selection =
+        Selection { tags: args.selection.tags.clone(), steps: args.selection.steps.clone() };
+    let jobs = schedule::schedule(&plans, &selection)?;
+    let path = |position: usize| {
+        prepared.suite.plans.get(position).map(|loaded| loaded.shown.as_str()).unwrap_or_default()
+    };
+    let text = match args.format {
+        Format::Json => {
+            let plans: Vec<_> = jobs
+                .iter()
+                .map(|job| {
+                    let steps: Vec<_> = job
+                        .plan
+                        .steps()
+                        .iter()
+                        .zip(&job.selected)
+                        .filter(|(_, selected)| **selected)
+                        .map(|(step, _)| {
+                            json!({
+                                "section": step.section,
+                                "id": step.id,
+                                "name": step.name.text().trim(),
+                                "place": prepared.suite.sources.locate(step.place),
+                                "covers": step.covers,
+                            })
+                        })
+                        .collect();
+                    json!({
+                        "plan": job.plan.name().value,
+                        "path": path(job.position),
+                        "description": job.plan.description(),
+                        "tags": job.plan.tags(),
+                        "covers": job.plan.covers(),
+                        "steps": steps,
+                    })
+                })
+                .collect();
+            serde_json::to_string_pretty(&plans).unwrap_or_default()
+        }
+        Format::Human => {
+            let mut text = String::new();
+            for job in &jobs {
+                let tags = job.plan.tags().join(", ");
+                let tags = if tags.is_empty() { tags } else { format!("  [{tags}]") };
+                let _ = writeln!(text, "{}  {}{tags}", path(job.position), job.plan.name().value);
+                for (step, selected) in job.plan.steps().iter().zip(&job.selected) {
+                    if !selected {
+                        continue;
+                    }
+                    let section = match step.section {
+                        Section::Setup => "setup: ",
+                        Section::Steps => "",
+                        Section::Cleanup => "cleanup: ",
+                    };
+                    let id = step.id.as_ref().map(|id| format!("  ({id})")).unwrap_or_default();
+                    let _ = writeln!(text, "  {section}{}{id}", step.name.text().trim());
+                }
+            }
+            text
+        }
+    };
+    let code = print(&printer, crate::secret::sanitise(&text).into_owned());
+    Ok(if jobs.is_empty() && code == 0 { 4 } else { code })
+}
+
+/// Explains a code, or names them all.
+pub(super) fn explain(args: &ExplainArgs) -> Result<u8, UsageFault> {
+    let printer = Printer::new(&super::args::Look::default(), &Process::read());
+    let text = match &args.code {
+        None => Code::ALL.iter().fold(String::new(), |mut text, code| {
+            let _ = writeln!(text, "{:32} {}", code.as_str(), code.title());
+            text
+        }),
+        Some(name) => match Code::from_name(name) {
+            Some(code) => {
+                format!("{code}: {}\n\n{}\n", code.title(), code.explanation())
+            }
+            None => {
+                let known = Code::ALL.iter().map(|code| code.as_str());
+                return Err(UsageFault::new(match nearest(name, known) {
+                    Some(near) => format!("there is no code `{name}`; did you mean `{near}`?"),
+                    None => format!("there is no code `{name}`; `planrun explain` lists them all"),
+                }));
+            }
+        },
+    };
+    Ok(print(&printer, text))
+}
+
+/// Serves the demo until it is interrupted.
+#[cfg(feature = "demo")]
+pub(super) fn demo(args: &super::args::DemoArgs) -> Result<u8, UsageFault> {
+    use crate::demo::{Demo, Fault, Options};
+    let printer = Printer::new(&super::args::Look::default(), &Process::read());
+    let fault = match &args.fault {
+        None => Fault::None,
+        Some(word) => word.parse().map_err(|fault| UsageFault::new(format!("--fault: {fault}")))?,
+    };
+    let stop = super::signals::listen(None);
+    let runtime = super::run::runtime(1)
+        .map_err(|error| UsageFault::new(format!("the runtime cannot start: {error}")))?;
+    runtime.block_on(async {
+        let options = Options { port: args.port, fault, ..Options::default() };
+        let demo = match Demo::start(options).await {
+            Ok(demo) => demo,
+            Err(error) => {
+                let text = format!("error: the demo cannot listen on port {}: {error}", args.port);
+                printer.error(&Gate::new().redact(text));
+                return Ok(5);
+            }
+        };
+        // The demo's keys are made anew at every start, for whoever started it.
+        let text = match args.format {
+            Format::Json => json!({
+                "url": demo.url(),
+                "auth_url": demo.auth_url(),
+                "service_id": demo.service_id(),
+                "api_key": demo.api_key(),
+                "expired_key": demo.expired_key(),
+            })
+            .to_string(),
+            Format::Human => format!(
+                "registry      {}\nauth service  {}\nservice id    {}\nAPI key       {}\nexpired key   {}\n\nCtrl-C ends it.",
+                demo.url(),
+                demo.auth_url(),
+                demo.service_id(),
+                demo.api_key(),
+                demo.expired_key()
+            ),
+        };
+        if printer.handed_out(&text).is_err() {
+            return Ok(7);
+        }
+        let mut stop = stop;
+        let _ = stop.changed().await;
+        demo.stop().await;
+        Ok(0)
+    })
+}
+
+fn print(printer: &Printer, text: String) -> u8 {
+    if printer.out(&Gate::new().redact(text)).is_ok() { 0 } else { 7 }
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}

@@ -1,0 +1,154 @@
+//! From paths to checked plans: everything that is known before anything is sent.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::args::Values;
+use super::fault::UsageFault;
+use super::inputs::{self, GivenVars, Process, Secrets};
+use crate::check::{self, CheckedEnvironment, CheckedPlan, Surroundings};
+use crate::environment::EnvironmentShape;
+use crate::finding::{Finding, Severity};
+use crate::plan::RequestOptions;
+use crate::project::{self, Suite};
+use crate::services;
+
+/// Everything that is known of a suite before it runs.
+pub(super) struct Prepared {
+    /// The files.
+    pub(super) suite: Suite,
+    /// Each plan of the suite, checked; nothing where it has errors.
+    pub(super) plans: Vec<Option<Arc<CheckedPlan>>>,
+    /// Each environment of the suite.
+    pub(super) environments: Vec<CheckedEnvironment>,
+    /// All findings so far.
+    pub(super) findings: Vec<Finding>,
+    /// Variables from outside.
+    pub(super) given: GivenVars,
+    /// The process environment.
+    pub(super) process: Process,
+    /// The current folder.
+    pub(super) current: PathBuf,
+}
+
+impl Prepared {
+    /// Whether anything keeps the suite from running.
+    pub(super) fn has_errors(&self) -> bool {
+        self.findings.iter().any(Finding::is_error)
+    }
+
+    /// Findings of the check phase are errors all, under `--strict`.
+    pub(super) fn be_strict(&mut self) {
+        for finding in &mut self.findings {
+            finding.severity = Severity::Error;
+        }
+    }
+
+    /// The secrets of one environment (or of none), with what is wrong with them.
+    pub(super) fn secrets(
+        &self,
+        values: &Values,
+        environment: Option<usize>,
+        selected: &[usize],
+    ) -> Result<(Secrets, Vec<Finding>), UsageFault> {
+        let loaded = environment.and_then(|index| self.suite.environments.get(index));
+        let plans: Vec<&CheckedPlan> = selected
+            .iter()
+            .filter(|index| {
+                self.suite.plans.get(**index).is_some_and(|p| p.environment == environment)
+            })
+            .filter_map(|index| self.plans.get(*index)?.as_deref())
+            .collect();
+        let (secrets, mut findings) =
+            inputs::secrets(values, &self.process, loaded, &self.current, &plans)?;
+        for plan in plans {
+            findings.extend(secrets.judge(plan));
+        }
+        Ok((secrets, findings))
+    }
+}
+
+/// Reads and checks everything.
+pub(super) fn prepare(
+    paths: &[PathBuf],
+    values: &Values,
+    current: &Path,
+) -> Result<Prepared, UsageFault> {
+    if paths.is_empty() {
+        return Err(UsageFault::new("name a plan or a folder: `planrun plans/registration.yaml`"));
+    }
+    let mut process = Process::read();
+    let chosen = values
+        .environment
+        .clone()
+        .or_else(|| process.get("PLANRUN_ENV").filter(|name| !name.is_empty()).map(str::to_owned));
+    let suite = project::load(paths, chosen.as_deref(), current)?;
+    let mut findings = suite.findings.clone();
+    findings.extend(process.with_dot_env(&suite.root));
+    let given = inputs::vars(values, &process)?;
+    inputs::unknown_vars(&given, &suite.plans)?;
+    let mut environments = Vec::new();
+    for loaded in &suite.environments {
+        let (checked, more) =
+            check::check_environment(&loaded.environment, &suite.sources, &services::FIELDS);
+        findings.extend(more);
+        environments.push(checked);
+    }
+    let names: Vec<String> = given.plans.keys().cloned().collect();
+    let mut plans = Vec::new();
+    for loaded in &suite.plans {
+        let environment = loaded.environment.and_then(|index| suite.environments.get(index));
+        let shape = shape(environment.map(|loaded| &loaded.environment), &given);
+        let project = loaded.project.and_then(|index| suite.projects.get(index));
+        let defaults: Vec<&RequestOptions> = environment
+            .iter()
+            .flat_map(|loaded| loaded.environment.defaults())
+            .chain(project.map(|project| &project.defaults))
+            .collect();
+        let around = Surroundings {
+            sources: &suite.sources,
+            environment: Some(&shape),
+            defaults: &defaults,
+            given: &names,
+        };
+        let (plan, more) = check::check(&loaded.plan, &around);
+        findings.extend(more);
+        plans.push(plan.map(Arc::new));
+    }
+    findings.sort_by_key(|finding| finding.place().map(|place| (place.source, place.span)));
+    findings.dedup();
+    let mut prepared = Prepared {
+        suite,
+        plans,
+        environments,
+        findings,
+        given,
+        process,
+        current: current.to_path_buf(),
+    };
+    if values.strict {
+        prepared.be_strict();
+    }
+    Ok(prepared)
+}
+
+fn shape(
+    environment: Option<&crate::environment::Environment>,
+    given: &GivenVars,
+) -> EnvironmentShape {
+    let mut vars: Vec<String> = environment
+        .iter()
+        .flat_map(|environment| environment.vars())
+        .map(|entry| entry.key.value.clone())
+        .collect();
+    vars.extend(given.environment.keys().cloned());
+    EnvironmentShape {
+        name: environment.map(|environment| environment.name().to_owned()).unwrap_or_default(),
+        vars,
+        secrets: environment
+            .iter()
+            .flat_map(|environment| environment.secrets())
+            .map(|secret| secret.name.value.clone())
+            .collect(),
+    }
+}

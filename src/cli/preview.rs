@@ -1,0 +1,169 @@
+//! `--dry-run` and `curl`: requests as they would be sent, and nothing is sent.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use jiff::Timestamp;
+
+use super::args::{CurlArgs, RunArgs};
+use super::fault::UsageFault;
+use super::prepare::{Prepared, prepare};
+use super::printer::Printer;
+use super::run::{environments, plan_values, runtime};
+use crate::check::CheckedPlan;
+use crate::finding::Finding;
+use crate::http::Client;
+use crate::report;
+use crate::run::{Context, PlanValues, Preview, Shown};
+use crate::schedule::{self, Job, Selection};
+use crate::secret::Gate;
+
+/// A suite whose requests are to be shown.
+pub(super) struct Scene {
+    pub(super) prepared: Prepared,
+    pub(super) jobs: Vec<Job>,
+}
+
+/// Shows every selected step's request.
+pub(super) fn dry_run(scene: Scene, args: &RunArgs, printer: &Printer) -> Result<u8, UsageFault> {
+    let gate = Gate::new();
+    let values = match values(&scene, args, &gate) {
+        Ok(values) => values,
+        Err(findings) => return Ok(invalid(&scene.prepared, &findings, printer)),
+    };
+    let mut text = String::new();
+    for job in &scene.jobs {
+        let Some(values) = values.get(job.position) else { continue };
+        let name = &job.plan.name().value;
+        text.push_str(&format!("{name} ({})\n", values.path));
+        let shown = preview(values, args.seed.unwrap_or(0)).steps(&job.plan);
+        for ((step, shown), selected) in job.plan.steps().iter().zip(shown).zip(&job.selected) {
+            if !selected {
+                continue;
+            }
+            text.push_str(&format!("\n# {}\n", step.name.text().trim()));
+            text.push_str(&match shown {
+                Shown::Request(exchange) => {
+                    let exchange = gate.redact(*exchange);
+                    format!("{}\n", report::curl_line(&exchange, &report::variable_of))
+                }
+                Shown::Nothing => "sends nothing\n".to_owned(),
+                Shown::Unknown(finding) => format!("known only in a run: {}\n", finding.message),
+            });
+        }
+        text.push('\n');
+    }
+    text.push_str("dry run: nothing was sent\n");
+    let text = crate::secret::sanitise(&text).into_owned();
+    Ok(match printer.out(&gate.redact(text)) {
+        Ok(()) => u8::from(scene.jobs.is_empty()) * 4,
+        Err(_) => 7,
+    })
+}
+
+/// Prints one step's request as one curl line.
+pub(super) fn curl(args: &CurlArgs, current: &Path) -> Result<u8, UsageFault> {
+    let prepared = prepare(std::slice::from_ref(&args.path), &args.values, current)?;
+    let printer = Printer::new(&args.look, &prepared.process);
+    if prepared.has_errors() {
+        return Ok(invalid(&prepared, &prepared.findings, &printer));
+    }
+    let plans: Vec<Arc<CheckedPlan>> = prepared.plans.iter().flatten().cloned().collect();
+    let selection = Selection { tags: Vec::new(), steps: vec![args.step.clone()] };
+    let jobs = schedule::schedule(&plans, &selection)?;
+    let scene = Scene { prepared, jobs };
+    let run = RunArgs { values: args.values.clone(), ..RunArgs::default() };
+    let gate = Gate::new();
+    let values = match values(&scene, &run, &gate) {
+        Ok(values) => values,
+        Err(findings) => return Ok(invalid(&scene.prepared, &findings, &printer)),
+    };
+    for job in &scene.jobs {
+        let Some(values) = values.get(job.position) else { continue };
+        let shown = preview(values, 0).steps(&job.plan);
+        let wanted = job
+            .plan
+            .steps()
+            .iter()
+            .zip(shown)
+            .find(|(step, _)| step.id.as_deref() == Some(args.step.as_str()));
+        let line = match wanted {
+            Some((_, Shown::Request(exchange))) => {
+                report::curl_line(&gate.redact(*exchange), &report::variable_of)
+            }
+            Some((_, Shown::Nothing)) => {
+                return Err(UsageFault::new(format!("the step `{}` sends nothing", args.step)));
+            }
+            Some((_, Shown::Unknown(finding))) => {
+                return Ok(invalid(&scene.prepared, &[*finding], &printer));
+            }
+            None => continue,
+        };
+        return Ok(if printer.out(&gate.redact(line)).is_ok() { 0 } else { 7 });
+    }
+    Err(UsageFault::new(format!("no plan has a step `{}`", args.step)))
+}
+
+fn preview(values: &PlanValues, seed: u64) -> Preview<'_> {
+    Preview { values, seed, now: now() }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a preview shows the time at which it is made")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "a preview needs a context that begins now")]
+fn instant() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
+/// The values of all environments; built-in services are started for their addresses.
+fn values(
+    scene: &Scene,
+    args: &RunArgs,
+    gate: &Gate,
+) -> Result<Vec<Arc<PlanValues>>, Vec<Finding>> {
+    let broken = |error: std::io::Error| {
+        vec![Finding::error(crate::finding::Code::ServiceFailed, format!("the runtime: {error}"))]
+    };
+    let runtime = runtime(1).map_err(broken)?;
+    let (events, _) = tokio::sync::mpsc::channel(1);
+    let (_, stop) = tokio::sync::watch::channel(None);
+    let context = Context {
+        client: Client::new(&crate::http::Options::default()),
+        gate: gate.clone(),
+        events,
+        started: instant(),
+        started_at: now(),
+        run: "preview".into(),
+        seed: args.seed.unwrap_or(0),
+        stop,
+        entropy: AtomicU64::new(0),
+        jobs: 1,
+    };
+    runtime.block_on(async {
+        let (evaluated, services, problems) =
+            environments(&scene.prepared, &scene.jobs, &BTreeMap::new(), &context).await;
+        for services in services {
+            services.stop().await;
+        }
+        if problems.is_empty() {
+            Ok(plan_values(&scene.prepared, args, &evaluated))
+        } else {
+            Err(problems)
+        }
+    })
+}
+
+/// Shows findings that keep anything from being shown.
+pub(super) fn invalid(prepared: &Prepared, findings: &[Finding], printer: &Printer) -> u8 {
+    let gate = Gate::new();
+    let findings: Vec<Finding> =
+        findings.iter().map(|finding| gate.redact(finding.clone()).into_inner()).collect();
+    let text = report::finding::render(&findings, &prepared.suite.sources, &printer.error_style);
+    printer.error(&gate.redact(text));
+    3
+}

@@ -1,0 +1,483 @@
+//! `planrun run`: from checked plans to an exit code.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use super::args::RunArgs;
+use super::fault::UsageFault;
+use super::inputs;
+use super::outputs::{self, Report};
+use super::prepare::{Prepared, prepare};
+use super::printer::Printer;
+use super::reporters::{Heard, Reporters};
+use super::signals;
+use super::store::{RunFolder, log_file};
+use crate::check::CheckedPlan;
+use crate::event::{Event, RunStarted, VERSION};
+use crate::finding::{Code, Finding};
+use crate::http::{Client, Options};
+use crate::project::FileRoot;
+use crate::record::{Flaky, Fold, Record, gravest};
+use crate::report::{self, Terminal};
+use crate::run::{self, Context, EnvironmentValues, Given, PlanValues, Stop};
+use crate::schedule::{self, Job, Selection};
+use crate::secret::{Gate, Redacted, Secret};
+use crate::services::Services;
+use crate::source::SourceText;
+use crate::template::Names;
+
+/// How many events may wait for the reporters.
+const WAITING: usize = 1024;
+
+/// Everything that is decided before the first request.
+struct Ready {
+    prepared: Prepared,
+    jobs: Vec<Job>,
+    /// The secrets of each environment that is used; `None` is no environment.
+    secrets: BTreeMap<Option<usize>, inputs::Secrets>,
+    gate: Gate,
+    reports: Vec<Report>,
+    started: Instant,
+    started_at: Timestamp,
+    run: String,
+    seed: u64,
+    entropy: u64,
+    deadline: Option<Duration>,
+}
+
+/// Runs plans; the exit code.
+#[expect(clippy::disallowed_methods, reason = "the run begins here")]
+pub(super) fn run(args: &RunArgs, current: &Path) -> Result<u8, UsageFault> {
+    let started = Instant::now();
+    let started_at = Timestamp::now();
+    let reports = outputs::reports(&args.reports)?;
+    let deadline = match &args.deadline {
+        Some(text) => Some(crate::units::parse_duration(text).map_err(|fault| {
+            UsageFault::new(format!("--deadline: {fault}; write it as `10m` or `90s`"))
+        })?),
+        None => None,
+    };
+    let prepared = prepare(&args.paths, &args.values, current)?;
+    let printer = Printer::new(&args.look, &prepared.process);
+    let entropy = random();
+    let seed = args.seed.unwrap_or(random() >> 32);
+    let run = format!("{}-{:04x}", started_at.strftime("%Y%m%d-%H%M%S"), entropy & 0xffff);
+    let mut ready = Ready {
+        prepared,
+        jobs: Vec::new(),
+        secrets: BTreeMap::new(),
+        gate: Gate::new(),
+        reports,
+        started,
+        started_at,
+        run,
+        seed,
+        entropy,
+        deadline,
+    };
+    let plans: Vec<Arc<CheckedPlan>> = ready.prepared.plans.iter().flatten().cloned().collect();
+    if !ready.prepared.has_errors() {
+        let selection =
+            Selection { tags: args.selection.tags.clone(), steps: args.selection.steps.clone() };
+        ready.jobs = schedule::schedule(&plans, &selection)?;
+        ready.read_secrets(args)?;
+    }
+    if ready.prepared.has_errors() {
+        return Ok(ready.refuse(args, &printer));
+    }
+    if args.dry_run {
+        return super::preview::dry_run(ready.into(), args, &printer);
+    }
+    ready.carry_out(args, &printer)
+}
+
+impl From<Ready> for super::preview::Scene {
+    fn from(ready: Ready) -> Self {
+        Self { prepared: ready.prepared, jobs: ready.jobs }
+    }
+}
+
+impl Ready {
+    /// Reads the secrets of every environment that a job uses.
+    fn read_secrets(&mut self, args: &RunArgs) -> Result<(), UsageFault> {
+        let positions: Vec<usize> = self.jobs.iter().map(|job| job.position).collect();
+        let environment =
+            |p: &usize| self.prepared.suite.plans.get(*p).and_then(|loaded| loaded.environment);
+        let mut used: Vec<Option<usize>> = positions.iter().map(environment).collect();
+        used.sort_unstable();
+        used.dedup();
+        for environment in used {
+            let (secrets, findings) =
+                self.prepared.secrets(&args.values, environment, &positions)?;
+            let visible = inputs::visible_secrets(&args.values, &secrets.found);
+            for secret in &secrets.found {
+                let _ = self.gate.register_secret(secret);
+            }
+            self.prepared.findings.extend(findings);
+            self.prepared.findings.extend(visible);
+            self.secrets.insert(environment, secrets);
+        }
+        if args.values.strict {
+            self.prepared.be_strict();
+        }
+        Ok(())
+    }
+
+    fn header(&self, args: &RunArgs) -> RunStarted {
+        let environment = self
+            .jobs
+            .iter()
+            .filter_map(|job| self.prepared.suite.plans.get(job.position)?.environment)
+            .find_map(|index| self.prepared.environments.get(index))
+            .map(|environment| environment.name.clone());
+        let steps: usize = self
+            .jobs
+            .iter()
+            .map(|job| job.selected.iter().filter(|selected| **selected).count())
+            .sum();
+        RunStarted {
+            version: VERSION,
+            planrun: env!("CARGO_PKG_VERSION").to_owned(),
+            run: self.run.clone(),
+            started_at: self.started_at.to_string(),
+            environment,
+            seed: self.seed,
+            jobs: u32::try_from(self.jobs.len()).unwrap_or(u32::MAX),
+            steps: u32::try_from(steps).unwrap_or(u32::MAX),
+            command: outputs::command(args),
+        }
+    }
+
+    /// Invalid plans: nothing is sent, and every report says why.
+    fn refuse(&self, args: &RunArgs, printer: &Printer) -> u8 {
+        let mut events = vec![Event::RunStarted(self.header(args))];
+        events.extend(self.prepared.suite.sources.iter().map(Event::source));
+        let findings = &self.prepared.findings;
+        events.extend(findings.iter().map(|f| Event::Finding { finding: f.clone() }));
+        events.push(Event::RunFinished { duration: Duration::ZERO, interrupted: None });
+        let events: Vec<Event> =
+            events.into_iter().map(|event| self.gate.redact(event).into_inner()).collect();
+        let record = Record::fold(events);
+        let text = report::finding::render(&record.findings, &record.sources, &printer.error_style);
+        printer.error(&self.gate.redact(text));
+        let failures = outputs::write(&self.reports, &record);
+        outputs::complain(&failures, &self.gate, printer);
+        gravest([3, if failures.is_empty() { 0 } else { 7 }])
+    }
+
+    fn carry_out(mut self, args: &RunArgs, printer: &Printer) -> Result<u8, UsageFault> {
+        if self.prepared.process.get("GITHUB_ACTIONS") == Some("true") {
+            outputs::add_masks(self.secrets.values().flat_map(|secrets| &secrets.found));
+        }
+        let folder = match RunFolder::create(
+            &self.prepared.suite.root,
+            args.out.as_deref().map(|out| self.prepared.current.join(out)).as_deref(),
+            &self.run,
+        ) {
+            Ok(folder) => folder,
+            Err(error) => {
+                outputs::complain(&[format!("the run's folder: {error}")], &self.gate, printer);
+                return Ok(7);
+            }
+        };
+        let stored = folder.events();
+        let log = args.log_file.as_ref().map(|path| log_file(&self.prepared.current.join(path)));
+        let mut failed = Vec::new();
+        let events = stored.map_err(|e| failed.push(format!("the stored run: {e}"))).ok();
+        let log =
+            log.and_then(|log| log.map_err(|e| failed.push(format!("the log file: {e}"))).ok());
+        if !failed.is_empty() {
+            outputs::complain(&failed, &self.gate, printer);
+            return Ok(7);
+        }
+        let flaky = if args.fail_on_flaky { Flaky::Fails } else { Flaky::Passes };
+        let mut terminal = Terminal::new(
+            printer.style,
+            report::Options {
+                quiet: args.quiet,
+                verbose: args.verbose,
+                is_terminal: printer.is_terminal,
+                flaky,
+            },
+        );
+        terminal.stored_at(outputs::shown(folder.path(), &self.prepared.current));
+        let reporters = Reporters {
+            terminal: Some(terminal),
+            events,
+            log: log.map(|file| {
+                let style = report::Style { width: 100, color: false, unicode: true };
+                let options =
+                    report::Options { quiet: false, verbose: true, is_terminal: false, flaky };
+                (Terminal::new(style, options), file)
+            }),
+            keep: !self.reports.is_empty(),
+        };
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let stop = signals::listen(self.deadline);
+        let listener = std::thread::spawn(move || reporters.listen(receiver));
+        let threads = self.jobs.len().min(usize::from(args.jobs));
+        let header = self.header(args);
+        let gate = self.gate.clone();
+        let reports = std::mem::take(&mut self.reports);
+        let outcome = runtime(threads).map(|runtime| {
+            let ended = runtime.block_on(self.run_all(args, header, sender, stop));
+            // What still hangs in a blocking call does not hold up the end.
+            runtime.shutdown_timeout(Duration::from_millis(100));
+            ended
+        });
+        let stopped = match outcome {
+            Ok(stopped) => stopped,
+            Err(error) => {
+                let failures = [format!("the runtime: {error}")];
+                outputs::complain(&failures, &gate, printer);
+                return Ok(7);
+            }
+        };
+        let Ok(heard) = listener.join() else {
+            outputs::complain(&["the reporters failed".to_owned()], &gate, printer);
+            return Ok(7);
+        };
+        drop(folder);
+        let Heard { fold, plans, mut failures } = heard;
+        let own = [fold.exit_code(flaky), stopped.map_or(0, signals::code)];
+        if !reports.is_empty() {
+            failures.extend(outputs::write(&reports, &whole(fold, plans)));
+        }
+        outputs::complain(&failures, &gate, printer);
+        Ok(gravest(own.into_iter().chain([if failures.is_empty() { 0 } else { 7 }])))
+    }
+
+    async fn run_all(
+        self,
+        args: &RunArgs,
+        header: RunStarted,
+        events: mpsc::Sender<Redacted<Event>>,
+        stop: tokio::sync::watch::Receiver<Option<Stop>>,
+    ) -> Option<Stop> {
+        let Self { prepared, jobs, secrets, gate, started, started_at, run, seed, entropy, .. } =
+            self;
+        let emit = |event: Event| {
+            let events = events.clone();
+            let event = gate.redact(event);
+            async move {
+                let _ = events.send(event).await;
+            }
+        };
+        let process = &prepared.process;
+        let option = |name: &str| {
+            let lower = process.get(&name.to_ascii_lowercase());
+            lower.or_else(|| process.get(name)).map(str::to_owned)
+        };
+        let context = Arc::new(Context {
+            client: Client::new(&Options {
+                http_proxy: option("HTTP_PROXY"),
+                https_proxy: option("HTTPS_PROXY"),
+                all_proxy: option("ALL_PROXY"),
+                no_proxy: option("NO_PROXY"),
+            }),
+            gate: gate.clone(),
+            events: events.clone(),
+            started,
+            started_at,
+            run,
+            seed,
+            stop,
+            entropy: AtomicU64::new(entropy),
+            jobs: usize::from(args.jobs),
+        });
+        emit(Event::RunStarted(header)).await;
+        let common: Vec<&SourceText> = common_sources(&prepared);
+        for source in common {
+            emit(Event::source(source)).await;
+        }
+        let (values, services, problems) = environments(&prepared, &jobs, &secrets, &context).await;
+        for finding in prepared.findings.iter().chain(&problems) {
+            for label in &finding.labels {
+                if let Some(source) = prepared.suite.sources.get(label.place.source) {
+                    emit(Event::source(source)).await;
+                }
+            }
+            emit(Event::Finding { finding: finding.clone() }).await;
+        }
+        if problems.is_empty() {
+            let values = plan_values(&prepared, args, &values);
+            let stop = context.stop.clone();
+            run::run(Arc::clone(&context), jobs, values).await;
+            for services in services {
+                services.stop().await;
+            }
+            let stopped = *stop.borrow();
+            let duration = elapsed(started);
+            let interrupted = stopped.map(|stop| stop.as_str().to_owned());
+            emit(Event::RunFinished { duration, interrupted }).await;
+            return stopped;
+        }
+        let duration = elapsed(started);
+        emit(Event::RunFinished { duration, interrupted: None }).await;
+        None
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the run ends here")]
+fn elapsed(started: Instant) -> Duration {
+    Instant::now().saturating_duration_since(started)
+}
+
+/// A number that nobody can guess.
+fn random() -> u64 {
+    use ring::rand::SecureRandom;
+    let mut bytes = [0; 8];
+    let _ = ring::rand::SystemRandom::new().fill(&mut bytes);
+    u64::from_le_bytes(bytes)
+}
+
+/// One job needs no second thread; many share what the machine has.
+pub(super) fn runtime(jobs: usize) -> std::io::Result<tokio::runtime::Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    if jobs <= 1 {
+        tokio::runtime::Builder::new_current_thread().enable_all().build()
+    } else {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(cores.min(jobs))
+            .enable_all()
+            .build()
+    }
+}
+
+/// Texts that any plan may refer to: environments and project files.
+fn common_sources(prepared: &Prepared) -> Vec<&SourceText> {
+    let suite = &prepared.suite;
+    let environments = suite.environments.iter().flat_map(|loaded| loaded.environment.files());
+    let ids = environments
+        .map(|file| file.source)
+        .chain(suite.projects.iter().map(|project| project.source));
+    let mut found: Vec<&SourceText> = Vec::new();
+    for id in ids {
+        if let Some(source) = suite.sources.get(id) {
+            if !found.iter().any(|known| known.id == source.id) {
+                found.push(source);
+            }
+        }
+    }
+    found
+}
+
+type Evaluated = BTreeMap<Option<usize>, Arc<EnvironmentValues>>;
+
+/// Starts what the environments need and evaluates them.
+pub(super) async fn environments(
+    prepared: &Prepared,
+    jobs: &[Job],
+    secrets: &BTreeMap<Option<usize>, inputs::Secrets>,
+    context: &Context,
+) -> (Evaluated, Vec<Services>, Vec<Finding>) {
+    let mut values = BTreeMap::new();
+    let mut running = Vec::new();
+    let mut problems = Vec::new();
+    let mut shared = Names::default();
+    shared.insert(
+        "run",
+        json!({"id": context.run, "started_at": context.started_at.to_string(), "seed": context.seed}),
+    );
+    let shared = Arc::new(shared);
+    let mut used: Vec<Option<usize>> = jobs
+        .iter()
+        .filter_map(|job| prepared.suite.plans.get(job.position))
+        .map(|loaded| loaded.environment)
+        .collect();
+    used.sort_unstable();
+    used.dedup();
+    let none: Vec<Secret> = Vec::new();
+    for index in used {
+        let loaded = index.and_then(|index| prepared.suite.environments.get(index));
+        let checked = index.and_then(|index| prepared.environments.get(index));
+        let services = match loaded {
+            Some(loaded) => Services::start(&loaded.environment.services()).await,
+            None => Ok(Services::default()),
+        };
+        let services = match services {
+            Ok(services) => services,
+            Err(finding) => {
+                problems.push(*finding);
+                continue;
+            }
+        };
+        let allow: Vec<url::Url> = loaded
+            .iter()
+            .flat_map(|loaded| loaded.environment.allow_origins())
+            .filter_map(|origin| url::Url::parse(&origin.value).ok())
+            .collect();
+        let given = Given {
+            vars: &prepared.given.environment,
+            secrets: secrets.get(&index).map_or(&none, |secrets| &secrets.found),
+            services: &services.values(),
+            allow: &allow,
+            run: &shared,
+            gate: &context.gate,
+            now: context.started_at,
+            entropy: &|| context.entropy.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
+        };
+        match run::evaluate_environment(checked, &prepared.suite.sources, &given) {
+            Ok(evaluated) => {
+                values.insert(index, Arc::new(evaluated));
+            }
+            Err(finding) => problems.push(*finding),
+        }
+        running.push(services);
+    }
+    if !problems.is_empty() {
+        for finding in &mut problems {
+            if finding.code != Code::ServiceFailed {
+                finding.help.push("this is a template of the environment".into());
+            }
+        }
+    }
+    (values, running, problems)
+}
+
+/// What each plan of the suite needs, by its position among the checked plans.
+pub(super) fn plan_values(
+    prepared: &Prepared,
+    args: &RunArgs,
+    environments: &Evaluated,
+) -> Vec<Arc<PlanValues>> {
+    let roots: Vec<PathBuf> =
+        args.values.file_roots.iter().map(|root| prepared.current.join(root)).collect();
+    let files = Arc::new(FileRoot::new(&prepared.suite.root, &roots));
+    prepared
+        .suite
+        .plans
+        .iter()
+        .map(|loaded| {
+            let files = if loaded.root == prepared.suite.root {
+                Arc::clone(&files)
+            } else {
+                Arc::new(FileRoot::new(&loaded.root, &roots))
+            };
+            Arc::new(PlanValues {
+                environment: environments.get(&loaded.environment).cloned().unwrap_or_default(),
+                given: prepared.given.plans.clone(),
+                path: loaded.shown.clone(),
+                folder: loaded.folder.clone(),
+                files,
+                source: prepared.suite.sources.get(loaded.plan.source).cloned(),
+            })
+        })
+        .collect()
+}
+
+/// The whole record of a run whose plans were kept.
+fn whole(fold: Fold, mut plans: Vec<crate::record::PlanRecord>) -> Record {
+    let (mut record, open) = fold.into_record();
+    plans.extend(open);
+    plans.sort_by_key(|plan| plan.started.job);
+    record.plans = plans;
+    record
+}

@@ -1,0 +1,116 @@
+//! Ctrl-C, SIGTERM and `--deadline`: the run ends early and cleans up; a second signal ends at once.
+//!
+//! They live on a thread of their own, so that they are heard even where the run is stuck.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::run::Stop;
+
+/// How long a run may go on after it was told to end: its cleanup, and a little more.
+const GRACE: Duration = Duration::from_secs(90);
+
+/// Listens until the process ends; the receiver tells the run.
+pub(super) fn listen(deadline: Option<Duration>) -> watch::Receiver<Option<Stop>> {
+    let (sender, receiver) = watch::channel(None);
+    let listening = std::thread::Builder::new().name("signals".into()).spawn(move || {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+            return;
+        };
+        runtime.block_on(wait(sender, deadline));
+    });
+    drop(listening);
+    receiver
+}
+
+async fn wait(sender: watch::Sender<Option<Stop>>, deadline: Option<Duration>) {
+    let mut signals = Signals::new();
+    let first = tokio::select! {
+        stop = signals.next() => stop,
+        () = sleep(deadline) => Stop::Deadline,
+    };
+    let _ = sender.send(Some(first));
+    // Only the second word ends the process without its cleanup; so does a run that is stuck.
+    let last = tokio::select! {
+        stop = signals.next() => stop,
+        () = tokio::time::sleep(GRACE) => first,
+    };
+    leave(last);
+}
+
+async fn sleep(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The exit code of an early end.
+pub(super) fn code(stop: Stop) -> u8 {
+    match stop {
+        Stop::Interrupt => 130,
+        Stop::Terminate => 143,
+        Stop::Deadline => 124,
+    }
+}
+
+#[expect(
+    clippy::exit,
+    clippy::disallowed_methods,
+    reason = "the run did not end by itself, and the user asked twice"
+)]
+fn leave(stop: Stop) {
+    std::process::exit(i32::from(code(stop)));
+}
+
+/// The signals that end a run.
+#[cfg(unix)]
+struct Signals {
+    interrupt: Option<tokio::signal::unix::Signal>,
+    terminate: Option<tokio::signal::unix::Signal>,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        Self {
+            interrupt: signal(SignalKind::interrupt()).ok(),
+            terminate: signal(SignalKind::terminate()).ok(),
+        }
+    }
+
+    async fn next(&mut self) -> Stop {
+        async fn one(signal: &mut Option<tokio::signal::unix::Signal>) {
+            match signal {
+                Some(signal) => {
+                    let _ = signal.recv().await;
+                }
+                None => std::future::pending().await,
+            }
+        }
+        tokio::select! {
+            () = one(&mut self.interrupt) => Stop::Interrupt,
+            () = one(&mut self.terminate) => Stop::Terminate,
+        }
+    }
+}
+
+/// The signals that end a run.
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> Self {
+        Self
+    }
+
+    async fn next(&mut self) -> Stop {
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => Stop::Interrupt,
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
