@@ -366,3 +366,59 @@ fn origin(url: &str) -> &str {
     let end = url.get(host..).and_then(|rest| rest.find(['/', '?', '#']));
     end.and_then(|end| url.get(..host + end)).unwrap_or(url)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn said(body: &Value) -> Option<(String, String)> {
+        reason(body)
+    }
+
+    #[test]
+    fn the_reason_is_found_where_services_put_it() {
+        let found = |pointer: &str, text: &str| Some((pointer.to_owned(), text.to_owned()));
+        assert_eq!(said(&json!({"detail": "no"})), found("/detail", "no"));
+        assert_eq!(
+            said(&json!({"detail": [{"loc": ["body"], "msg": "Field required"}]})),
+            found("/detail/0/msg", "Field required")
+        );
+        assert_eq!(
+            said(&json!({"error": {"code": 7, "message": "gone"}})),
+            found("/error/message", "gone")
+        );
+        assert_eq!(
+            said(&json!({"error_code": "EXISTS", "message": "it is there"})),
+            found("/message", "it is there")
+        );
+        assert_eq!(said(&json!({"errors": ["a", "b"]})), found("/errors/0", "a"));
+    }
+
+    #[test]
+    fn a_body_without_a_reason_has_none() {
+        for body in [json!({}), json!([]), json!("text"), json!({"detail": []}), json!({"ok": 1})] {
+            assert_eq!(said(&body), None, "{body}");
+        }
+        let mut deep = json!("bottom");
+        for _ in 0..100 {
+            deep = json!({"error": deep});
+        }
+        assert_eq!(said(&deep), None);
+    }
+
+    #[test]
+    fn a_title_is_one_line() {
+        assert_eq!(title("<TITLE lang=en>\n Sign\n in </title>").as_deref(), Some("Sign in"));
+        assert_eq!(title("<title></title>"), None);
+        assert_eq!(title("<title>never closed"), None);
+        assert_eq!(title("İ<title>x</title>").as_deref(), Some("x"));
+    }
+
+    #[test]
+    fn an_origin_ends_before_the_path() {
+        assert_eq!(origin("http://h:1/a?b"), "http://h:1");
+        assert_eq!(origin("http://h"), "http://h");
+    }
+}

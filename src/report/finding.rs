@@ -107,7 +107,7 @@ pub(crate) fn count(n: usize, one: &str, many: &str) -> String {
 }
 
 /// `error: 3 errors, 1 warning in 2 files · no request was sent`
-fn closing(findings: &[Finding], style: &Style) -> String {
+pub(crate) fn closing(findings: &[Finding], style: &Style) -> String {
     let errors = findings.iter().filter(|finding| finding.is_error()).count();
     let warnings = findings.len() - errors;
     if findings.is_empty() {

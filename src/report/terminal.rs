@@ -104,7 +104,13 @@ impl Terminal {
     fn take(&mut self, event: &Event) -> String {
         let ended = self.fold.push(event.clone());
         match event {
-            Event::RunStarted(_) | Event::Source { .. } => String::new(),
+            Event::RunStarted(run) => {
+                if let Some(progress) = &mut self.progress {
+                    progress.expect(run.steps);
+                }
+                String::new()
+            }
+            Event::Source { .. } => String::new(),
             Event::Finding { finding } => self.finding(finding),
             Event::PlanStarted(plan) => {
                 self.plan_started(plan);

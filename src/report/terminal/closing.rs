@@ -8,7 +8,7 @@ use super::line;
 use crate::event::{JobId, StepRef};
 use crate::outcome::{Phases, StepResult, Verdict};
 use crate::record::{End, Fold};
-use crate::report::finding::count;
+use crate::report::finding::{self, count};
 use crate::report::style::{Paint, Style, width};
 use crate::secret::sanitise_line;
 use crate::units::show_duration;
@@ -82,7 +82,7 @@ impl Tally {
     /// The closing lines; the verdict is the last but one, where eyes look.
     pub(super) fn closing(&self, ending: &Ending<'_>, style: &Style) -> String {
         let mut out = String::new();
-        if !ending.quiet || self.failed > 0 {
+        if (!ending.quiet && self.plans > 0) || self.failed > 0 {
             out.push('\n');
         }
         if !ending.quiet {
@@ -90,6 +90,9 @@ impl Tally {
             if self.plans > 1 {
                 out.push_str(&self.list(style));
             }
+        }
+        if ending.exit_code == 3 && self.plans == 0 {
+            return out + &finding::closing(ending.fold.findings(), style);
         }
         let run = ending.fold.started();
         let mut said = vec![self.counts(ending)];

@@ -15,6 +15,8 @@ pub(super) struct Progress {
     style: Style,
     running: Vec<(JobId, StepRef, String)>,
     started: bool,
+    done: u32,
+    steps: u32,
 }
 
 impl Progress {
@@ -25,7 +27,12 @@ impl Progress {
         if let Ok(template) = ProgressStyle::with_template("  {spinner} {msg} {elapsed}") {
             bar.set_style(template.tick_chars(ticks));
         }
-        Self { bar, style: *style, running: Vec::new(), started: false }
+        Self { bar, style: *style, running: Vec::new(), started: false, done: 0, steps: 0 }
+    }
+
+    /// How many steps are going to run, as far as is known.
+    pub(super) fn expect(&mut self, steps: u32) {
+        self.steps = steps;
     }
 
     /// A step began.
@@ -51,6 +58,7 @@ impl Progress {
 
     /// A step ended.
     pub(super) fn finished(&mut self, job: JobId, step: &StepRef) {
+        self.done = self.done.saturating_add(1);
         self.running.retain(|(j, s, _)| *j != job || s != step);
         self.bar.reset_elapsed();
         self.show();
@@ -67,14 +75,49 @@ impl Progress {
     }
 
     fn show(&self) {
-        let text = match self.running.as_slice() {
-            [] => String::new(),
-            [(_, step, note)] => format!("{} {note}", sanitise_line(&step.name)),
-            [(_, step, note), rest @ ..] => {
-                format!("{} {note} and {} more", sanitise_line(&step.name), rest.len())
-            }
-        };
         let room = self.style.columns().saturating_sub(12);
-        self.bar.set_message(self.style.cut(text.trim_end(), room));
+        self.bar.set_message(self.style.cut(&self.message(), room));
+    }
+
+    /// `3/12 Look at the model (attempt 4: status 404) and 2 more`
+    fn message(&self) -> String {
+        let Some(((_, step, note), rest)) = self.running.split_first() else {
+            return String::new();
+        };
+        let mut text = sanitise_line(&step.name).into_owned();
+        if self.steps > 0 {
+            // A count that was only an estimate is not allowed to look wrong.
+            let at = self.done.saturating_add(1);
+            text = format!("{at}/{} {text}", self.steps.max(at));
+        }
+        if !note.is_empty() {
+            text = format!("{text} {note}");
+        }
+        if !rest.is_empty() {
+            text = format!("{text} and {} more", rest.len());
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    #[test]
+    fn the_line_names_the_step_the_attempt_and_how_many_more() {
+        let mut progress = Progress::new(&Style::default());
+        assert_eq!(progress.message(), "");
+        progress.expect(3);
+        let (look, create) = (fixture::step(0, None, "Look"), fixture::step(1, None, "Create"));
+        progress.started(JobId(0), &look);
+        progress.started(JobId(1), &create);
+        assert_eq!(progress.message(), "1/3 Look and 1 more");
+        progress.retried(JobId(0), &look, 1, "status 404\u{1b}[2J");
+        assert_eq!(progress.message(), "1/3 Look (attempt 2: status 404\\u{1b}[2J) and 1 more");
+        progress.finished(JobId(0), &look);
+        assert_eq!(progress.message(), "2/3 Create");
+        progress.clear();
     }
 }

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::finding::Code;
 use crate::outcome::{Reason, Verdict};
 
 use crate::report::fixture;
@@ -149,6 +150,19 @@ fn a_run_in_which_nothing_ran_never_reads_like_a_pass() {
     let mut empty = fixture::beginning(0);
     empty.push(fixture::end());
     assert!(plain(&empty).contains("nothing ran: no step ran"), "{}", plain(&empty));
+}
+
+#[test]
+fn a_plan_with_errors_ends_with_their_count() {
+    let mut events = fixture::beginning(0);
+    let place = fixture::at("steps");
+    let finding = Finding::error(Code::UnknownKey, "unknown key `stesp`").at(place, "here");
+    events.push(Event::Finding { finding });
+    events.push(fixture::end());
+    let text = plain(&events);
+    assert!(text.contains("error[plan::unknown-key]"), "{text}");
+    let last = "\nerror: 1 error, 1 warning in 2 files · no request was sent\n";
+    assert!(text.ends_with(last), "{text}");
 }
 
 #[test]
