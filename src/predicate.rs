@@ -169,3 +169,6 @@ impl Predicate {
         Ok(test.judge(&Filter::apply_all(&self.apply, found)))
     }
 }
+
+#[cfg(test)]
+mod tests;

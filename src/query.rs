@@ -28,3 +28,6 @@ pub use path::{JsonPath, Key, Mistake, PathFault};
 pub use regular::{Regular, RegularFault};
 pub use response::{NotJson, Response};
 pub use subject::{Bracket, Subject, SubjectFault, SubjectKind, Yields};
+
+#[cfg(test)]
+mod tests;

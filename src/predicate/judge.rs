@@ -307,8 +307,7 @@ impl Op {
             }
             (Look::Many(hits), _) => hits.iter().any(|hit| json::equal(hit.value, wanted)),
             (Look::Value(Value::String(_), _) | Look::Text(_), _) => {
-                return self
-                    .cannot(look, &format!("looks in a text for a text, not {}", word(wanted)));
+                return self.cannot(look, &format!("of {} looks in a list", word(wanted)));
             }
             _ => return self.cannot(look, "looks in a text or a list"),
         };

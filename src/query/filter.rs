@@ -99,8 +99,8 @@ pub enum Refusal {
     NotA {
         /// The form: `an integer`, `base64`.
         form: &'static str,
-        /// The value, cut.
-        shown: String,
+        /// The value, where it is short.
+        shown: Option<String>,
     },
     /// The pattern matches nowhere.
     NoMatch {
@@ -128,7 +128,10 @@ impl fmt::Display for FilterFault {
             Refusal::NoItem { index, len } => {
                 write!(f, "{index} is not there, the list has {len} items")
             }
-            Refusal::NotA { form, shown } => write!(f, "cannot read `{shown}`: it is not {form}"),
+            Refusal::NotA { form, shown: Some(shown) } => {
+                write!(f, "cannot read `{shown}`: it is not {form}")
+            }
+            Refusal::NotA { form, shown: None } => write!(f, "cannot read this: it is not {form}"),
             Refusal::NoMatch { pattern } => write!(f, "finds no match of `{pattern}`"),
             Refusal::NoParameter { name } => write!(f, "finds no parameter `{name}`"),
             Refusal::Time { why } => write!(f, "cannot read the time: {why}"),

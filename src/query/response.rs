@@ -10,8 +10,9 @@ use serde_json::Value;
 
 use crate::json::{self, DuplicateKey, JsonFault, JsonFaultKind};
 
-/// The longest title that is shown of an HTML page, in characters.
-const TITLE: usize = 80;
+/// The longest title that is shown of an HTML page, in bytes; a longer one is left out whole, since
+/// what is cut before it is masked could show half a secret.
+const TITLE: usize = 200;
 
 /// What came back, whole and decoded.
 #[derive(Debug, Clone)]
@@ -200,8 +201,8 @@ fn title(body: &[u8]) -> Option<String> {
     let rest = text.get(start..)?;
     let inner = rest.get(..rest.find('<').unwrap_or(rest.len()))?;
     let words: Vec<_> = inner.split_whitespace().collect();
-    let title: String = words.join(" ").chars().take(TITLE).collect();
-    (!title.is_empty()).then_some(title)
+    let title = words.join(" ");
+    (!title.is_empty() && title.len() <= TITLE).then_some(title)
 }
 
 fn colons(text: &[u8]) -> usize {

@@ -57,10 +57,10 @@ impl Reader<'_> {
             Operator::Equals | Operator::NotEquals if about == About::Status => {
                 self.statuses(std::slice::from_ref(value), node)
             }
-            Operator::In | Operator::NotIn if about == About::Status => {
-                let items = self.list(operator, value, node)?;
-                self.statuses(items, node)
-            }
+            Operator::In | Operator::NotIn if about == About::Status => match value {
+                Value::Array(items) => self.statuses(items, node),
+                _ => self.wrong(operator, node, "a list", "[2xx, 404]"),
+            },
             Operator::Equals | Operator::NotEquals => {
                 self.unless(sense::unequal(value, about, node.place), Check::Value)
             }

@@ -78,10 +78,16 @@ fn items(value: &Value) -> Result<&[Value], Refusal> {
 
 fn not_a(form: &'static str, value: &Value) -> Refusal {
     let shown = match value {
-        Value::String(text) => text.chars().take(60).collect(),
-        other => json::show(other, 60),
+        Value::String(text) => brief(text),
+        other => brief(&other.to_string()),
     };
     Refusal::NotA { form, shown }
+}
+
+/// A short text whole, a longer one not at all: what is cut before it is masked could show half a
+/// secret.
+fn brief(text: &str) -> Option<String> {
+    (text.len() <= 60).then(|| text.to_owned())
 }
 
 fn length(value: &Value) -> Result<Value, Refusal> {
@@ -158,7 +164,7 @@ fn string(value: &Value) -> String {
 
 fn decode(written: &str, engine: &GeneralPurpose, form: &'static str) -> Result<Value, Refusal> {
     let compact: String = written.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-    let shown = || written.chars().take(60).collect();
+    let shown = || brief(written);
     let bytes = engine.decode(compact).map_err(|_| Refusal::NotA { form, shown: shown() })?;
     String::from_utf8(bytes)
         .map(Value::String)
