@@ -36,18 +36,8 @@ pub(crate) async fn carry_out(
     let ticket = request.gate.as_ref().map(Gate::ticket);
     let mut walk = Walk::start(client, request, jar)?;
     walk.ticket = ticket;
-    let ended = match tokio::time::timeout(request.timeout, walk.go()).await {
-        Ok(ended) => ended,
-        Err(_) => {
-            let marks = walk.trace.marks();
-            if walk.head.is_none() {
-                // No connection was asked for, or the request went out before there was one.
-                walk.reused = marks.connected.is_none()
-                    && (marks.connect_started.is_none() || marks.sent.is_some());
-            }
-            Err(fault::timed_out(&walk.scene(&marks)))
-        }
-    };
+    let in_time = tokio::time::timeout(request.timeout, walk.go()).await;
+    let ended = in_time.unwrap_or_else(|_| Err(walk.timed_out()));
     Ok(walk.finish(ended))
 }
 
@@ -365,6 +355,17 @@ impl<'a> Walk<'a> {
 
     fn undecoded(&self, fault: &DecodeFault) -> Transport {
         fault::undecoded(&self.scene(&self.trace.marks()), fault, self.request.max_body)
+    }
+
+    /// The deadline passed. What was asked last may not have come back to say how it was connected.
+    fn timed_out(&mut self) -> Transport {
+        let marks = self.trace.marks();
+        if self.head.is_none() {
+            // No connection was asked for, or the request went out before there was a new one.
+            self.reused = marks.connected.is_none()
+                && (marks.connect_started.is_none() || marks.sent.is_some());
+        }
+        fault::timed_out(&self.scene(&marks))
     }
 
     fn refused(&self, fault: &RedirectFault) -> Transport {

@@ -250,7 +250,7 @@ pub(crate) fn before_head(scene: &Scene<'_>, error: reqwest::Error) -> Transport
 /// What hyper calls a parse error; none where it was something else.
 fn malformed(scene: &Scene<'_>, error: &hyper::Error) -> Option<Transport> {
     let words = error.to_string();
-    if error.is_parse_too_large() {
+    if words.contains("message head is too large") {
         return Some(scene.error(
             TransportClass::HeadersTooLarge,
             format!(
@@ -260,9 +260,8 @@ fn malformed(scene: &Scene<'_>, error: &hyper::Error) -> Option<Transport> {
             &["look for a header that grows with every request: a cookie, a trace"],
         ));
     }
-    let other_protocol = error.is_parse_version_h2()
-        || words.contains("invalid HTTP version")
-        || words.contains("received unexpected message");
+    let other_protocol =
+        words.contains("invalid HTTP version") || words.contains("received unexpected message");
     if other_protocol {
         return Some(not_http(scene, None));
     }
