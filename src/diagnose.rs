@@ -290,6 +290,8 @@ fn refused(exchange: &Exchange, response: &Response, others: &[&Witness]) -> Cau
                 .find(|o| o.origin != own_origin && o.server.as_deref() == Some(server))
                 .map(|other| format!("`Server: {server}` answers for {} too", other.origin))
         });
+        facts.extend(header(response, "server").map(|server| format!("Server: {server}")));
+        facts.extend(host_variable(exchange));
         let confidence = if twin.is_some() { Confidence::Certain } else { Confidence::Likely };
         facts.extend(twin);
         return Cause {
@@ -312,6 +314,13 @@ fn refused(exchange: &Exchange, response: &Response, others: &[&Witness]) -> Cau
         next: "compare the key with what the server says: expired, revoked, for another service"
             .to_owned(),
     }
+}
+
+/// Which variable names the host.
+fn host_variable(exchange: &Exchange) -> Option<String> {
+    let part =
+        exchange.url_from.iter().find(|part| exchange.request.url.starts_with(&part.value))?;
+    Some(format!("`{}` names this host: {}", part.name, part.value))
 }
 
 /// 502, 503, 504: something stands between.

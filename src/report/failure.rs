@@ -193,11 +193,18 @@ fn labels(
         None => labels.push(Label { place, text }),
     };
     if let Some(attempt) = result.attempts.last() {
-        for assertion in attempt.assertions.iter().filter(|assertion| !assertion.passed) {
-            add(assertion.place, phrase::assertion(assertion, style));
+        let beside = phrase::is_error_instead(attempt);
+        let failed: Vec<_> = attempt.assertions.iter().filter(|one| !one.passed).collect();
+        for (n, first) in failed.iter().enumerate() {
+            let seen = failed.iter().take(n).any(|earlier| earlier.place == first.place);
+            if !seen {
+                let here: Vec<_> =
+                    failed.iter().copied().filter(|one| one.place == first.place).collect();
+                add(first.place, phrase::assertions(&here, beside, style));
+            }
         }
         for capture in &attempt.captures {
-            if let Some(text) = phrase::capture(capture, style) {
+            if let Some(text) = phrase::capture(capture, beside, style) {
                 add(capture.place, text);
             }
         }
@@ -266,9 +273,11 @@ fn transport(scene: &Scene<'_>, exchange: &Exchange, error: &Transport) -> Strin
     for line in elsewhere {
         out.push_str(&style.fact("set by", &sanitise_line(&line)));
     }
-    let mut reached = vec![sanitise_line(&error.host).into_owned()];
-    let addresses = error.addresses.iter().filter(|address| **address != error.host);
-    reached.extend(addresses.map(|address| sanitise_line(address).into_owned()));
+    let mut reached = Vec::new();
+    if !error.addresses.iter().any(|address| address.starts_with(&error.host)) {
+        reached.push(sanitise_line(&error.host).into_owned());
+    }
+    reached.extend(error.addresses.iter().map(|address| sanitise_line(address).into_owned()));
     reached.extend(error.phase.map(|phase| format!("ended in phase `{phase}`")));
     reached.extend(exchange.proxy.as_ref().map(|p| format!("through proxy {}", sanitise_line(p))));
     out.push_str(&style.facts("host", &reached));

@@ -10,6 +10,8 @@ use crate::outcome::{
 use crate::secret::sanitise_line;
 use crate::units::show_duration;
 
+/// Operators whose operand may be of any type.
+const TYPED: [&str; 4] = ["equals", "not_equals", "contains", "not_contains"];
 /// Columns of a value in a sentence; longer ones are cut.
 const VALUE: usize = 120;
 
@@ -38,14 +40,11 @@ pub(crate) fn expected(subject: &str, expected: &Expected, style: &Style) -> Str
             let items: Vec<String> = items.iter().map(|item| value(item, style)).collect();
             style.cut(&format!("{operator} {}", items.join(", ")), VALUE)
         }
-        // What bears tests of its own is a mapping, whatever it judges.
-        operand @ Value::Object(_)
-            if !["equals", "not_equals", "partial", "contains"]
-                .contains(&expected.operator.as_str()) =>
-        {
-            format!("{operator} {}", value(operand, style))
+        operand if TYPED.contains(&expected.operator.as_str()) => {
+            format!("{operator} {}", typed(operand, style))
         }
-        operand => format!("{operator} {}", typed(operand, style)),
+        operand if expected.operator == "type" => format!("type {}", bare(operand, style)),
+        operand => format!("{operator} {}", value(operand, style)),
     }
 }
 
@@ -83,34 +82,72 @@ pub(crate) fn actual(subject: &str, actual: &Actual, style: &Style) -> String {
     }
 }
 
-/// The two lines under an assertion's mark, with its note.
-pub(crate) fn assertion(assertion: &Assertion, style: &Style) -> String {
-    let mut text = String::new();
-    if let Some(outcome) = &assertion.outcome {
-        text = format!("outcome `{}`\n", sanitise_line(outcome));
-    }
-    if assertion.severity == Severity::Warning {
-        text.push_str("only a warning\n");
-    }
-    text.push_str("expected: ");
-    text.push_str(&expected(&assertion.subject, &assertion.expected, style));
-    if let Some(found) = &assertion.actual {
-        let mut lines = actual(&assertion.subject, found, style);
-        if let (Value::String(wanted), Actual::Value(Value::String(got))) =
-            (&assertion.expected.operand, found)
+/// What is said under the mark of assertions that stand at one place: each expectation, and what
+/// was there, once. `beside` says that the response is an error, which explains what it lacks.
+pub(crate) fn assertions(at_one_place: &[&Assertion], beside: bool, style: &Style) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    let mut known: Option<&Actual> = None;
+    for assertion in at_one_place {
+        if let Some(outcome) = &assertion.outcome {
+            let line = format!("outcome `{}`", sanitise_line(outcome));
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+        if assertion.severity == Severity::Warning {
+            lines.push("only a warning".to_owned());
+        }
+        let wanted =
+            format!("expected: {}", expected(&assertion.subject, &assertion.expected, style));
+        let last = at_one_place.last().is_some_and(|last| std::ptr::eq(*last, *assertion));
+        let next_is_same = !last
+            && at_one_place.iter().all(|other| other.actual == assertion.actual)
+            && assertion.note.is_none();
+        lines.push(wanted);
+        if let Some(found) = assertion.actual.as_ref().filter(|_| !next_is_same)
+            && known != Some(found)
         {
-            lines.extend(difference(wanted, got, &assertion.expected.operator, style));
+            known = Some(found);
+            let text = if beside && is_lacking(found) {
+                "nothing: the response is an error".to_owned()
+            } else {
+                found_in_full(assertion, found, style)
+            };
+            for (n, line) in text.lines().enumerate() {
+                let before = if n == 0 { "  actual: " } else { "          " };
+                lines.push(format!("{before}{line}"));
+            }
         }
-        for (n, line) in lines.lines().enumerate() {
-            text.push_str(if n == 0 { "\n  actual: " } else { "\n          " });
-            text.push_str(line);
-        }
+        lines
+            .extend(assertion.note.iter().map(|note| format!("    note: {}", sanitise_line(note))));
     }
-    if let Some(note) = &assertion.note {
-        text.push_str("\n    note: ");
-        text.push_str(&sanitise_line(note));
+    lines.join("\n")
+}
+
+/// What was there, and where long texts part.
+fn found_in_full(assertion: &Assertion, found: &Actual, style: &Style) -> String {
+    let mut text = actual(&assertion.subject, found, style);
+    if let (Value::String(wanted), Actual::Value(Value::String(got))) =
+        (&assertion.expected.operand, found)
+    {
+        text.extend(difference(wanted, got, &assertion.expected.operator, style));
     }
     text
+}
+
+/// Whether something is not there at all.
+pub(crate) fn is_lacking(actual: &Actual) -> bool {
+    match actual {
+        Actual::Missing { .. } | Actual::NotJson(_) => true,
+        Actual::Value(_) | Actual::Unjudgeable { .. } => false,
+    }
+}
+
+/// Whether the response is an error where none was expected: nobody looks in it for the fields of
+/// a success.
+pub(crate) fn is_error_instead(attempt: &Attempt) -> bool {
+    let response = attempt.exchange.as_deref().and_then(|exchange| exchange.response.as_ref());
+    response.is_some_and(|response| response.status >= 400) && wrong_status(attempt)
 }
 
 /// Whether the status itself is not the expected one.
@@ -159,10 +196,18 @@ fn alike(left: &Value, right: &Value) -> bool {
 }
 
 /// A capture that took nothing, in lines.
-pub(crate) fn capture(capture: &CaptureResult, style: &Style) -> Option<String> {
+pub(crate) fn capture(capture: &CaptureResult, beside: bool, style: &Style) -> Option<String> {
     let missing = capture.missing.as_ref()?;
+    if beside {
+        return Some("captured nothing: the response is an error".to_owned());
+    }
     let found = actual("", missing, style);
-    Some(format!("captured {found}"))
+    Some(match missing {
+        Actual::Missing { .. } => format!("captured {found}"),
+        Actual::NotJson(_) | Actual::Value(_) | Actual::Unjudgeable { .. } => {
+            format!("captured nothing: {found}")
+        }
+    })
 }
 
 /// `limit 300 ms, took 1.24 s: wait took 1.20 s of it (97 %)`
@@ -337,14 +382,15 @@ mod tests {
         let said = |subject: &str, e: &Expected| expected(subject, e, &style);
         assert_eq!(said("$.a", &wanted("equals", json!(true))), "equals true (boolean)");
         assert_eq!(said("$.a", &wanted("equals", Value::Null)), "equals null");
-        assert_eq!(said("$.a", &wanted("starts_with", json!("x"))), "starts with \"x\" (text)");
+        assert_eq!(said("$.a", &wanted("starts_with", json!("x"))), "starts with \"x\"");
         assert_eq!(said("$.a", &wanted("present", Value::Null)), "present");
         assert_eq!(said("status", &wanted("equals", json!("2xx"))), "2xx");
         assert_eq!(said("status", &wanted("equals", json!(200))), "200");
         assert_eq!(said("status", &wanted("in", json!([200, "4xx"]))), "200 or 4xx");
         assert_eq!(said("status", &wanted("not", json!("5xx"))), "not 5xx");
+        assert_eq!(said("$.a", &wanted("type", json!("array"))), "type array");
         assert_eq!(said("$.a", &wanted("absent", json!(true))), "absent");
-        assert_eq!(said("$.a", &wanted("absent", json!(false))), "absent false (boolean)");
+        assert_eq!(said("$.a", &wanted("absent", json!(false))), "absent false");
     }
 
     #[test]

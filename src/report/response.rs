@@ -132,8 +132,7 @@ fn marks(
     let mut marks: Vec<Mark> = Vec::new();
     // First, so that many failing assertions do not crowd it out.
     let reason = (response.status >= 400).then(|| diagnose::reason(value)).flatten();
-    // In the body of an error nobody looks for the fields of a success.
-    let beside = reason.is_some() && phrase::wrong_status(attempt);
+    let beside = reason.is_some() && phrase::is_error_instead(attempt);
     if let Some((pointer, _)) = reason {
         add(&mut marks, pretty, &pointer, "what the server says".to_owned());
     }

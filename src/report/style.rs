@@ -148,7 +148,7 @@ impl Style {
 
     /// Like [`Style::fact`], as what is to be seen first.
     pub(crate) fn headline(&self, key: &str, text: &str) -> String {
-        let lines = hang(text, self.beside_keys());
+        let lines = wrap(text, self.beside_keys());
         self.keyed(key, lines.iter().map(|line| self.paint(Paint::Bold, line)))
     }
 

@@ -59,6 +59,8 @@ pub struct Terminal {
 struct Block {
     text: String,
     section: Section,
+    /// Steps that are blocked by the same step as the one above, not printed yet.
+    blocked: Vec<(StepRef, StepResult)>,
     begun: bool,
     finished: bool,
 }
@@ -159,7 +161,13 @@ impl Terminal {
     fn plan_started(&mut self, plan: &PlanStarted) {
         let text = if self.options.quiet { String::new() } else { self.title(plan) };
         self.tally.plans += 1;
-        let block = Block { text, section: Section::Steps, begun: false, finished: false };
+        let block = Block {
+            text,
+            section: Section::Steps,
+            blocked: Vec::new(),
+            begun: false,
+            finished: false,
+        };
         self.blocks.insert(plan.job, block);
     }
 
@@ -182,6 +190,16 @@ impl Terminal {
         let Some(block) = self.blocks.get_mut(&job).filter(|_| !self.options.quiet) else {
             return;
         };
+        let blocked = result.verdict == Verdict::Blocked && !self.options.verbose;
+        let alike = block.blocked.last().is_some_and(|(_, last)| last.reason == result.reason);
+        if blocked && alike && step.section == block.section {
+            block.blocked.push((step.clone(), result.clone()));
+            return;
+        }
+        block.unblock(&self.style);
+        if blocked {
+            block.blocked.push((step.clone(), result.clone()));
+        }
         if step.section != block.section {
             block.section = step.section;
             block.text.push_str(&line::section(step.section, &self.style));
@@ -224,6 +242,7 @@ impl Terminal {
             reports = format!("{}{reports}", self.title(&plan.started));
         }
         if let Some(block) = self.blocks.get_mut(&plan.started.job) {
+            block.unblock(&self.style);
             block.text.push_str(&reports);
             block.finished = true;
         }
@@ -274,6 +293,21 @@ impl Terminal {
             quiet: self.options.quiet,
         };
         self.tally.closing(&ending, &self.style)
+    }
+}
+
+impl Block {
+    /// Prints what was held back: one step as it is, more of them as a number. The first of them
+    /// has been printed.
+    fn unblock(&mut self, style: &Style) {
+        let held = std::mem::take(&mut self.blocked);
+        match held.get(1..) {
+            None | Some([]) => {}
+            Some([(step, result)]) => self.text.push_str(&line::step(step, result, style)),
+            Some(more @ [(_, result), ..]) => {
+                self.text.push_str(&line::more(more.len(), result, style));
+            }
+        }
     }
 }
 

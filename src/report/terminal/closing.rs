@@ -86,7 +86,8 @@ impl Tally {
             out.push('\n');
         }
         if !ending.quiet {
-            out.push_str(&self.slow(ending.fold.tally().steps.total(), style));
+            let steps = &ending.fold.tally().steps;
+            out.push_str(&self.slow(steps.passed + steps.failed + steps.errored, style));
             if self.plans > 1 {
                 out.push_str(&self.list(style));
             }
@@ -168,14 +169,14 @@ impl Tally {
             let room = style.columns().min(100).saturating_sub(22 + width(&why));
             let name = style.cut(name, room);
             let pad = " ".repeat(room.saturating_sub(width(&name)));
-            let _ = writeln!(
-                out,
+            let line = format!(
                 "{}{} {:>8}  {name}{pad}  {}",
                 style.paint(Paint::Key, key),
                 " ".repeat(7 - width(key)),
                 show_duration(*time),
                 style.paint(Paint::Dim, &why)
             );
+            let _ = writeln!(out, "{}", line.trim_end());
         }
         out.push('\n');
         out

@@ -6,7 +6,7 @@ use crate::diagnose;
 use crate::event::{Section, StepRef};
 use crate::finding::Severity;
 use crate::json;
-use crate::outcome::{Actual, Attempt, Body, Content, StepResult, Verdict};
+use crate::outcome::{Attempt, Body, Content, StepResult, Verdict};
 use crate::report::phrase;
 use crate::report::style::{Paint, Style, width, wrap};
 use crate::secret::{sanitise, sanitise_line};
@@ -48,6 +48,12 @@ pub(super) fn step(step: &StepRef, result: &StepResult, style: &Style) -> String
             out
         }
     }
+}
+
+/// The line for further steps that did not run for the same reason as the one above.
+pub(super) fn more(steps: usize, result: &StepResult, style: &Style) -> String {
+    let symbol = style.paint(Paint::Warn, style.symbols().block);
+    did_not_run(&symbol, &format!("and {steps} more"), result, style)
 }
 
 /// The word above the first step of another part of the plan.
@@ -98,7 +104,7 @@ fn of_attempt(attempt: &Attempt, wanted: Severity, style: &Style) -> Vec<String>
     {
         said.push(sanitise_line(&error.message).into_owned());
     }
-    let wrong_status = phrase::wrong_status(attempt);
+    let instead = phrase::is_error_instead(attempt);
     for assertion in attempt.assertions.iter().filter(|a| !a.passed && a.severity == wanted) {
         let mut text = phrase::in_short(assertion, style);
         if assertion.subject == "status"
@@ -107,13 +113,12 @@ fn of_attempt(attempt: &Attempt, wanted: Severity, style: &Style) -> Vec<String>
             text = format!("{text}: {reason}");
         }
         // What a success would have held is not there when it is none.
-        let consequence =
-            matches!(assertion.actual, Some(Actual::Missing { .. } | Actual::NotJson(_)));
-        if !(wrong_status && consequence) {
+        let consequence = assertion.actual.as_ref().is_some_and(phrase::is_lacking);
+        if !(instead && consequence) {
             said.push(text);
         }
     }
-    if wanted == Severity::Error {
+    if wanted == Severity::Error && !instead {
         for capture in attempt.captures.iter().filter(|capture| capture.missing.is_some()) {
             said.push(format!("capture `{}` found nothing", sanitise_line(&capture.name)));
         }

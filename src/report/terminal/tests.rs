@@ -153,6 +153,41 @@ fn a_run_in_which_nothing_ran_never_reads_like_a_pass() {
 }
 
 #[test]
+fn many_blocked_steps_take_two_lines_and_verbose_names_them_all() {
+    let blocked = |by: &str| fixture::did_not_run(Verdict::Blocked, Reason::BlockedBy(by.into()));
+    let steps = vec![
+        fixture::through_the_proxy(),
+        blocked("create"),
+        blocked("create"),
+        blocked("create"),
+        blocked("other"),
+        blocked("other"),
+    ];
+    let mut events = fixture::beginning(1);
+    events.extend(fixture::job(0, steps));
+    events.push(fixture::end());
+    let lines = |text: &str| {
+        let all: Vec<String> = text
+            .lines()
+            .filter(|line| line.starts_with("  ○"))
+            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect();
+        all
+    };
+    assert_eq!(
+        lines(&plain(&events)),
+        [
+            "○ Delete the registered model blocked by `create`",
+            "○ and 2 more blocked by `create`",
+            "○ Delete the registered model blocked by `other`",
+            "○ Delete the registered model blocked by `other`",
+        ]
+    );
+    let verbose = Options { verbose: true, ..Options::default() };
+    assert_eq!(lines(&show(&events, Style::default(), verbose)).len(), 5);
+}
+
+#[test]
 fn a_plan_with_errors_ends_with_their_count() {
     let mut events = fixture::beginning(0);
     let place = fixture::at("steps");
