@@ -100,7 +100,7 @@ class Workplace:
     def planrun(self, *arguments, seconds=180, **changes):
         """Calls planrun with its output in pipes, as in CI."""
         with self.started(*arguments, **changes) as process:
-            return self.finish(process, arguments, seconds)
+            return self.finish(process, seconds)
 
     def on_demo(self, fault, *arguments, **changes):
         """Calls planrun against its own registry, with nothing said about another one."""
@@ -124,6 +124,7 @@ class Workplace:
             start_new_session=True,
         )
         process.begin = time.monotonic()
+        process.arguments = arguments
         try:
             yield process
         finally:
@@ -133,7 +134,8 @@ class Workplace:
             process.stdout.close()
             process.stderr.close()
 
-    def finish(self, process, arguments, seconds=60):
+    def finish(self, process, seconds=60):
+        arguments = process.arguments
         try:
             stdout, stderr = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired as late:
@@ -270,11 +272,12 @@ def never_says(seen, *words):
     return seen
 
 
-def sends_to_cleanup(process, number, sign, seconds=30):
+def signalled(at, process, number, sign, seconds=30):
     """Sends a signal once `sign` holds: what is under way is then known, without a guess about time."""
     end = time.monotonic() + seconds
     while not sign():
-        due(process.poll() is None, "planrun ended before the signal was sent")
+        if process.poll() is not None:
+            due(False, "planrun ended before the signal was sent", at.finish(process))
         due(time.monotonic() < end, f"what the signal waits for did not happen within {seconds} s")
         time.sleep(0.05)
     process.send_signal(number)
