@@ -146,7 +146,7 @@ impl Event {
         Self::Source {
             id: source.id,
             path: source.path.clone(),
-            sha256: digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: crate::units::hex(digest.as_ref()),
             text: Arc::clone(&source.text),
         }
     }

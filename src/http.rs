@@ -5,11 +5,11 @@
 //! content encodings are its own, and nothing here prints or keeps a secret.
 
 mod answer;
+mod barrier;
 mod client;
 mod decode;
 mod exchange;
 mod fault;
-mod gate;
 mod head;
 mod jar;
 mod probe;
@@ -19,10 +19,9 @@ mod sending;
 mod tls;
 mod trace;
 
-pub(crate) use answer::hex;
 pub use answer::{Answer, Exchanged, Sent};
+pub use barrier::Barrier;
 pub use client::{Client, Options};
-pub use gate::Gate;
 pub use jar::Jar;
 pub use redirect::{AllowOrigins, Origin};
 pub use request::{

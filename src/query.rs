@@ -22,7 +22,6 @@ mod capture;
 
 pub use capture::{Capture, Source};
 pub use filter::{Filter, FilterFault, Refusal};
-pub(crate) use found::hex;
 pub use found::{Found, Gap, Hit};
 pub use path::{JsonPath, Key, Mistake, PathFault};
 pub use regular::{Regular, RegularFault};

@@ -1,4 +1,4 @@
-//! Durations and sizes as people write them: `800ms`, `1m30s`, `16MiB`.
+//! Durations, sizes and bytes as people write them: `800ms`, `1m30s`, `16MiB`, `ffd8`.
 
 pub mod nanos;
 
@@ -162,6 +162,14 @@ pub fn show_size(bytes: u64) -> String {
     }
 }
 
+/// Bytes as lower-case hex digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |n: u8| DIGITS.get(usize::from(n & 15)).copied().map_or('0', char::from);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,6 +196,12 @@ mod tests {
         assert_eq!(parse_size("16MiB"), Ok(16 * 1024 * 1024));
         assert_eq!(parse_size("1kB"), Ok(1000));
         assert_eq!(parse_size("3 parsecs"), Err(UnitFault::UnknownUnit { unit: "parsecs".into() }));
+    }
+
+    #[test]
+    fn hex_digits_are_lower_case() {
+        assert_eq!(hex(&[0, 0x7f, 0xab]), "007fab");
+        assert_eq!(hex(&[]), "");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use misbehaving::Misbehaving;
 use planrun::http::{
-    AllowOrigins, Answer, Body, Client, Connection, Dial, Exchanged, Gate, HttpVersion, Jar,
+    AllowOrigins, Answer, Barrier, Body, Client, Connection, Dial, Exchanged, HttpVersion, Jar,
     Options, Origin, ProxyChoice, Request, RequestFault, Tls,
 };
 use planrun::outcome::{Phase, Transport, TransportClass};
@@ -629,14 +629,14 @@ async fn a_request_that_expects_a_100_gets_its_answer() {
 }
 
 #[tokio::test]
-async fn a_gate_lets_all_go_together() {
+async fn a_barrier_lets_all_go_together() {
     let server = Misbehaving::start();
     let client = Client::new(&Options::default());
-    let gate = Gate::new(8);
+    let barrier = Barrier::new(8);
     let tasks: Vec<_> = (0..8)
         .map(|_| {
             let mut request = get(&server.url("/ok"));
-            request.gate = Some(gate.clone());
+            request.barrier = Some(barrier.clone());
             let client = client.clone();
             tokio::spawn(async move { send_with(&client, &request).await })
         })
@@ -652,20 +652,20 @@ async fn a_gate_lets_all_go_together() {
 }
 
 #[tokio::test]
-async fn a_gate_does_not_wait_for_what_fails_before_it() {
+async fn a_barrier_does_not_wait_for_what_fails_before_it() {
     let server = Misbehaving::start();
     let client = Client::new(&Options::default());
-    let gate = Gate::new(4);
-    let gated = |url: &str| {
+    let barrier = Barrier::new(4);
+    let barred = |url: &str| {
         let mut request = get(url);
-        request.gate = Some(gate.clone());
+        request.barrier = Some(barrier.clone());
         request
     };
-    let good = gated(&server.url("/ok"));
-    let refused = gated("http://planrun-test.invalid/");
-    let mut unsendable = gated(&server.url("/ok"));
+    let good = barred(&server.url("/ok"));
+    let refused = barred("http://planrun-test.invalid/");
+    let mut unsendable = barred(&server.url("/ok"));
     unsendable.headers.push(("x".into(), "a\nb".into()));
-    gate.skip();
+    barrier.skip();
     let (good, refused, unsendable) = tokio::join!(
         client.exchange(&good, None),
         client.exchange(&refused, None),

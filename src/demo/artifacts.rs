@@ -12,11 +12,11 @@ use ring::digest;
 use serde_json::{Value, json};
 
 use super::answer::{Code, Refusal, detail, json_response, with_body};
-use super::keys::hex;
 use super::params::Params;
 use super::runs;
 use super::spool::{self, Kept, Spool};
 use super::state::{Memory, State, put_list};
+use crate::units::hex;
 
 /// Endings that MLflow serves as text.
 const TEXTS: [&str; 14] = [

@@ -1,6 +1,5 @@
 //! What came of one exchange: what was sent, what came back or why not, and how long each phase took.
 
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -9,6 +8,7 @@ use url::Url;
 
 use super::trace::Marks;
 use crate::outcome::{Headers, Hop, Phases, Transport};
+use crate::units::hex;
 
 /// One exchange, carried out or not. Secrets are in it as they went over the wire.
 #[derive(Debug, Clone)]
@@ -114,14 +114,6 @@ pub(crate) fn phases(
     phases.wait = between(sent, first_byte);
     phases.receive = between(first_byte, Some(ended));
     phases
-}
-
-/// Lower-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// SHA-256 in lower-case hex; none of nothing.

@@ -10,10 +10,10 @@ use hyper::{HeaderMap, Method, header};
 use url::Url;
 
 use super::answer::{Answer, Exchanged, Sent, md5, phases, sha256};
+use super::barrier::{Barrier, Ticket};
 use super::client::{Client, Route};
 use super::decode::{DecodeFault, Decoder};
 use super::fault::{self, Scene};
-use super::gate::{Gate, Ticket};
 use super::head;
 use super::jar::Jar;
 use super::probe;
@@ -33,7 +33,7 @@ pub(crate) async fn carry_out(
     jar: Option<&Jar>,
 ) -> Result<Exchanged, RequestFault> {
     // Taken first, so that a request that is refused does not hold up the others of its wave.
-    let ticket = request.gate.as_ref().map(Gate::ticket);
+    let ticket = request.barrier.as_ref().map(Barrier::ticket);
     let mut walk = Walk::start(client, request, jar)?;
     walk.ticket = ticket;
     let in_time = tokio::time::timeout(request.timeout, walk.go()).await;
@@ -166,8 +166,11 @@ impl<'a> Walk<'a> {
 
     /// Sends the request of this hop, and once more if a kept connection was stale.
     async fn ask(&mut self) -> Result<reqwest::Response, Transport> {
-        let mut connection =
-            if self.request.gate.is_some() { Connection::Fresh } else { self.request.connection };
+        let mut connection = if self.request.barrier.is_some() {
+            Connection::Fresh
+        } else {
+            self.request.connection
+        };
         loop {
             let error = match self.ask_once(connection).await? {
                 Ok(response) => return Ok(response),

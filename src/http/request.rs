@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use url::Url;
 
-use super::gate::Gate;
+use super::barrier::Barrier;
 use super::redirect::AllowOrigins;
 
 /// The decoded body that is held at most, unless the plan says otherwise.
@@ -52,7 +52,7 @@ pub struct Request {
     /// Whether an MD5 digest of the response body is wanted.
     pub md5: bool,
     /// Holds the request back until all connections of a wave are there (`start: together`).
-    pub gate: Option<Gate>,
+    pub barrier: Option<Barrier>,
 }
 
 impl Request {
@@ -76,7 +76,7 @@ impl Request {
             allow: Arc::default(),
             dial: Arc::default(),
             md5: false,
-            gate: None,
+            barrier: None,
         }
     }
 }

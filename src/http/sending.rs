@@ -96,7 +96,7 @@ impl hyper::body::Body for Sending {
         let done = this.is_done();
         let digest = match &this.source {
             Source::Stream { digest, .. } if done => {
-                Some(super::answer::hex((**digest).clone().finish().as_ref()))
+                Some(crate::units::hex((**digest).clone().finish().as_ref()))
             }
             Source::Stream { .. } | Source::Memory(_) => None,
         };

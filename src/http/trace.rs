@@ -18,7 +18,7 @@ use hyper_util::client::legacy::connect::{Connected, Connection, HttpInfo};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::gate::Ticket;
+use super::barrier::Ticket;
 use super::redirect::is_internal;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -49,7 +49,7 @@ pub(crate) struct Marks {
     pub(crate) connect_started: Option<Instant>,
     pub(crate) tls_started: Option<Instant>,
     pub(crate) connected: Option<Instant>,
-    /// When the gate opened, where there was one.
+    /// When the barrier opened, where there was one.
     pub(crate) released: Option<Instant>,
     /// Our end of the connection that was made for this request.
     pub(crate) local: Option<SocketAddr>,

@@ -16,7 +16,8 @@ use super::compare::{Extent, brief, difference, items, kinds, near, unmatched, w
 use super::operator::{Check, Op, Operator, Test};
 use crate::json;
 use crate::outcome::{Actual, Expected};
-use crate::query::{Found, hex, time};
+use crate::query::{Found, time};
+use crate::units::hex;
 
 impl Test {
     /// Judges every operator on what was found.

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::response::NotJson;
 use crate::outcome::Actual;
+use crate::units::hex;
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,12 +114,4 @@ impl From<Gap> for Actual {
     fn from(gap: Gap) -> Self {
         Self::Missing { reached: gap.reached, there: gap.there, nearest: gap.nearest }
     }
-}
-
-/// Lower-case hex digits.
-#[must_use]
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |n: u8| DIGITS.get(usize::from(n & 15)).copied().map_or('0', char::from);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
 }

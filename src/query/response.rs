@@ -156,7 +156,7 @@ impl Response {
             let at = error.valid_up_to();
             let wrong = body.get(at..at + error.error_len().unwrap_or(1)).unwrap_or_default();
             let skipped = self.body.len() - body.len();
-            NotJson::NotUtf8 { offset: at + skipped, hex: super::found::hex(wrong) }
+            NotJson::NotUtf8 { offset: at + skipped, hex: crate::units::hex(wrong) }
         })
     }
 

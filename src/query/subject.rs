@@ -6,10 +6,11 @@ use std::ops::Range;
 use md5::{Digest as _, Md5};
 use serde_json::Value;
 
-use super::found::{Found, Gap, hex};
+use super::found::{Found, Gap};
 use super::path::{JsonPath, PathFault};
 use super::response::Response;
 use crate::finding::{Code, Fault, nearest};
+use crate::units::hex;
 
 /// Words that stand alone as subjects.
 const WORDS: [&str; 11] = [

@@ -343,7 +343,7 @@ impl StepScene<'_> {
             put("request_sha256", Value::String(digest.clone()));
         }
         let digest = ring::digest::digest(&ring::digest::SHA256, &response.body);
-        put("response_sha256", Value::String(crate::http::hex(digest.as_ref())));
+        put("response_sha256", Value::String(crate::units::hex(digest.as_ref())));
         SeenResponse { fields }
     }
 }

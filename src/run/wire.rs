@@ -95,7 +95,7 @@ fn body(bytes: &[u8], size: u64, sha256: Option<String>) -> Body {
         (Content::Text(text.to_owned()), false)
     } else {
         let head = bytes.get(..HEX_SHOWN).unwrap_or(bytes);
-        (Content::Hex(crate::http::hex(head)), bytes.len() > HEX_SHOWN)
+        (Content::Hex(crate::units::hex(head)), bytes.len() > HEX_SHOWN)
     };
     Body { content, size, sha256, cut }
 }

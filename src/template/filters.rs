@@ -22,6 +22,7 @@ use super::functions::show_time;
 use super::operators::{from_i128, text_of};
 use super::scope::Taint;
 use crate::json;
+use crate::units::hex;
 
 /// All but the unreserved characters of RFC 3986 §2.3.
 pub(super) const ENCODED: &AsciiSet =
@@ -89,15 +90,6 @@ fn bytes_of<'s>(
     }
     let (value, taint) = evaluation.settle(val, range)?;
     Ok((text_of(&value).into_bytes(), taint))
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 /// A filter at its place.

@@ -10,7 +10,7 @@ use serde_json::{Number, Value};
 
 use super::{Filter, Refusal};
 use crate::json;
-use crate::query::found::hex;
+use crate::units::hex;
 
 /// All but unreserved characters (RFC 3986 §2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

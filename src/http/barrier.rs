@@ -10,13 +10,13 @@ use tokio::sync::watch;
 /// It stands in the connector, where a request has its connection and has not been written yet.
 /// A request that fails before counts as arrived, so that it never holds up the others.
 #[derive(Debug, Clone)]
-pub struct Gate {
+pub struct Barrier {
     missing: Arc<AtomicUsize>,
     open: watch::Sender<bool>,
 }
 
-impl Gate {
-    /// A gate for this many requests. Each is sent over a fresh connection, or [skipped](Self::skip).
+impl Barrier {
+    /// A barrier for this many requests. Each is sent over a fresh connection, or [skipped](Self::skip).
     #[must_use]
     pub fn new(requests: usize) -> Self {
         let (open, _) = watch::channel(requests == 0);
@@ -30,31 +30,31 @@ impl Gate {
 
     /// A ticket for one of the requests: it arrives when told to, else when dropped.
     pub(crate) fn ticket(&self) -> Ticket {
-        Ticket { gate: self.clone(), arrived: false }
+        Ticket { barrier: self.clone(), arrived: false }
     }
 }
 
-/// One request's place at the gate.
+/// One request's place at the barrier.
 #[derive(Debug)]
 pub(crate) struct Ticket {
-    gate: Gate,
+    barrier: Barrier,
     arrived: bool,
 }
 
 impl Ticket {
     fn arrive(&mut self) {
         if !std::mem::replace(&mut self.arrived, true)
-            && self.gate.missing.fetch_sub(1, Ordering::AcqRel) == 1
+            && self.barrier.missing.fetch_sub(1, Ordering::AcqRel) == 1
         {
-            self.gate.open.send_replace(true);
+            self.barrier.open.send_replace(true);
         }
     }
 
     /// Arrives and waits until all have.
     pub(crate) async fn pass(mut self) {
-        let mut seen = self.gate.open.subscribe();
+        let mut seen = self.barrier.open.subscribe();
         self.arrive();
-        // The sender lives in `self.gate`: waiting cannot fail.
+        // The sender lives in `self.barrier`: waiting cannot fail.
         let _ = seen.wait_for(|open| *open).await;
     }
 }
@@ -71,12 +71,12 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_passes_before_all_are_there_and_a_dropped_one_counts() {
-        let gate = Gate::new(3);
-        let waiting = tokio::spawn(gate.ticket().pass());
-        drop(gate.ticket());
+        let barrier = Barrier::new(3);
+        let waiting = tokio::spawn(barrier.ticket().pass());
+        drop(barrier.ticket());
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
-        gate.ticket().pass().await;
+        barrier.ticket().pass().await;
         waiting.await.expect("the first passes too");
     }
 }
