@@ -111,6 +111,18 @@ def every_plan_on_the_demo(at):
         ended(at.on_demo(None, "plans"), 0)
 
 
+@check("two runs at the same time do not disturb each other")
+def two_runs_at_once(at):
+    with at.started("plans", "-e", "mlflow") as one, at.started("plans", "-e", "mlflow") as other:
+        for process in (one, other):
+            ended(at.finish(process, 180), 0)
+    stored = list(at.folder.rglob("events.jsonl"))
+    due(len(stored) == 2, f"there should be two stored runs, not {stored}")
+    for path in stored:
+        for line in path.read_text().splitlines():
+            json.loads(line)
+
+
 @check("an unknown key of the right form ends 1 and shows the 401's body")
 def an_unknown_key(at):
     seen = ended(at.planrun(REGISTRATION, "-e", "mlflow", PLANRUN_API_KEY=unknown_key()), 1)
@@ -161,10 +173,11 @@ def curl(at):
     due(done.code == 0 and '"is_valid":true' in done.stdout.replace(" ", ""), "it got another answer", done)
 
 
-@check("a key stays masked in verbose output and under RUST_LOG=trace")
+@check("a key stays masked in verbose output, in the log and under RUST_LOG=trace")
 def verbose_output(at):
-    seen = ended(at.planrun(REGISTRATION, "-e", "mlflow", "-v", RUST_LOG="trace"), 0)
+    seen = ended(at.planrun(REGISTRATION, "-e", "mlflow", "-v", "--log-file", "run.log", RUST_LOG="trace"), 0)
     says(seen, "«secret:api_key»")
+    due("Create the registered model" in (at.folder / "run.log").read_text(), "the log does not tell the steps", seen)
 
 
 @check("Ctrl-C during a long poll runs the cleanup and ends 130")
