@@ -24,7 +24,8 @@ pub(super) fn explain(
     let at = floor(text, complaint.at);
     let scene = Scene { source, original, text, at, line: line_of(text, at), complaint };
     scene
-        .template_in_flow()
+        .quote_over_lines()
+        .or_else(|| scene.template_in_flow())
         .or_else(|| scene.path_in_flow())
         .or_else(|| scene.unknown_escape())
         .or_else(|| scene.colon_inside())
@@ -78,6 +79,36 @@ impl Scene<'_> {
 
     fn trap(&self, range: Range<usize>, message: String) -> Finding {
         Finding::error(Code::YamlTrap, message).at(self.place(range), "")
+    }
+
+    /// `"model:write}`: the quote that ends it is one that begins another text, lines below.
+    fn quote_over_lines(&self) -> Option<Explained> {
+        let start = if self.context_is("quoted scalar") {
+            self.context_at()?
+        } else if self.problem_is("did not find expected") {
+            let end = self.slice(0..self.at).trim_end().len();
+            let quote = self.slice(0..end).chars().next_back()?;
+            let end = end.checked_sub(1).filter(|_| matches!(quote, '"' | '\''))?;
+            self.slice(0..end).rfind(quote)?
+        } else {
+            return None;
+        };
+        let quote = self.slice(start..self.text.len()).chars().next()?;
+        let line = line_of(self.text, start);
+        // Only where the text swallowed lines that were keys or items of the plan.
+        let swallowed = self.slice(line.end..self.at.max(line.end));
+        let is_key = |line: &str| {
+            let body = line.trim_start_matches([' ', '-']);
+            let key = body.split(": ").next().unwrap_or_default();
+            body.len() < line.len() && (key.len() < body.len() || body.ends_with(':'))
+        };
+        if !matches!(quote, '"' | '\'') || !swallowed.lines().any(is_key) {
+            return None;
+        }
+        let finding = Finding::error(Code::YamlSyntax, "this quote is not closed on its line")
+            .at(self.place(start..line.end), "the text begins here, and swallows the lines below")
+            .help(format!("add the `{quote}` at the end of the text"));
+        Some(Explained { finding, patch: Some(start..start + 1) })
     }
 
     /// `{name: ${{ model }}}`.
