@@ -294,14 +294,28 @@ impl Secrets {
             Code::MissingSecret,
             format!("the secret `{name}` is missing: {looked} gives no value"),
         )
-        .at(secret.name.place, format!("needed by {}", secret.needed_by.join(", ")));
+        .at(secret.name.place, format!("needed by {}", some_of(&secret.needed_by)));
         if let Some(description) = &secret.description {
             finding = finding.help(format!("it is: {description}"));
         }
-        finding.help(format!(
-            "set the variable {}, or give `--secret {name}=@FILE`",
-            name.to_ascii_uppercase()
-        ))
+        // What was looked at is what has to be filled: a variable that nobody reads is no help.
+        let other = format!("`--secret {name}=@FILE`");
+        finding.help(if looked.starts_with("the variable ") {
+            format!("set {looked}, or give {other}")
+        } else {
+            format!("give {other}, or set the variable `PLANRUN_SECRET_{name}`")
+        })
+    }
+}
+
+/// The first few of many names.
+fn some_of(names: &[String]) -> String {
+    const SHOWN: usize = 3;
+    match names.get(..SHOWN) {
+        Some(first) if names.len() > SHOWN + 1 => {
+            format!("{} and {} more steps", first.join(", "), names.len() - SHOWN)
+        }
+        _ => names.join(", "),
     }
 }
 
