@@ -11,10 +11,10 @@ use crate::yaml::{Kind, Node, Style};
 
 impl Checker<'_> {
     /// `expect:` of a step that sends a request; without a `status` it means 2xx.
-    pub(super) fn expect(&mut self, expect: Option<&ExpectAst>, step: Place) -> Expect {
+    pub(super) fn expect(&mut self, expect: Option<&ExpectAst>, request: Place) -> Expect {
         let Some(ast) = expect else {
             return Expect {
-                assertions: implied_2xx(step).into_iter().collect(),
+                assertions: implied_2xx(request).into_iter().collect(),
                 ..Expect::default()
             };
         };
@@ -32,7 +32,7 @@ impl Checker<'_> {
             })
             .collect();
         if one_of.is_empty() && !states_status(&ast.assertions) {
-            assertions.extend(implied_2xx(step));
+            assertions.extend(implied_2xx(request));
             assertions.rotate_right(1);
         }
         let due = ast.outcome.as_ref().and_then(|node| {

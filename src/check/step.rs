@@ -51,7 +51,12 @@ impl Checker<'_> {
         let (work, retry, fresh) = self.work(&step.action, inherited);
         let connection = if fresh { budget::Connection::Fresh } else { budget::Connection::Reused };
         let scope = Scope::Step { connection, samples: Samples::One };
-        let is_request = matches!(step.action, Action::Request(_));
+        // Where a request says nothing of its status, its method is the place of what is implied.
+        let method = match &step.action {
+            Action::Request(request) => Some(request.method.place),
+            Action::Assert(_) | Action::Sleep(_) => None,
+        };
+        let is_request = method.is_some();
         let poll = step.poll.as_ref().and_then(|poll| {
             let give_up = poll
                 .value
@@ -76,7 +81,7 @@ impl Checker<'_> {
         // `values:` sees this step's own captures, so they are defined before `expect` is read.
         let captures = self.captures(&step.capture, index);
         let expect = if is_request {
-            self.expect(step.expect.as_ref(), step.place)
+            self.expect(step.expect.as_ref(), method.unwrap_or(step.place))
         } else {
             super::types::Expect::default()
         };
