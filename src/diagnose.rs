@@ -346,7 +346,7 @@ fn html(response: &Response) -> Option<Cause> {
         header(response, "content-type").unwrap_or("not given, but the body is HTML")
     )];
     if let Content::Text(text) = &response.body.content {
-        facts.extend(title(text).map(|title| format!("<title>{title}")));
+        facts.extend(title(text).map(|title| format!("<title>{title}</title>")));
     }
     Some(Cause {
         confidence: Confidence::Certain,

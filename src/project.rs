@@ -1,7 +1,7 @@
 //! Finds and reads files: plans, environments, the project file, secrets; knows the project root.
 //!
-//! The only room that reads files. Every text is read once and goes into a [`SourceSet`], so that
-//! whatever is said about it later can show it.
+//! The only room that reads files. Every text is read once and goes into a
+//! [`SourceSet`](crate::source::SourceSet), so that whatever is said about it later can show it.
 
 mod files;
 mod find;
