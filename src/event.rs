@@ -108,8 +108,8 @@ pub enum Event {
         job: JobId,
         /// The step.
         step: StepRef,
-        /// How.
-        result: Box<StepResult>,
+        /// How; shared, since several listeners keep it.
+        result: Arc<StepResult>,
     },
     /// A job ended.
     PlanFinished {

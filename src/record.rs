@@ -9,6 +9,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use exit::{Flaky, exit_code, gravest};
@@ -145,7 +146,7 @@ pub struct StepRecord {
     /// When it began, since the run's start; absent for one that never began.
     pub at: Option<Duration>,
     /// How it ended; absent where the stream broke off.
-    pub result: Option<StepResult>,
+    pub result: Option<Arc<StepResult>>,
 }
 
 impl StepRecord {

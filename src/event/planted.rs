@@ -1,6 +1,7 @@
 //! Holds that no field of any event lets a secret through: the secret is planted in all of them.
 #![expect(clippy::format_collect, reason = "short texts, written plainly")]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -228,7 +229,7 @@ fn events() -> Vec<Event> {
     events.extend(reasons.map(|reason| Event::StepFinished {
         job,
         step: step(),
-        result: Box::new(result(reason)),
+        result: Arc::new(result(reason)),
     }));
     events
 }

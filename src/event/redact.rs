@@ -1,5 +1,7 @@
 //! What of an event goes through the gate. The source keeps its width, so that places stay valid.
 
+use std::sync::Arc;
+
 use super::{Event, PlanStarted, RunStarted, StepRef};
 use crate::secret::{Gate, Redact, names_secret};
 
@@ -23,7 +25,8 @@ impl Redact for Event {
             }
             Self::StepFinished { job: _, step, result } => {
                 step.redact(gate);
-                result.redact(gate);
+                // Nobody shares it yet: the gate comes before every listener.
+                Arc::make_mut(result).redact(gate);
             }
             Self::PlanFinished { job: _, verdict: _, duration: _, findings, breach } => {
                 findings.redact(gate);

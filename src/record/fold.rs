@@ -1,6 +1,7 @@
 //! The state between two events: jobs that are under way, and what was counted so far.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{End, Flaky, PlanRecord, Record, StepRecord, Tally, exit_code};
 use crate::event::{Event, JobId, RunStarted, StepRef};
@@ -13,7 +14,15 @@ use crate::source::{SourceSet, SourceText};
 #[derive(Debug, Clone, Default)]
 pub struct Fold {
     record: Record,
-    open: BTreeMap<JobId, PlanRecord>,
+    open: BTreeMap<JobId, Open>,
+}
+
+/// A job under way.
+#[derive(Debug, Clone)]
+struct Open {
+    plan: PlanRecord,
+    /// So many of its first steps have ended: a result need not be looked for among them.
+    settled: usize,
 }
 
 impl Fold {
@@ -29,16 +38,17 @@ impl Fold {
                 self.record.findings.push(finding);
             }
             Event::PlanStarted(started) => {
-                self.open.insert(started.job, PlanRecord::new(started));
+                let job = started.job;
+                self.open.insert(job, Open { plan: PlanRecord::new(started), settled: 0 });
             }
             Event::StepStarted { job, step, at } => {
-                if let Some(plan) = self.open.get_mut(&job) {
-                    plan.steps.push(StepRecord { step, at: Some(at), result: None });
+                if let Some(open) = self.open.get_mut(&job) {
+                    open.plan.steps.push(StepRecord { step, at: Some(at), result: None });
                 }
             }
             // For the live terminal; the result counts the attempts.
             Event::StepRetried { job: _, step: _, attempt: _, why: _ } => {}
-            Event::StepFinished { job, step, result } => self.step_finished(job, step, *result),
+            Event::StepFinished { job, step, result } => self.step_finished(job, step, result),
             Event::PlanFinished { job, verdict, duration, findings, breach } => {
                 return self.plan_finished(job, verdict, duration, findings, breach);
             }
@@ -85,7 +95,7 @@ impl Fold {
     /// A job that is under way.
     #[must_use]
     pub fn open(&self, job: JobId) -> Option<&PlanRecord> {
-        self.open.get(&job)
+        self.open.get(&job).map(|open| &open.plan)
     }
 
     /// The code that the process would end with now; see [`exit_code`].
@@ -97,21 +107,25 @@ impl Fold {
     /// The record without the plans that were handed out, and the plans that did not end.
     #[must_use]
     pub fn into_record(mut self) -> (Record, Vec<PlanRecord>) {
-        let open: Vec<PlanRecord> = self.open.into_values().collect();
+        let open: Vec<PlanRecord> = self.open.into_values().map(|open| open.plan).collect();
         self.record.tally.unfinished = open.len();
         (self.record, open)
     }
 
-    fn step_finished(&mut self, job: JobId, step: StepRef, result: StepResult) {
-        let Some(plan) = self.open.get_mut(&job) else { return };
+    fn step_finished(&mut self, job: JobId, step: StepRef, result: Arc<StepResult>) {
+        let Some(open) = self.open.get_mut(&job) else { return };
+        let plan = &mut open.plan;
         self.record.tally.step(&step, &result);
-        let begun = plan.steps.iter_mut().find(|begun| {
+        let begun = plan.steps.iter_mut().skip(open.settled).find(|begun| {
             begun.result.is_none()
                 && (begun.step.section, begun.step.index) == (step.section, step.index)
         });
         match begun {
             Some(begun) => begun.result = Some(result),
             None => plan.steps.push(StepRecord { step, at: None, result: Some(result) }),
+        }
+        while plan.steps.get(open.settled).is_some_and(|step| step.result.is_some()) {
+            open.settled += 1;
         }
     }
 
@@ -123,7 +137,7 @@ impl Fold {
         findings: Vec<Finding>,
         breach: Option<BudgetBreach>,
     ) -> Option<PlanRecord> {
-        let mut plan = self.open.remove(&job)?;
+        let mut plan = self.open.remove(&job)?.plan;
         plan.verdict = Some(verdict);
         plan.duration = duration;
         plan.findings = findings;

@@ -1,5 +1,6 @@
 //! The fold and the exit codes, on streams that are built event by event.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
@@ -77,7 +78,7 @@ fn breach(severity: Severity) -> BudgetBreach {
 }
 
 fn finished(job: u32, section: Section, index: u32, result: StepResult) -> Event {
-    Event::StepFinished { job: JobId(job), step: step(section, index), result: Box::new(result) }
+    Event::StepFinished { job: JobId(job), step: step(section, index), result: Arc::new(result) }
 }
 
 fn plan_finished(job: u32, verdict: Verdict) -> Event {

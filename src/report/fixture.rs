@@ -1,5 +1,6 @@
 //! One run that has everything a reporter must show, for the tests of all reporters.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -388,7 +389,7 @@ pub(crate) fn job(id: u32, steps: Vec<(StepRef, StepResult)>) -> Vec<Event> {
             verdict = Verdict::Failed;
         }
         events.push(Event::StepStarted { job, step: step.clone(), at: Duration::from_millis(2) });
-        events.push(Event::StepFinished { job, step, result: Box::new(result) });
+        events.push(Event::StepFinished { job, step, result: Arc::new(result) });
     }
     events.push(Event::PlanFinished {
         job,

@@ -325,7 +325,7 @@ impl<'a> State<'a> {
             .emit(Event::StepFinished {
                 job: self.job.id,
                 step: reference,
-                result: Box::new(finished.result),
+                result: Arc::new(finished.result),
             })
             .await;
     }
@@ -350,7 +350,7 @@ impl<'a> State<'a> {
             .emit(Event::StepFinished {
                 job: self.job.id,
                 step: reference,
-                result: Box::new(result),
+                result: Arc::new(result),
             })
             .await;
     }
