@@ -89,6 +89,9 @@ impl JsonPath {
     /// (§2.4.3 for function types), and a regular expression inside `match` or `search` that does
     /// not parse.
     pub fn parse(text: &str) -> Result<Self, PathFault> {
+        if let Some(prefix) = plain(text) {
+            return Ok(Self { text: text.to_owned(), shape: Shape::Singular, prefix });
+        }
         let steps = lower::lower(text)?;
         let prefix: Vec<Key> = steps.iter().map_while(walk::Step::key).cloned().collect();
         let shape = if prefix.len() == steps.len() { Shape::Singular } else { Shape::Many(steps) };
@@ -183,6 +186,32 @@ impl JsonPath {
         }
         gap
     }
+}
+
+/// The keys of a path of plain names and indices, `$.items[0].id`: nearly all are such, and the
+/// grammar would take many times as long. Nothing for any other path, sound or not.
+fn plain(text: &str) -> Option<Vec<Key>> {
+    let mut rest = text.strip_prefix('$')?;
+    let mut keys = Vec::new();
+    while !rest.is_empty() {
+        if let Some(after) = rest.strip_prefix('.') {
+            let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            let (name, more) = after.split_at(end.unwrap_or(after.len()));
+            if !name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
+                return None;
+            }
+            keys.push(Key::Name(name.to_owned()));
+            rest = more;
+        } else {
+            let (digits, more) = rest.strip_prefix('[')?.split_once(']')?;
+            let sound = (1..=9).contains(&digits.len())
+                && digits.bytes().all(|b| b.is_ascii_digit())
+                && (digits == "0" || !digits.starts_with('0'));
+            keys.push(Key::Index(digits.parse().ok().filter(|_| sound)?));
+            rest = more;
+        }
+    }
+    Some(keys)
 }
 
 impl Key {
@@ -347,6 +376,20 @@ mod tests {
             found("$..id", r#"{"id":1,"x":[{"id":2}]}"#),
             [("1".to_owned(), "/id".to_owned()), ("2".to_owned(), "/x/0/id".to_owned())]
         );
+    }
+
+    #[test]
+    fn plain_paths_read_as_the_grammar_reads_them() {
+        for path in ["$", "$.a", "$._a1.b_c", "$.a[0].b", "$[10][2].c", "$.a[999999999]"] {
+            let keys = plain(path).expect(path);
+            let steps = lower::lower(path).expect(path);
+            let lowered: Vec<Key> = steps.iter().filter_map(walk::Step::key).cloned().collect();
+            assert_eq!((&lowered, steps.len()), (&keys, keys.len()), "{path}");
+        }
+        for path in ["", "a", "$.", "$.1", "$.a-b", "$[01]", "$[-1]", "$[]", "$[1", "$..a", "$ .a"]
+        {
+            assert_eq!(plain(path), None, "{path}");
+        }
     }
 
     #[test]
