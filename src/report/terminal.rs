@@ -220,14 +220,15 @@ impl Terminal {
             environment,
             style: &self.style,
         };
-        let witnesses = diagnose::witnesses(plan);
+        let mut witnesses = None;
         for StepRecord { step, at: _, result } in &plan.steps {
             let due = result.as_ref().filter(|result| {
                 failure::is_due(result)
                     && (!self.options.quiet || result.verdict != Verdict::Passed)
             });
             if let Some(result) = due {
-                let causes = diagnose::causes(step, result, &witnesses);
+                let witnesses = witnesses.get_or_insert_with(|| diagnose::witnesses(plan));
+                let causes = diagnose::causes(step, result, witnesses);
                 reports.push('\n');
                 reports.push_str(&failure::render(&scene, step, result, &causes));
             }
