@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::error::TryRecvError;
@@ -16,9 +17,39 @@ use crate::record::{Fold, PlanRecord};
 use crate::report::Terminal;
 use crate::secret::Redacted;
 
+/// How long the listeners wait for more before they sleep until woken.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// What the terminal says until it is written at once.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    text: Vec<u8>,
+    /// Whether nothing is held: a line that is drawn over must be drawn at once.
+    is_live: bool,
+}
+
+impl Held {
+    /// Holds what goes to a file or a pipe.
+    pub(super) fn new(is_live: bool) -> Self {
+        Self { text: Vec::new(), is_live }
+    }
+}
+
+impl Write for Held {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// The listeners of one run.
 pub(super) struct Reporters {
     pub(super) terminal: Option<Terminal>,
+    pub(super) held: Held,
     pub(super) events: Option<BufWriter<File>>,
     /// The log: what `-v` shows, without colour.
     pub(super) log: Option<(Terminal, BufWriter<File>)>,
@@ -35,23 +66,29 @@ pub(super) struct Heard {
 }
 
 impl Reporters {
-    /// Listens until the run has ended.
+    /// Listens until the run has ended; unparking the thread cuts a pause short.
     pub(super) fn listen(mut self, mut events: Receiver<Redacted<Event>>) -> Heard {
         let mut heard = Heard { fold: Fold::default(), plans: Vec::new(), failures: Vec::new() };
+        let mut busy = false;
         loop {
             let event = match events.try_recv() {
                 Ok(event) => event,
                 Err(TryRecvError::Disconnected) => break,
-                Err(TryRecvError::Empty) => {
-                    // Nothing to do: what was written so far reaches the disk, so that a killed
-                    // run can be reported up to its last line.
+                Err(TryRecvError::Empty) if busy => {
+                    // What came is shown, and reaches the disk, so that a killed run can be
+                    // reported up to its last line. More is likely to come: waiting for a few
+                    // events at once costs far less than being woken for each.
                     self.flush(&mut heard);
-                    match events.blocking_recv() {
-                        Some(event) => event,
-                        None => break,
-                    }
+                    busy = false;
+                    std::thread::park_timeout(PAUSE);
+                    continue;
                 }
+                Err(TryRecvError::Empty) => match events.blocking_recv() {
+                    Some(event) => event,
+                    None => break,
+                },
             };
+            busy = true;
             self.one(event, &mut heard);
         }
         self.flush(&mut heard);
@@ -74,19 +111,15 @@ impl Reporters {
             }
         }
         if let Some(terminal) = &mut self.terminal {
-            let mut out = io::stdout().lock();
-            let shown = catch_unwind(AssertUnwindSafe(|| terminal.event(&event, &mut out)));
-            match shown {
-                Ok(result) => {
-                    let is_open =
-                        !matches!(&result, Err(e) if e.kind() == io::ErrorKind::BrokenPipe);
-                    if let Err(error) = quiet(result) {
-                        heard.failures.push(format!("the terminal: {error}"));
-                        self.terminal = None;
-                    } else if !is_open {
-                        self.terminal = None;
-                    }
+            let shown = catch_unwind(AssertUnwindSafe(|| {
+                if self.held.is_live {
+                    terminal.event(&event, &mut io::stdout().lock())
+                } else {
+                    terminal.event(&event, &mut self.held)
                 }
+            }));
+            match shown {
+                Ok(result) => self.shown(result, heard),
                 Err(_) => {
                     heard.failures.push("the terminal reporter failed".into());
                     self.terminal = None;
@@ -100,7 +133,24 @@ impl Reporters {
         }
     }
 
+    /// A terminal that cannot be written to is told of once; one that was closed is no failure.
+    fn shown(&mut self, result: io::Result<()>, heard: &mut Heard) {
+        if result.is_err() {
+            self.terminal = None;
+        }
+        if let Err(error) = quiet(result) {
+            heard.failures.push(format!("the terminal: {error}"));
+        }
+    }
+
     fn flush(&mut self, heard: &mut Heard) {
+        if !self.held.text.is_empty() {
+            let text = std::mem::take(&mut self.held.text);
+            let mut out = io::stdout().lock();
+            let result = out.write_all(&text).and_then(|()| out.flush());
+            drop(out);
+            self.shown(result, heard);
+        }
         if let Some(Err(error)) = self.events.as_mut().map(Write::flush) {
             heard.failures.push(format!("the stored run: {error}"));
             self.events = None;

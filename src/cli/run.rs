@@ -16,7 +16,7 @@ use super::inputs;
 use super::outputs::{self, Report};
 use super::prepare::{Prepared, prepare};
 use super::printer::Printer;
-use super::reporters::{Heard, Reporters};
+use super::reporters::{Heard, Held, Reporters};
 use super::signals;
 use super::store::{RunFolder, log_file};
 use crate::check::CheckedPlan;
@@ -210,6 +210,7 @@ impl Ready {
         terminal.stored_at(outputs::shown(folder.path(), &self.prepared.current));
         let reporters = Reporters {
             terminal: Some(terminal),
+            held: Held::new(printer.is_terminal),
             events,
             log: log.map(|file| {
                 let style = report::Style { width: 100, color: false, unicode: true };
@@ -228,6 +229,7 @@ impl Ready {
         let reports = std::mem::take(&mut self.reports);
         let outcome = runtime(threads).map(|runtime| {
             let ended = runtime.block_on(self.run_all(args, header, sender, stop));
+            listener.thread().unpark();
             // What still hangs in a blocking call does not hold up the end.
             runtime.shutdown_timeout(Duration::from_millis(100));
             ended
