@@ -17,7 +17,7 @@ pub use environment::{CheckedEnvironment, check_environment};
 pub use plan::check;
 pub use types::{
     Assertion, Auth, Capture, CheckedBudget, CheckedPlan, CheckedStep, Condition, Cookies, Expect,
-    Header, Late, LateValue, Outcome, Poll, Request, RequestBody, Retry, SecretUse, StepIndex,
+    Header, Late, LateValue, Outcome, Poll, Redirects, Request, RequestBody, Retry, SecretUse, StepIndex,
     Uses, Var, Work,
 };
 

@@ -82,10 +82,12 @@ pub struct Predicate {
 }
 
 /// What is needed to read the operands again once their templates are evaluated.
+///
+/// The text of the file is no part of it: what stands in the file was judged when it was read, and
+/// what a template gave has no place inside its scalar.
 #[derive(Debug, Clone)]
 struct Templated {
     node: Node,
-    text: String,
     about: About,
     scalars: Vec<Node>,
 }
@@ -113,12 +115,7 @@ impl Predicate {
     pub fn parse(node: &Node, context: &Context<'_>) -> Result<Self, Vec<Finding>> {
         let read = read::read(node, context, None)?;
         let templated = (!read.scalars.is_empty()).then(|| {
-            Box::new(Templated {
-                node: node.clone(),
-                text: context.text.to_owned(),
-                about: context.about,
-                scalars: read.scalars,
-            })
+            Box::new(Templated { node: node.clone(), about: context.about, scalars: read.scalars })
         });
         Ok(Self { apply: read.apply, test: read.test, templated })
     }
@@ -139,7 +136,7 @@ impl Predicate {
         match &self.templated {
             None => Ok(Cow::Borrowed(&self.test)),
             Some(templated) => {
-                let context = Context { text: &templated.text, about: templated.about };
+                let context = Context { text: "", about: templated.about };
                 read::read(&templated.node, &context, Some(values))
                     .map(|read| Cow::Owned(read.test))
             }

@@ -1,6 +1,6 @@
 //! What each name of a template means at its point of the plan, or why it means nothing there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::types::{StepIndex, Uses};
@@ -72,8 +72,10 @@ pub(super) struct Names<'a> {
     later: BTreeMap<String, Place>,
     secrets: BTreeMap<String, Place>,
     ids: BTreeMap<String, (StepIndex, Place)>,
-    used: BTreeMap<String, ()>,
-    used_secrets: BTreeMap<String, ()>,
+    /// The secrets that go into each variable.
+    var_secrets: BTreeMap<String, Vec<String>>,
+    used: BTreeSet<String>,
+    used_secrets: BTreeSet<String>,
 }
 
 impl<'a> Names<'a> {
@@ -84,13 +86,24 @@ impl<'a> Names<'a> {
             later: BTreeMap::new(),
             secrets: BTreeMap::new(),
             ids: BTreeMap::new(),
-            used: BTreeMap::new(),
-            used_secrets: BTreeMap::new(),
+            var_secrets: BTreeMap::new(),
+            used: BTreeSet::new(),
+            used_secrets: BTreeSet::new(),
         }
     }
 
     pub(super) fn define_var(&mut self, name: &str, place: Place) {
         self.defined.entry(name.to_owned()).or_default().push((Defined::Var, Some(place)));
+    }
+
+    /// What a variable is made of: a step that uses it uses these secrets.
+    pub(super) fn var_holds(&mut self, name: &str, secrets: &[String]) {
+        self.var_secrets.insert(name.to_owned(), secrets.to_vec());
+    }
+
+    /// The secrets that go into a variable.
+    pub(super) fn secrets_in(&self, var: &str) -> &[String] {
+        self.var_secrets.get(var).map_or(&[], Vec::as_slice)
     }
 
     pub(super) fn define_input(&mut self, name: &str, place: Option<Place>) {
@@ -134,11 +147,11 @@ impl<'a> Names<'a> {
     }
 
     pub(super) fn is_used(&self, name: &str) -> bool {
-        self.used.contains_key(name)
+        self.used.contains(name)
     }
 
     pub(super) fn is_secret_used(&self, name: &str) -> bool {
-        self.used_secrets.contains_key(name)
+        self.used_secrets.contains(name)
     }
 
     /// The step with an id that ran before `now`, or what is wrong with the id.
@@ -186,7 +199,7 @@ impl<'a> Names<'a> {
         let second = name.path.get(1).map(String::as_str);
         match root.as_str() {
             "env" => self.environment_variable(second, place, name.guarded),
-            "secrets" => self.secret(second, place, uses),
+            "secrets" => self.secret(second, place, name.guarded, uses),
             "services" => Err(undefined("services.…", place).help_boxed(
                 "services are known in environment files alone: give their values to the plan as `env.…`",
             )),
@@ -235,6 +248,7 @@ impl<'a> Names<'a> {
         &mut self,
         name: Option<&str>,
         place: Place,
+        guarded: bool,
         uses: &mut Uses,
     ) -> Result<(), Box<Finding>> {
         let Some(name) = name else {
@@ -243,9 +257,9 @@ impl<'a> Names<'a> {
             );
         };
         if self.secrets.contains_key(name) {
-            self.used_secrets.insert(name.to_owned(), ());
-            if !uses.secrets.iter().any(|known| known == name) {
-                uses.secrets.push(name.to_owned());
+            self.used_secrets.insert(name.to_owned());
+            if !guarded {
+                uses.need_secret(name);
             }
             return Ok(());
         }
@@ -278,8 +292,14 @@ impl<'a> Names<'a> {
                 .help_boxed(&format!("name the field: {}", STEP_FIELDS.join(", "))));
         };
         one_of(&format!("steps.{id}"), Some(field), &STEP_FIELDS, place)?;
-        if !ALWAYS_KNOWN.contains(&field.as_str()) && !name.guarded && !uses.steps.contains(&index)
-        {
+        if ALWAYS_KNOWN.contains(&field.as_str()) {
+            return Ok(());
+        }
+        let seen = (index, field.clone());
+        if !uses.seen.contains(&seen) {
+            uses.seen.push(seen);
+        }
+        if !name.guarded && !uses.steps.contains(&index) {
             uses.steps.push(index);
         }
         Ok(())
@@ -298,12 +318,15 @@ impl<'a> Names<'a> {
         let definitions = self.defined.get(root).map(Vec::as_slice).unwrap_or_default();
         match definitions.iter().rev().find(|(defined, _)| !own(defined)) {
             Some((Defined::Var | Defined::Input, _)) => {
-                self.used.insert(root.to_owned(), ());
+                self.used.insert(root.to_owned());
+                for secret in self.secrets_in(root) {
+                    uses.need_secret(secret);
+                }
                 Ok(())
             }
             Some((Defined::Capture(step), _)) => {
                 uses.captures.push((root.to_owned(), *step, name.guarded));
-                self.used.insert(root.to_owned(), ());
+                self.used.insert(root.to_owned());
                 Ok(())
             }
             None => match definitions.last() {
@@ -357,6 +380,14 @@ impl<'a> Names<'a> {
 
 fn undefined(name: &str, place: Place) -> Finding {
     Finding::error(Code::UndefinedName, format!("undefined name `{name}`")).at(place, "used here")
+}
+
+impl Uses {
+    fn need_secret(&mut self, name: &str) {
+        if !self.secrets.iter().any(|known| known == name) {
+            self.secrets.push(name.to_owned());
+        }
+    }
 }
 
 impl Finding {

@@ -36,7 +36,7 @@ pub fn check(plan: &Plan, around: &Surroundings<'_>) -> (Option<CheckedPlan>, Ve
     checker.bare_negatives(plan, &steps);
     let mut findings = checker.findings;
     findings.sort_by_key(|finding| finding.place().map(|place| (place.source, place.span)));
-    findings.dedup();
+    let findings = once_each(findings);
     if findings.iter().any(Finding::is_error) {
         return (None, findings);
     }
@@ -56,6 +56,19 @@ pub fn check(plan: &Plan, around: &Surroundings<'_>) -> (Option<CheckedPlan>, Ve
         literal_origins,
     };
     (Some(checked), findings)
+}
+
+/// Findings in the order of the file, without those that were said already: what stands in
+/// `defaults` is read for every step.
+fn once_each(sorted: Vec<Finding>) -> Vec<Finding> {
+    let mut kept: Vec<Finding> = Vec::with_capacity(sorted.len());
+    for finding in sorted {
+        let here = kept.iter().rev().take_while(|said| said.place() == finding.place());
+        if !here.into_iter().any(|said| *said == finding) {
+            kept.push(finding);
+        }
+    }
+    kept
 }
 
 fn values(list: &[Spanned<String>]) -> Vec<String> {
@@ -152,7 +165,12 @@ impl Checker<'_> {
                 template.visit(&mut |text, _| {
                     needs.extend(text.names().iter().filter_map(|n| n.path.first().cloned()));
                 });
-                let var = Var { name: key.value.clone(), place: value.place, value: template };
+                let var = Var {
+                    name: key.value.clone(),
+                    place: value.place,
+                    value: template,
+                    secrets: self.uses.secrets.clone(),
+                };
                 compiled.push((var, std::mem::take(&mut self.uses), needs, key.place));
             }
         }
@@ -166,7 +184,13 @@ impl Checker<'_> {
                 self.report_cycle(&compiled);
                 break;
             };
-            let (var, uses, ..) = compiled.remove(ready);
+            let (mut var, uses, needs, _) = compiled.remove(ready);
+            for secret in needs.iter().flat_map(|need| self.names.secrets_in(need)) {
+                if !var.secrets.contains(secret) {
+                    var.secrets.push(secret.clone());
+                }
+            }
+            self.names.var_holds(&var.name, &var.secrets);
             ordered.push((var, uses));
         }
         ordered
@@ -244,18 +268,16 @@ impl Checker<'_> {
                 Some(node) => self.secret_shape(node),
             };
             let name = &secret.name.value;
-            let mut needed_by: Vec<String> = vars
+            let mut needed_by: Vec<String> = steps
                 .iter()
-                .filter(|(_, uses)| uses.secrets.contains(name))
-                .map(|(var, _)| format!("vars.{}", var.name))
+                .flatten()
+                .filter(|step| step.uses.secrets.contains(name))
+                .map(CheckedStep::label)
                 .collect();
-            needed_by.extend(
-                steps
-                    .iter()
-                    .flatten()
-                    .filter(|step| step.uses.secrets.contains(name))
-                    .map(CheckedStep::label),
-            );
+            if needed_by.is_empty() {
+                let vars = vars.iter().filter(|(var, _)| var.secrets.contains(name));
+                needed_by.extend(vars.map(|(var, _)| format!("vars.{}", var.name)));
+            }
             declared.push(SecretUse {
                 name: secret.name.clone(),
                 description: secret.description.as_ref().map(|text| text.value.clone()),

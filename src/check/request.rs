@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::types::{Auth, Cookies, Header, Late, Request, RequestBody, Retry};
+use super::types::{Auth, Cookies, Header, Late, Redirects, Request, RequestBody, Retry};
 use super::values::Checker;
 use crate::finding::{Code, Finding};
 use crate::plan::{self, BodyAst, Connection, CookiesAst, RequestAst, RequestOptions};
@@ -27,6 +27,7 @@ impl Checker<'_> {
         let before = self.findings.len();
         let own = &request.options;
         let all = || std::iter::once(own).chain(defaults.iter().copied());
+        let captures = self.uses.captures.len();
         let url = self.template(&request.url);
         let base = all().find_map(|options| options.base_url.as_ref());
         let base_url = base.and_then(|node| Some((self.template(node)?, node.place)));
@@ -36,6 +37,11 @@ impl Checker<'_> {
         if let (Some((template, _)), Some(node)) = (&base_url, base) {
             self.check_base_url(template, node);
         }
+        let captured: Vec<String> =
+            self.uses.captures.iter().skip(captures).map(|(name, ..)| name.clone()).collect();
+        if base.is_none() {
+            self.check_goes_nowhere(defaults);
+        }
         let query = self.entries(&request.query);
         let headers = self.headers(own, defaults);
         let cookies = self.cookies(own, defaults);
@@ -43,7 +49,10 @@ impl Checker<'_> {
         let body = request.body.as_ref().and_then(|body| self.body(&body.value));
         let timeout = self.nearest_late(all().map(|o| &o.timeout), TIMEOUT);
         let connect_timeout = self.nearest_late(all().map(|o| &o.connect_timeout), CONNECT_TIMEOUT);
-        let follow_redirects = self.nearest_late(all().map(|o| &o.follow_redirects), 0);
+        let follow_redirects = match self.nearest_late(all().map(|o| &o.follow_redirects), 0) {
+            Late::Known(most) => Late::Known(Redirects(most)),
+            Late::Template(template, place) => Late::Template(template, place),
+        };
         let max_body = self.nearest_late(all().map(|o| &o.max_body), MAX_BODY);
         let connection = all()
             .find_map(|options| options.connection.as_ref())
@@ -51,7 +60,7 @@ impl Checker<'_> {
         let insecure =
             all().find_map(|options| options.tls.as_ref()).is_some_and(|tls| tls.value.insecure);
         let url = url?;
-        if self.findings[before..].iter().any(Finding::is_error) {
+        if self.findings.iter().skip(before).any(Finding::is_error) {
             return None;
         }
         Some(Request {
@@ -59,6 +68,7 @@ impl Checker<'_> {
             url,
             url_place: request.url.place,
             base_url,
+            captured,
             query,
             headers,
             cookies,
@@ -98,6 +108,33 @@ impl Checker<'_> {
         let head = head(url);
         if !head.is_empty() || url.is_literal().is_some() {
             self.check_absolute(head, url, node.place);
+        }
+        self.check_segments(url, node);
+    }
+
+    /// What `defaults` send goes to the origin of `base_url`; without one it would be lost.
+    fn check_goes_nowhere(&mut self, defaults: &[&RequestOptions]) {
+        for options in defaults {
+            let auth = options.auth.as_ref().filter(|auth| auth.value != plan::Auth::None);
+            let cookies = match &options.cookies {
+                Some(CookiesAst::Send(entries)) => entries.first(),
+                Some(CookiesAst::None) | None => None,
+            };
+            let lost = [
+                auth.map(|auth| ("auth", auth.place)),
+                options.headers.first().map(|entry| ("headers", entry.key.place)),
+                cookies.map(|entry| ("cookies", entry.key.place)),
+            ];
+            for (word, place) in lost.into_iter().flatten() {
+                self.report(
+                    Finding::warning(
+                        Code::NoBaseUrl,
+                        format!("`{word}` of `defaults` goes to the origin of `base_url`, and there is none"),
+                    )
+                    .at(place, "sent nowhere")
+                    .help("add `base_url` to `defaults`, or move this to the steps"),
+                );
+            }
         }
     }
 
@@ -140,7 +177,15 @@ impl Checker<'_> {
 
     /// A literal `..` segment would be removed by any client before it is sent.
     fn check_segments(&mut self, url: &Template, node: &Node) {
-        let path = url.text().split(['?', '#']).next().unwrap_or_default();
+        // A template is one segment or a part of one, whatever stands in it.
+        let mut known = url.text().to_owned();
+        let expressions: Vec<_> = url.expressions().collect();
+        for range in expressions.into_iter().rev() {
+            if known.get(range.clone()).is_some() {
+                known.replace_range(range, "{}");
+            }
+        }
+        let path = known.split(['?', '#']).next().unwrap_or_default();
         for segment in path.split('/') {
             let decoded = segment.to_ascii_lowercase().replace("%2e", ".");
             if decoded == ".." || decoded == "." && segment != "." {
@@ -213,11 +258,7 @@ impl Checker<'_> {
     fn one_auth(&mut self, auth: &plan::Auth) -> Option<Auth> {
         match auth {
             plan::Auth::None => None,
-            plan::Auth::Template(node) => {
-                // `auth: ${{ omit }}` is the only template that makes sense here.
-                let value = self.value(node)?;
-                Some(Auth::Bearer(value))
-            }
+            plan::Auth::Template(node) => Some(Auth::Template(self.value(node)?, node.place)),
             plan::Auth::Bearer(node) => Some(Auth::Bearer(self.value(node)?)),
             plan::Auth::Basic { user, password } => {
                 Some(Auth::Basic(self.value(user)?, self.value(password)?))

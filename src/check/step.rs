@@ -72,10 +72,12 @@ impl Checker<'_> {
                     None => None,
                 },
                 give_up,
-                expects_denial: step
-                    .expect
-                    .as_ref()
-                    .is_some_and(|expect| names_status(expect, &["401", "403", "4xx"])),
+                denials: [401, 403]
+                    .into_iter()
+                    .filter(|status| {
+                        step.expect.as_ref().is_some_and(|expect| names_status(expect, *status))
+                    })
+                    .collect(),
             })
         });
         // `values:` sees this step's own captures, so they are defined before `expect` is read.
@@ -236,17 +238,24 @@ fn is_never_true(condition: &Template) -> bool {
     condition.eval(&scope).is_ok_and(|evaluated| evaluated.value() == Some(Value::Bool(false)))
 }
 
-/// Whether an expectation names one of these statuses, in any outcome.
-fn names_status(expect: &crate::plan::ExpectAst, words: &[&str]) -> bool {
+/// Whether an expectation names a status, in any outcome; to refuse it by name is not to expect it.
+fn names_status(expect: &crate::plan::ExpectAst, status: u16) -> bool {
+    let number = status.to_string();
+    let words = [number.as_str(), "4xx", "any"];
     let in_node = |node: &Node| {
         let mut found = false;
         let mut stack = vec![node];
         while let Some(node) = stack.pop() {
             match &node.kind {
                 Kind::Number { written, .. } => found |= words.contains(&written.as_str()),
-                Kind::String(text) => found |= words.contains(&text.as_str()) || text == "any",
+                Kind::String(text) => found |= words.contains(&text.as_str()),
                 Kind::List(items) => stack.extend(items),
-                Kind::Map(entries) => stack.extend(entries.iter().map(|entry| &entry.value)),
+                Kind::Map(entries) => stack.extend(
+                    entries
+                        .iter()
+                        .filter(|entry| !entry.key.value.starts_with("not"))
+                        .map(|entry| &entry.value),
+                ),
                 Kind::Empty | Kind::Null | Kind::Bool(_) => {}
             }
         }
@@ -257,5 +266,5 @@ fn names_status(expect: &crate::plan::ExpectAst, words: &[&str]) -> bool {
         .iter()
         .filter(|ast| ast.subject.group.is_none() && ast.subject.key.value == "status")
         .any(|ast| in_node(&ast.predicate));
-    own || expect.one_of.iter().any(|outcome| names_status(&outcome.expect, words))
+    own || expect.one_of.iter().any(|outcome| names_status(&outcome.expect, status))
 }

@@ -126,6 +126,8 @@ pub struct Var {
     pub place: Place,
     /// What it is.
     pub value: ValueTemplate,
+    /// The secrets that go into it, also through other variables.
+    pub secrets: Vec<String>,
 }
 
 /// A declared secret and who needs it.
@@ -148,9 +150,11 @@ pub struct SecretUse {
 pub struct Uses {
     /// Captures: the name, the step that makes it, and whether `default(…)` stands on it.
     pub captures: Vec<(String, StepIndex, bool)>,
-    /// Steps whose response is looked at.
+    /// Steps whose response is looked at, so that it must be there.
     pub steps: Vec<StepIndex>,
-    /// Secrets, by name.
+    /// Every field of a response that is looked at, `default(…)` or not.
+    pub seen: Vec<(StepIndex, String)>,
+    /// Secrets without which it cannot run, by name.
     pub secrets: Vec<String>,
 }
 
@@ -279,6 +283,26 @@ impl LateValue for u32 {
     }
 }
 
+/// How many redirects are followed: a number, or true for ten and false for none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Redirects(pub u32);
+
+impl LateValue for Redirects {
+    fn read(value: &Value) -> Result<Self, (Code, String)> {
+        match value {
+            Value::Bool(true) => Ok(Self(10)),
+            Value::Bool(false) => Ok(Self(0)),
+            Value::Null
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_)
+            | Value::Object(_) => u32::read(value).map(Self).map_err(|(code, _)| {
+                (code, format!("`{value}` is neither true or false nor a whole number"))
+            }),
+        }
+    }
+}
+
 impl<T: LateValue> Late<T> {
     /// The value, rendered by `eval` where it is a template.
     ///
@@ -313,6 +337,8 @@ pub struct Request {
     pub url_place: Place,
     /// `base_url`, where one is defined, with its place.
     pub base_url: Option<(Template, Place)>,
+    /// Names in the URL that stand for captures: what they give came out of a response.
+    pub captured: Vec<String>,
     /// Added to the query.
     pub query: Vec<(String, ValueTemplate)>,
     /// Headers: the step's own and those of the defaults that it does not override.
@@ -328,7 +354,7 @@ pub struct Request {
     /// The limit of making the connection.
     pub connect_timeout: Late<Duration>,
     /// How many redirects are followed.
-    pub follow_redirects: Late<u32>,
+    pub follow_redirects: Late<Redirects>,
     /// The largest decoded body.
     pub max_body: Late<u64>,
     /// Whether a kept connection may be used.
@@ -360,6 +386,8 @@ pub enum Cookies {
 /// How a request shows who it is.
 #[derive(Debug)]
 pub enum Auth {
+    /// A template that may be omitted.
+    Template(ValueTemplate, Place),
     /// A bearer token.
     Bearer(ValueTemplate),
     /// User and password.
@@ -472,6 +500,6 @@ pub struct Poll {
     pub times: Option<Late<u32>>,
     /// What ends it as failed.
     pub give_up: Vec<Assertion>,
-    /// Whether `expect` names 401 or 403.
-    pub expects_denial: bool,
+    /// Those of 401 and 403 that `expect` names.
+    pub denials: Vec<u16>,
 }

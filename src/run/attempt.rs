@@ -1,6 +1,7 @@
 //! One try of one step: rendered, sent, judged.
 
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -32,6 +33,9 @@ pub(super) enum Ended {
     /// It was interrupted, or its deadline came.
     Cut(Cut),
 }
+
+/// Larger bodies are kept of the last attempt alone, in bytes.
+const LARGE: u64 = 256 * 1024;
 
 /// What cut an attempt short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,8 +69,20 @@ pub(super) struct StepScene<'a> {
     /// What random values of this step depend on beside the seed: its id or its place.
     pub(super) key: &'a str,
     pub(super) jar: &'a Jar,
+    pub(super) words: &'a Words,
     /// Whether the end of the run ends it too; cleanup goes on.
     pub(super) stoppable: bool,
+}
+
+/// What `unique` is made of in one step: one number for each attempt, drawn when it is used first.
+#[derive(Debug, Default)]
+pub(super) struct Words(Mutex<BTreeMap<u32, u64>>);
+
+impl Words {
+    fn of(&self, attempt: u32, context: &Context) -> u64 {
+        let mut drawn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *drawn.entry(attempt).or_insert_with(|| context.entropy())
+    }
 }
 
 impl StepScene<'_> {
@@ -83,7 +99,7 @@ impl StepScene<'_> {
             Some(captures) => names.with(captures),
             None => names,
         };
-        let entropy = || self.context.entropy();
+        let entropy = || self.words.of(attempt, self.context);
         let file = |path: &str| {
             let read = self.values.files.read(&self.values.folder, path);
             read.map_err(|fault| fault.to_string())
@@ -168,7 +184,8 @@ impl StepScene<'_> {
             Ok(rendered) => rendered,
             Err(finding) => return Attempted::errored(number, at, vec![*finding]),
         };
-        let exchange = self.context.client.exchange(&rendered.request, Some(self.jar));
+        let jar = rendered.send_jar.then_some(self.jar);
+        let exchange = self.context.client.exchange(&rendered.request, jar);
         let exchanged = match self.bounded(exchange, until).await {
             Ok(Ok(exchanged)) => exchanged,
             Ok(Err(fault)) => {
@@ -181,6 +198,12 @@ impl StepScene<'_> {
                 return attempted;
             }
         };
+        if let (false, Ok(answer)) = (rendered.send_jar, &exchanged.answer) {
+            // Nothing of the jar was sent; what the answer sets goes into it all the same.
+            let set =
+                answer.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
+            set.for_each(|(_, value)| self.jar.keep(value, &answer.url));
+        }
         let wire = wire::exchange(&exchanged, rendered.provenance);
         let mut attempted = match response_of(&exchanged) {
             Ok(response) => self.judge(response, number, at, &exchanged),
@@ -349,6 +372,20 @@ impl Attempted {
             captures: Vec::new(),
             request_sha256: None,
             gave_up: false,
+        }
+    }
+
+    /// Keeps of an attempt that another one followed what tells why it did not pass; large bodies
+    /// would add up.
+    pub(super) fn forget_the_bulk(&mut self) {
+        self.response = None;
+        self.captures = Vec::new();
+        let response = self.attempt.exchange.as_mut().and_then(|e| e.response.as_mut());
+        if let Some(response) = response {
+            if response.body.size > LARGE {
+                response.body.content = outcome::Content::Empty;
+                response.body.cut = true;
+            }
         }
     }
 

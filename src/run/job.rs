@@ -1,12 +1,12 @@
 //! One job: a plan in one case, from its variables to its cleanup.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::attempt::StepScene;
+use super::attempt::{StepScene, Words};
 use super::context::{Context, PlanValues};
 use super::environment::like;
 use super::names::{JobNames, Seen};
@@ -61,8 +61,8 @@ struct State<'a> {
     jar: Jar,
     /// How each step ended; nothing for those that did not come yet.
     ended: Vec<Option<End>>,
-    /// Steps whose responses later steps look at.
-    observed: BTreeSet<StepIndex>,
+    /// Which fields of a step's response others look at.
+    observed: BTreeMap<StepIndex, Vec<String>>,
     findings: Vec<Finding>,
     breach: Option<BudgetBreach>,
     /// When setup and steps had ended, since the run's start.
@@ -100,6 +100,10 @@ impl<'a> State<'a> {
                 names.see(id, &Seen::default());
             }
         }
+        let mut observed: BTreeMap<StepIndex, Vec<String>> = BTreeMap::new();
+        for (index, field) in plan.steps().iter().flat_map(|step| &step.uses.seen) {
+            observed.entry(*index).or_default().push(field.clone());
+        }
         Self {
             context,
             job,
@@ -108,7 +112,7 @@ impl<'a> State<'a> {
             names,
             jar: Jar::new(),
             ended: vec![None; plan.steps().len()],
-            observed: plan.steps().iter().flat_map(|s| s.uses.steps.iter().copied()).collect(),
+            observed,
             findings: Vec::new(),
             breach: None,
             steps_ended: None,
@@ -118,6 +122,10 @@ impl<'a> State<'a> {
     /// Variables and inputs, each once for this job.
     fn variables(&mut self) -> Result<(), Box<Finding>> {
         for var in self.plan.vars() {
+            if var.secrets.iter().any(|secret| !self.values.environment.secrets.contains(secret)) {
+                // An optional secret is not there: the steps that use the variable are skipped.
+                continue;
+            }
             let evaluated = self.evaluate(&var.name, &var.value)?;
             self.names.define(&var.name, evaluated);
         }
@@ -220,7 +228,9 @@ impl<'a> State<'a> {
     ) -> Result<Option<(Duration, Duration)>, Box<Finding>> {
         let Some(late) = late else { return Ok(None) };
         let Some(step) = self.plan.steps().first() else { return Ok(None) };
-        let own = self.scene(step, "", false).render(1, None, |renderer| renderer.late(late))?;
+        let words = Words::default();
+        let own =
+            self.scene(step, "", &words, false).render(1, None, |renderer| renderer.late(late))?;
         Ok(Some((from.saturating_add(own), own)))
     }
 
@@ -228,8 +238,9 @@ impl<'a> State<'a> {
     fn judge_budget(&mut self, took: Duration) {
         let Some(budget) = self.plan.budget() else { return };
         let Some(step) = self.plan.steps().first() else { return };
+        let words = Words::default();
         let limits =
-            self.scene(step, "", false).render(1, None, |renderer| renderer.limits(budget));
+            self.scene(step, "", &words, false).render(1, None, |renderer| renderer.limits(budget));
         match limits {
             Ok(limits) => {
                 let phases = Phases { total: Some(took), ..Phases::default() };
@@ -244,7 +255,13 @@ impl<'a> State<'a> {
         }
     }
 
-    fn scene<'s>(&'s self, step: &'s CheckedStep, key: &'s str, stoppable: bool) -> StepScene<'s> {
+    fn scene<'s>(
+        &'s self,
+        step: &'s CheckedStep,
+        key: &'s str,
+        words: &'s Words,
+        stoppable: bool,
+    ) -> StepScene<'s> {
         StepScene {
             context: self.context,
             values: self.values,
@@ -253,6 +270,7 @@ impl<'a> State<'a> {
             names: &self.names,
             key,
             jar: &self.jar,
+            words,
             stoppable,
         }
     }
@@ -272,7 +290,8 @@ impl<'a> State<'a> {
         }
         let place = format!("{:?}.{}", step.section, step.position);
         let key = step.id.clone().unwrap_or(place);
-        let reference = self.reference(step, &key);
+        let words = Words::default();
+        let reference = self.reference(step, &key, &words);
         if let Some((verdict, reason, blame)) = self.decide(step, limit) {
             let end = End { verdict, only_budget: false, sent: false, blame };
             self.not_run(index, step, reference, end, reason).await;
@@ -283,11 +302,10 @@ impl<'a> State<'a> {
             .emit(Event::StepStarted { job: self.job.id, step: reference.clone(), at })
             .await;
         let stoppable = step.section != Section::Cleanup;
-        let observed = self.observed.contains(&index) && step.id.is_some();
-        let condition = step
-            .condition
-            .as_ref()
-            .map(|condition| (condition, self.scene(step, &key, stoppable).condition(condition)));
+        let observed = self.observed.get(&index).map_or(&[][..], Vec::as_slice);
+        let condition = step.condition.as_ref().map(|condition| {
+            (condition, self.scene(step, &key, &words, stoppable).condition(condition))
+        });
         let finished = match condition {
             Some((_, Err(finding))) => errored(*finding),
             Some((condition, Ok(false))) => {
@@ -302,7 +320,7 @@ impl<'a> State<'a> {
                 return;
             }
             Some((_, Ok(true))) | None => {
-                let scene = self.scene(step, &key, stoppable);
+                let scene = self.scene(step, &key, &words, stoppable);
                 scene.carry_out(self.job.id, &reference, limit, observed).await
             }
         };
@@ -355,12 +373,12 @@ impl<'a> State<'a> {
             .await;
     }
 
-    fn reference(&self, step: &CheckedStep, key: &str) -> StepRef {
+    fn reference(&self, step: &CheckedStep, key: &str, words: &Words) -> StepRef {
         let name = match step.name.is_literal() {
             Some(name) => name.to_owned(),
             // A name is shown also where what it uses is not there yet: then as it is written.
             None => self
-                .scene(step, key, false)
+                .scene(step, key, words, false)
                 .render(1, None, |renderer| renderer.template(&step.name, step.place))
                 .map_or_else(
                     |_| step.name.text().to_owned(),
@@ -397,18 +415,27 @@ impl<'a> State<'a> {
             return Some((Verdict::Skipped, Some(reason), own()));
         }
         if step.section == Section::Cleanup {
-            return self.nothing_to_clean_up(step);
+            return self.nothing_to_clean_up(step).or_else(|| self.out_of_time(step, limit));
         }
         if let Some(stop) = self.context.stopped() {
             let reason = Reason::Interrupted(stop.as_str().to_owned());
             return Some((Verdict::Cancelled, Some(reason), own()));
         }
-        if limit.is_some_and(|limit| self.context.elapsed() >= limit.until) {
-            let what = limit.map(|limit| limit.what.clone()).unwrap_or_default();
-            return Some((Verdict::Errored, Some(Reason::Deadline(what)), own()));
+        if let Some(late) = self.out_of_time(step, limit) {
+            return Some(late);
         }
         let blocker = self.blocker(step)?;
         Some((Verdict::Blocked, Some(Reason::BlockedBy(blocker.clone())), blocker))
+    }
+
+    /// The plan's deadline came, or what cleanup may take is used up.
+    fn out_of_time(
+        &self,
+        step: &CheckedStep,
+        limit: Option<&Limit>,
+    ) -> Option<(Verdict, Option<Reason>, String)> {
+        let limit = limit.filter(|limit| self.context.elapsed() >= limit.until)?;
+        Some((Verdict::Errored, Some(Reason::Deadline(limit.what.clone())), step.label()))
     }
 
     /// In cleanup: what it would clean up was never made.
@@ -426,8 +453,11 @@ impl<'a> State<'a> {
                 .find(|needed| !self.end(**needed).is_some_and(|end| end.sent))
                 .map(|needed| self.label(*needed))
         };
-        let what = capture.or_else(unseen)?;
-        Some((Verdict::Skipped, Some(Reason::NothingToCleanUp(what)), step.label()))
+        if let Some(what) = capture.or_else(unseen) {
+            return Some((Verdict::Skipped, Some(Reason::NothingToCleanUp(what)), step.label()));
+        }
+        let blocker = self.needed(step)?;
+        Some((Verdict::Blocked, Some(Reason::BlockedBy(blocker.clone())), blocker))
     }
 
     fn end(&self, index: StepIndex) -> Option<&End> {
@@ -438,27 +468,36 @@ impl<'a> State<'a> {
         self.plan.steps().get(index.0).map(CheckedStep::label).unwrap_or_default()
     }
 
-    /// The step that keeps this one from running.
-    fn blocker(&self, step: &CheckedStep) -> Option<String> {
-        let blame = |index: StepIndex| match self.end(index) {
+    /// Who is to blame that a step did not pass.
+    fn blame(&self, index: StepIndex) -> Option<String> {
+        match self.end(index) {
             Some(end) if end.lets_through() => None,
             Some(end) => Some(end.blame.clone()),
             None => Some(self.label(index)),
-        };
-        let needed = step.needs.iter().copied().find_map(blame);
+        }
+    }
+
+    /// The first of `needs` that did not pass.
+    fn needed(&self, step: &CheckedStep) -> Option<String> {
+        step.needs.iter().find_map(|index| self.blame(*index))
+    }
+
+    /// The step that keeps this one from running.
+    fn blocker(&self, step: &CheckedStep) -> Option<String> {
+        let needed = self.needed(step);
         let captured = || {
             step.uses
                 .captures
                 .iter()
                 .filter(|(_, _, guarded)| !*guarded)
-                .find_map(|(_, index, _)| blame(*index))
+                .find_map(|(_, index, _)| self.blame(*index))
         };
         let looked_at = || {
             step.uses
                 .steps
                 .iter()
                 .find(|index| !self.end(**index).is_some_and(|end| end.sent))
-                .map(|index| blame(*index).unwrap_or_else(|| self.label(*index)))
+                .map(|index| self.blame(*index).unwrap_or_else(|| self.label(*index)))
         };
         needed.or_else(captured).or_else(looked_at).or_else(|| self.stopper(step))
     }

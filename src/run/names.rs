@@ -20,7 +20,7 @@ pub(super) struct Seen {
 /// The response of a step, kept where a later step looks at it.
 #[derive(Debug, Clone)]
 pub(super) struct SeenResponse {
-    pub(super) fields: BTreeMap<&'static str, Arc<Value>>,
+    pub(super) fields: BTreeMap<String, Arc<Value>>,
 }
 
 /// All names of one job.
@@ -35,7 +35,7 @@ pub(super) struct JobNames {
 #[derive(Debug, Default)]
 struct SeenGroup {
     flags: [Value; 3],
-    fields: BTreeMap<&'static str, Arc<Value>>,
+    fields: BTreeMap<String, Arc<Value>>,
 }
 
 const FLAGS: [&str; 3] = ["sent", "passed", "failed"];
@@ -78,7 +78,7 @@ impl Group for SeenGroup {
     }
 
     fn names(&self) -> Vec<Cow<'_, str>> {
-        FLAGS.into_iter().chain(self.fields.keys().copied()).map(Cow::Borrowed).collect()
+        FLAGS.into_iter().chain(self.fields.keys().map(String::as_str)).map(Cow::Borrowed).collect()
     }
 }
 

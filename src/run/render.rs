@@ -1,5 +1,6 @@
 //! Renders a checked request: templates evaluated, URL put together, credentials in their places.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::context::EnvironmentValues;
 use super::url::{UrlFault, UrlText, encode};
 use super::wire::Provenance;
 use crate::budget::Limit;
-use crate::check::{Auth, CheckedBudget, Cookies, Late, LateValue, Request, RequestBody};
+use crate::check::{Auth, CheckedBudget, Cookies, Header, Late, LateValue, Request, RequestBody};
 use crate::finding::{Code, Finding};
 use crate::http;
 use crate::outcome::UrlPart;
@@ -24,6 +25,8 @@ use crate::template::{EvalFault, Evaluated, EvaluatedPart, Scope, Taint, Templat
 #[derive(Debug)]
 pub(super) struct Rendered {
     pub(super) request: http::Request,
+    /// Whether cookies of the jar go with it.
+    pub(super) send_jar: bool,
     pub(super) provenance: Provenance,
 }
 
@@ -97,6 +100,7 @@ impl Renderer<'_> {
     /// Renders the whole request.
     pub(super) fn request(&self, request: &Request) -> Result<Rendered, Fault> {
         let mut url = self.url(request)?;
+        let url_from_response = url.origin_is_captured();
         let base = match &request.base_url {
             Some((template, place)) => Some(self.plain_url(template, *place)?),
             None => None,
@@ -116,12 +120,12 @@ impl Renderer<'_> {
         let auth = self.auth(request)?;
         let is_base_origin = |text: &str| match (&base, Url::parse(text)) {
             (Some(base), Ok(url)) => base.origin() == url.origin(),
-            (None, _) => true,
-            (Some(_), Err(_)) => false,
+            (None, _) | (Some(_), Err(_)) => false,
         };
         let at_base = is_base_origin(url.as_str());
+        let auth_inherited = request.auth.as_ref().is_some_and(|(_, inherited)| *inherited);
         if let Some(Credential::Query { name, text, taint }) = &auth {
-            if at_base || !request.auth.as_ref().is_some_and(|(_, inherited)| *inherited) {
+            if at_base || !auth_inherited {
                 url.query(name, text, taint);
                 sent.extend(
                     taint.iter().map(|secret| (secret.to_string(), format!("query {name}"))),
@@ -130,10 +134,20 @@ impl Renderer<'_> {
         }
         let parsed = self.parse(url.as_str(), request.url_place)?;
         let mut out = http::Request::new(request.method.as_str(), parsed);
-        self.headers(request, at_base, &mut out, &mut sent)?;
+        out.url_from_response = url_from_response;
+        // The step's own `auth` is nearer than a header of the defaults.
+        let own_auth = match &auth {
+            Some(Credential::Header { name, .. }) if !auth_inherited => Some(name.as_str()),
+            Some(Credential::Header { .. } | Credential::Query { .. }) | None => None,
+        };
+        let headers = request.headers.iter().filter(|header| {
+            let hidden = own_auth.is_some_and(|name| header.name.eq_ignore_ascii_case(name));
+            if header.from_defaults { at_base && !hidden } else { true }
+        });
+        let headers: Vec<&Header> = headers.collect();
+        self.headers(&headers, &mut out, &mut sent)?;
         if let Some(Credential::Header { name, value, taint }) = auth {
-            let allowed =
-                at_base || !request.auth.as_ref().is_some_and(|(_, inherited)| *inherited);
+            let allowed = at_base || !auth_inherited;
             if allowed && !out.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(&name)) {
                 sent.extend(taint.iter().map(|s| (s.to_string(), format!("header {name}"))));
                 out.credentials.push(name.to_ascii_lowercase());
@@ -151,10 +165,11 @@ impl Renderer<'_> {
             }
             Cookies::Jar(..) => {}
         }
-        let body = self.body(request, &mut out, &mut sent)?;
+        let stated = headers.iter().any(|h| h.name.eq_ignore_ascii_case("content-type"));
+        let body = self.body(request, stated, &mut out, &mut sent)?;
         out.timeout = self.late(&request.timeout)?;
         out.connect_timeout = self.late(&request.connect_timeout)?;
-        out.follow_redirects = self.late(&request.follow_redirects)?;
+        out.follow_redirects = self.late(&request.follow_redirects)?.0;
         out.max_body = self.late(&request.max_body)?;
         out.connection = match request.connection {
             Connection::Reuse => http::Connection::Reuse,
@@ -169,7 +184,8 @@ impl Renderer<'_> {
         out.allow = Arc::new(self.allow(base.as_ref()));
         let provenance =
             Provenance { url_from: self.url_from(url.names), secrets_sent: sent, body };
-        Ok(Rendered { request: out, provenance })
+        let send_jar = !matches!(request.cookies, Cookies::None);
+        Ok(Rendered { request: out, send_jar, provenance })
     }
 
     fn url(&self, request: &Request) -> Result<UrlText, Fault> {
@@ -184,11 +200,13 @@ impl Renderer<'_> {
         if begins_with_slash {
             if let Some((base, base_place)) = &request.base_url {
                 let parts = self.parts(base, *base_place)?;
-                url.push(&parts).map_err(|fault| refused_url(&fault, *base_place))?;
+                url.push(&parts, &captured(base, request))
+                    .map_err(|fault| refused_url(&fault, *base_place))?;
                 url.slash();
             }
         }
-        url.push(&parts).map_err(|fault| refused_url(&fault, place))?;
+        url.push(&parts, &captured(&request.url, request))
+            .map_err(|fault| refused_url(&fault, place))?;
         Ok(url)
     }
 
@@ -210,7 +228,7 @@ impl Renderer<'_> {
     fn plain_url(&self, template: &Template, place: Place) -> Result<Url, Fault> {
         let mut url = UrlText::default();
         let parts = self.parts(template, place)?;
-        url.push(&parts).map_err(|fault| refused_url(&fault, place))?;
+        url.push(&parts, &[]).map_err(|fault| refused_url(&fault, place))?;
         self.parse(url.as_str(), place)
     }
 
@@ -237,15 +255,11 @@ impl Renderer<'_> {
 
     fn headers(
         &self,
-        request: &Request,
-        at_base: bool,
+        headers: &[&Header],
         out: &mut http::Request,
         sent: &mut Vec<(String, String)>,
     ) -> Result<(), Fault> {
-        for header in &request.headers {
-            if header.from_defaults && !at_base {
-                continue;
-            }
+        for header in headers {
             for (text, taint) in self.texts(&header.value)? {
                 if let Some(secret) = &taint {
                     sent.push((secret.to_string(), format!("header {}", header.name)));
@@ -265,6 +279,20 @@ impl Renderer<'_> {
             taint,
         };
         Ok(match auth {
+            Auth::Template(value, place) => match self.value(value)? {
+                None => None,
+                Some((Value::String(text), _)) if text == "none" => None,
+                Some(_) => {
+                    return Err(Box::new(
+                        Finding::error(
+                            Code::WrongType,
+                            "`auth` wants a mapping (`bearer`, `basic`, `api_key`) or `none`",
+                        )
+                        .at(*place, "what this template rendered to")
+                        .help("write `auth: {bearer: \"${{ … }}\"}`"),
+                    ));
+                }
+            },
             Auth::Bearer(value) => self
                 .text(value)?
                 .map(|(token, taint)| header("Authorization", format!("Bearer {token}"), taint)),
@@ -293,6 +321,7 @@ impl Renderer<'_> {
     fn body(
         &self,
         request: &Request,
+        content_type_stated: bool,
         out: &mut http::Request,
         sent: &mut Vec<(String, String)>,
     ) -> Result<bytes::Bytes, Fault> {
@@ -323,8 +352,7 @@ impl Renderer<'_> {
             out.body_is_secret = true;
             sent.push((secret.to_string(), "body".to_owned()));
         }
-        let stated = request.headers.iter().any(|h| h.name.eq_ignore_ascii_case("content-type"));
-        if let (Some(kind), false) = (kind, stated) {
+        if let (Some(kind), false) = (kind, content_type_stated) {
             out.headers.push(("Content-Type".into(), kind.into()));
         }
         let bytes = bytes::Bytes::from(text);
@@ -393,6 +421,20 @@ impl Renderer<'_> {
             })
             .collect()
     }
+}
+
+/// The expressions of a template that give what came out of a response.
+fn captured(template: &Template, request: &Request) -> Vec<Range<usize>> {
+    let from_response = |path: &[String]| {
+        path.first().is_some_and(|root| root == "steps" || request.captured.contains(root))
+    };
+    let names: Vec<usize> = template
+        .names()
+        .iter()
+        .filter(|name| from_response(&name.path))
+        .map(|name| name.range.start)
+        .collect();
+    template.expressions().filter(|range| names.iter().any(|start| range.contains(start))).collect()
 }
 
 /// How a request shows who it is, rendered.

@@ -37,7 +37,7 @@ impl StepScene<'_> {
         job: JobId,
         reference: &StepRef,
         limit: Option<&Limit>,
-        observed: bool,
+        observed: &[String],
     ) -> Finished {
         let started = self.context.elapsed();
         let limit = match self.step_limit(started, limit) {
@@ -111,6 +111,9 @@ impl StepScene<'_> {
             let attempted = self.attempt(number, until).await;
             let again = self.is_worth_retrying(retry, &attempted);
             let asked = retry_after(&attempted, self.context.now());
+            if let Some(before) = attempts.last_mut() {
+                before.forget_the_bulk();
+            }
             if attempts.len() == KEPT {
                 attempts.remove(0);
             }
@@ -203,6 +206,7 @@ impl StepScene<'_> {
         };
         let end = started.saturating_add(within);
         let mut number = 1;
+        let mut before: Option<Attempted> = None;
         loop {
             let soonest = until.map_or(end, |until| until.min(end));
             let mut attempted = self.attempt(number, Some(soonest)).await;
@@ -217,6 +221,8 @@ impl StepScene<'_> {
                 Ended::Cut(Cut::Stopped(_)) => return (vec![attempted], number, None),
                 Ended::Cut(Cut::Deadline) if !polled_out => return (vec![attempted], number, None),
                 Ended::Cut(Cut::Deadline) => {
+                    // What was cut saw nothing: the one before tells why it did not hold.
+                    let mut attempted = before.unwrap_or(attempted);
                     attempted.ended = Ended::Failed(Code::PollRanOut);
                     return (
                         vec![attempted],
@@ -234,7 +240,7 @@ impl StepScene<'_> {
                 attempted.ended = Ended::Failed(Code::PollRanOut);
                 return (vec![attempted], number, over("`give_up` describes the response"));
             }
-            if matches!(status, Some(401 | 403)) && !poll.expects_denial {
+            if status.is_some_and(|s| matches!(s, 401 | 403) && !poll.denials.contains(&s)) {
                 attempted.ended = Ended::Failed(Code::PollRanOut);
                 let what = format!("a {} does not become better by waiting", status.unwrap_or(401));
                 return (vec![attempted], number, over(&what));
@@ -255,6 +261,7 @@ impl StepScene<'_> {
                 attempted.ended = Ended::Cut(cut);
                 return (vec![attempted], number, None);
             }
+            before = Some(attempted);
             number += 1;
         }
     }
@@ -265,7 +272,7 @@ impl StepScene<'_> {
         attempts: Vec<Attempted>,
         tries: u32,
         message: Option<(Option<Code>, String)>,
-        observed: bool,
+        observed: &[String],
     ) -> Finished {
         let duration = self.context.elapsed().saturating_sub(started);
         let sent = attempts.iter().any(|attempted| attempted.sent);
@@ -292,9 +299,7 @@ impl StepScene<'_> {
         let last = attempts.last_mut();
         let (captures, seen) = match last {
             Some(last) => {
-                let response = observed
-                    .then(|| last.response.take().map(|response| self.see(last, &response)))
-                    .flatten();
+                let response = last.response.take().map(|response| see(last, &response, observed));
                 let seen = Seen { verdict: Some(verdict), sent, response };
                 (std::mem::take(&mut last.captures), seen)
             }
@@ -313,39 +318,52 @@ impl StepScene<'_> {
         };
         Finished { result, seen, captures }
     }
+}
 
-    /// What later steps can see of this response.
-    fn see(&self, attempted: &Attempted, response: &crate::query::Response) -> SeenResponse {
-        let mut fields = std::collections::BTreeMap::new();
-        let mut put = |name: &'static str, value: Value| {
-            fields.insert(name, std::sync::Arc::new(value));
+/// What later steps can see of this response: the fields that they look at.
+fn see(
+    attempted: &Attempted,
+    response: &crate::query::Response,
+    observed: &[String],
+) -> SeenResponse {
+    let mut fields = std::collections::BTreeMap::new();
+    for field in observed {
+        let value = match field.as_str() {
+            "status" => Some(Value::from(response.status)),
+            "headers" => Some(joined_headers(response)),
+            "json" => response.json().ok().cloned(),
+            "text" => response.text().ok().map(|text| Value::String(text.into_owned())),
+            "duration" => {
+                let ms = response.duration.as_secs_f64() * 1e3;
+                Some(crate::json::from_f64(ms).map_or(Value::Null, Value::Number))
+            }
+            "outcome" => Some(attempted.attempt.outcome.clone().map_or(Value::Null, Value::String)),
+            "request_sha256" => attempted.request_sha256.clone().map(Value::String),
+            "response_sha256" => {
+                let digest = ring::digest::digest(&ring::digest::SHA256, &response.body);
+                Some(Value::String(crate::units::hex(digest.as_ref())))
+            }
+            _ => None,
         };
-        put("status", Value::from(response.status));
-        let mut headers = serde_json::Map::new();
-        for (name, value) in &response.headers {
-            let joined = match headers.get(name).map(as_text) {
-                Some(before) => format!("{before}, {value}"),
-                None => value.clone(),
-            };
-            headers.insert(name.to_ascii_lowercase(), Value::String(joined));
+        if let Some(value) = value {
+            fields.insert(field.clone(), std::sync::Arc::new(value));
         }
-        put("headers", Value::Object(headers));
-        if let Ok(json) = response.json() {
-            put("json", json.clone());
-        }
-        if let Ok(text) = response.text() {
-            put("text", Value::String(text.into_owned()));
-        }
-        let ms = response.duration.as_secs_f64() * 1e3;
-        put("duration", crate::json::from_f64(ms).map_or(Value::Null, Value::Number));
-        put("outcome", attempted.attempt.outcome.clone().map_or(Value::Null, Value::String));
-        if let Some(digest) = &attempted.request_sha256 {
-            put("request_sha256", Value::String(digest.clone()));
-        }
-        let digest = ring::digest::digest(&ring::digest::SHA256, &response.body);
-        put("response_sha256", Value::String(crate::units::hex(digest.as_ref())));
-        SeenResponse { fields }
     }
+    SeenResponse { fields }
+}
+
+/// Headers by lower-case name; a repeated one is joined with `, `.
+fn joined_headers(response: &crate::query::Response) -> Value {
+    let mut headers = serde_json::Map::new();
+    for (name, value) in &response.headers {
+        let name = name.to_ascii_lowercase();
+        let joined = match headers.get(&name).map(as_text) {
+            Some(before) => format!("{before}, {value}"),
+            None => value.clone(),
+        };
+        headers.insert(name, Value::String(joined));
+    }
+    Value::Object(headers)
 }
 
 /// What `Retry-After` asks for: seconds or a date; `Err` with the text where it is neither.

@@ -1,6 +1,7 @@
 //! Puts a URL together: what a template may mean depends on where it stands in it.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -19,6 +20,8 @@ pub(super) struct UrlText {
     pub(super) secrets: Vec<String>,
     /// Names that gave parts of it, with what they gave.
     pub(super) names: Vec<(String, String)>,
+    /// Where each part begins that came out of a response.
+    captured: Vec<usize>,
 }
 
 /// Why a URL cannot be put together.
@@ -31,13 +34,21 @@ pub(super) enum UrlFault {
 }
 
 impl UrlText {
-    /// Appends the parts of one template; `start` where the URL begins with it.
-    pub(super) fn push(&mut self, parts: &[Part<'_>]) -> Result<(), UrlFault> {
+    /// Appends the parts of one template; `captured` are the expressions whose values came out of
+    /// a response.
+    pub(super) fn push(
+        &mut self,
+        parts: &[Part<'_>],
+        captured: &[Range<usize>],
+    ) -> Result<(), UrlFault> {
         for part in parts {
             match part {
                 Part::Literal(text) => self.literal(text),
-                Part::Value { text, raw, taint, name, .. } => {
+                Part::Value { text, raw, taint, name, range } => {
                     self.remember(name.as_deref(), text, taint);
+                    if captured.contains(range) {
+                        self.captured.push(self.text.len());
+                    }
                     if self.text.is_empty() {
                         if text.contains(['\r', '\n']) {
                             return Err(UrlFault::LineBreak);
@@ -81,6 +92,14 @@ impl UrlText {
         self.text.push_str(fragment.as_deref().unwrap_or_default());
     }
 
+    /// Whether a part that came out of a response has a say in where the request goes.
+    pub(super) fn origin_is_captured(&self) -> bool {
+        let authority = self.text.find("://").map_or(0, |at| at + 3);
+        let rest = self.text.get(authority..).unwrap_or_default();
+        let end = authority + rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
+        self.captured.iter().any(|at| *at < end)
+    }
+
     pub(super) fn as_str(&self) -> &str {
         &self.text
     }
@@ -115,7 +134,7 @@ mod tests {
 
     fn url(parts: &[Part<'_>]) -> Result<String, UrlFault> {
         let mut url = UrlText::default();
-        url.push(parts)?;
+        url.push(parts, &[])?;
         Ok(url.as_str().to_owned())
     }
 
@@ -153,7 +172,7 @@ mod tests {
     #[test]
     fn the_query_is_added_to_one_that_is_there_and_before_a_fragment() {
         let mut it = UrlText::default();
-        it.push(&[Part::Literal("http://a/x?b=1#frag")]).unwrap();
+        it.push(&[Part::Literal("http://a/x?b=1#frag")], &[]).unwrap();
         it.query("q", "a b", &None);
         it.query("e", "", &None);
         assert_eq!(it.as_str(), "http://a/x?b=1&q=a%20b&e=#frag");
@@ -162,9 +181,23 @@ mod tests {
     #[test]
     fn one_slash_stands_between_base_and_path() {
         let mut it = UrlText::default();
-        it.push(&[value("http://a/base//")]).unwrap();
+        it.push(&[value("http://a/base//")], &[]).unwrap();
         it.slash();
-        it.push(&[Part::Literal("/x")]).unwrap();
+        it.push(&[Part::Literal("/x")], &[]).unwrap();
         assert_eq!(it.as_str(), "http://a/base/x");
+    }
+
+    #[test]
+    fn a_captured_part_before_the_end_of_the_host_decides_where_the_request_goes() {
+        let whose = |parts: &[Part<'_>]| {
+            let mut url = UrlText::default();
+            url.push(parts, std::slice::from_ref(&(0..0))).unwrap();
+            url.origin_is_captured()
+        };
+        assert!(whose(&[value("http://evil.test/x")]));
+        assert!(whose(&[Part::Literal("http://"), value("evil.test"), Part::Literal("/x")]));
+        assert!(whose(&[Part::Literal("http://a.test:"), value("81")]));
+        assert!(!whose(&[Part::Literal("http://a.test/"), value("id")]));
+        assert!(!whose(&[Part::Literal("http://a.test?q="), value("http://evil.test/")]));
     }
 }
