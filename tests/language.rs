@@ -3,7 +3,6 @@
 #![expect(
     clippy::expect_used,
     clippy::disallowed_methods,
-    clippy::unwrap_used,
     reason = "what is not as expected fails the test, which reads and writes files of its own"
 )]
 
@@ -12,5 +11,9 @@ mod bench;
 #[path = "support/scripted.rs"]
 mod scripted;
 
+#[path = "language/flow.rs"]
+mod flow;
+#[path = "language/judge.rs"]
+mod judge;
 #[path = "language/request.rs"]
 mod request;

@@ -53,8 +53,8 @@ pub fn check_environment(
             SourceOfSecret::EnvVar(_) | SourceOfSecret::File(_) => None,
         })
         .collect();
-    let checked = CheckedEnvironment { name: environment.name().to_owned(), vars, secret_values };
-    (checked, checker.findings)
+    let ready = CheckedEnvironment { name: environment.name().to_owned(), vars, secret_values };
+    (ready, checker.findings)
 }
 
 struct Checker<'a> {
@@ -139,13 +139,12 @@ impl Checker<'_> {
                     ),
                 }
             }
-            (Some("unique" | "run"), ..) => Ok(None),
+            (Some("unique" | "run") | None, ..) => Ok(None),
             (Some(root), ..) => wrong(
                 format!("undefined name `{root}`"),
                 nearest(root, ["env", "services", "unique", "run"]),
                 "an environment knows `services.…` and, in `vars`, `env.…`",
             ),
-            (None, ..) => Ok(None),
         }
     }
 

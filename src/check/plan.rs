@@ -40,7 +40,7 @@ pub fn check(plan: &Plan, around: &Surroundings<'_>) -> (Option<CheckedPlan>, Ve
     if findings.iter().any(Finding::is_error) {
         return (None, findings);
     }
-    let checked = CheckedPlan {
+    let ready = CheckedPlan {
         source: plan.source,
         name: plan.name.clone(),
         description: plan.description.as_ref().map(|text| text.value.clone()),
@@ -55,7 +55,7 @@ pub fn check(plan: &Plan, around: &Surroundings<'_>) -> (Option<CheckedPlan>, Ve
         steps: steps.into_iter().flatten().collect(),
         literal_origins,
     };
-    (Some(checked), findings)
+    (Some(ready), findings)
 }
 
 /// Findings in the order of the file, without those that were said already: what stands in
@@ -244,10 +244,10 @@ impl Checker<'_> {
             if let Work::Request(request) = &step.work {
                 let base = request.base_url.as_ref().map(|(template, _)| template);
                 for template in std::iter::once(&request.url).chain(base) {
-                    if let Some(origin) = literal_origin(template) {
-                        if !origins.contains(&origin) {
-                            origins.push(origin);
-                        }
+                    if let Some(origin) = literal_origin(template)
+                        && !origins.contains(&origin)
+                    {
+                        origins.push(origin);
                     }
                 }
             }

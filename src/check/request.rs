@@ -27,7 +27,7 @@ impl Checker<'_> {
         let before = self.findings.len();
         let own = &request.options;
         let all = || std::iter::once(own).chain(defaults.iter().copied());
-        let captures = self.uses.captures.len();
+        let used = self.uses.captures.len();
         let url = self.template(&request.url);
         let base = all().find_map(|options| options.base_url.as_ref());
         let base_url = base.and_then(|node| Some((self.template(node)?, node.place)));
@@ -38,7 +38,7 @@ impl Checker<'_> {
             self.check_base_url(template, node);
         }
         let captured: Vec<String> =
-            self.uses.captures.iter().skip(captures).map(|(name, ..)| name.clone()).collect();
+            self.uses.captures.iter().skip(used).map(|(name, ..)| name.clone()).collect();
         if base.is_none() {
             self.check_goes_nowhere(defaults);
         }

@@ -250,7 +250,7 @@ impl StepScene<'_> {
         let holds = judged.holds();
         findings.append(&mut judged.findings);
         findings.append(&mut warned.findings);
-        let captured = captures.iter().all(|capture| capture.missing.is_none());
+        let all_found = captures.iter().all(|capture| capture.missing.is_none());
         let mut breaches = Vec::new();
         for (budget, severity) in
             [(&step.budget, Severity::Error), (&step.warn_budget, Severity::Warning)]
@@ -272,7 +272,7 @@ impl StepScene<'_> {
             Ended::Errored(finding.code)
         } else if !holds {
             Ended::Failed(Code::AssertionFailed)
-        } else if !captured {
+        } else if !all_found {
             Ended::Failed(Code::CaptureFailed)
         } else if slow {
             Ended::Slow
@@ -381,11 +381,11 @@ impl Attempted {
         self.response = None;
         self.captures = Vec::new();
         let response = self.attempt.exchange.as_mut().and_then(|e| e.response.as_mut());
-        if let Some(response) = response {
-            if response.body.size > LARGE {
-                response.body.content = outcome::Content::Empty;
-                response.body.cut = true;
-            }
+        if let Some(response) = response
+            && response.body.size > LARGE
+        {
+            response.body.content = outcome::Content::Empty;
+            response.body.cut = true;
         }
     }
 

@@ -51,15 +51,13 @@ pub fn evaluate(
     let services: Arc<Value> = Arc::new(given.services.clone());
     for (name, place, template) in environment.iter().flat_map(|e| &e.vars) {
         let written = scope_eval(template, &env, &services, given)?;
-        let (value, origin) = match given.vars.get(name) {
-            Some((text, origin)) => (
-                written.as_ref().map_or_else(|| Value::from(text.as_str()), |w| like(w, text)),
-                origin.clone(),
-            ),
-            None => {
-                let source = sources.get(place.source).map(|s| s.path.clone()).unwrap_or_default();
-                (written.unwrap_or(Value::Null), Origin { place: Some(*place), source })
-            }
+        let (value, origin) = if let Some((text, origin)) = given.vars.get(name) {
+            let value =
+                written.as_ref().map_or_else(|| Value::from(text.as_str()), |w| like(w, text));
+            (value, origin.clone())
+        } else {
+            let source = sources.get(place.source).map(|s| s.path.clone()).unwrap_or_default();
+            (written.unwrap_or(Value::Null), Origin { place: Some(*place), source })
         };
         values.origins.insert(name.clone(), origin);
         env.insert(name.clone(), value.clone());
@@ -135,7 +133,9 @@ fn allowed(vars: &[(String, Value)], given: &[url::Url]) -> AllowOrigins {
             }
         }
     } else {
-        given.iter().for_each(|url| allow.add(url));
+        for url in given {
+            allow.add(url);
+        }
     }
     allow
 }

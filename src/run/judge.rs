@@ -173,12 +173,15 @@ fn one(
         .collect())
 }
 
+/// A captured value: its name, and whether it is a secret.
+pub(super) type Captured = (String, Value, bool);
+
 /// Takes every capture; what was found is there for the steps after, also where others failed.
 pub(super) fn captures(
     captures: &[Capture],
     response: &Response,
     renderer: &Renderer<'_>,
-) -> (Vec<CaptureResult>, Vec<(String, Value, bool)>, Vec<Finding>) {
+) -> (Vec<CaptureResult>, Vec<Captured>, Vec<Finding>) {
     let mut results = Vec::new();
     let mut values = Vec::new();
     let mut findings = Vec::new();

@@ -1,5 +1,6 @@
 //! Renders a checked request: templates evaluated, URL put together, credentials in their places.
 
+use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -124,13 +125,11 @@ impl Renderer<'_> {
         };
         let at_base = is_base_origin(url.as_str());
         let auth_inherited = request.auth.as_ref().is_some_and(|(_, inherited)| *inherited);
-        if let Some(Credential::Query { name, text, taint }) = &auth {
-            if at_base || !auth_inherited {
-                url.query(name, text, taint);
-                sent.extend(
-                    taint.iter().map(|secret| (secret.to_string(), format!("query {name}"))),
-                );
-            }
+        if let Some(Credential::Query { name, text, taint }) = &auth
+            && (at_base || !auth_inherited)
+        {
+            url.query(name, text, taint);
+            sent.extend(taint.iter().map(|secret| (secret.to_string(), format!("query {name}"))));
         }
         let parsed = self.parse(url.as_str(), request.url_place)?;
         let mut out = http::Request::new(request.method.as_str(), parsed);
@@ -154,16 +153,13 @@ impl Renderer<'_> {
                 out.headers.push((name, value));
             }
         }
-        let send_jar_and = |cookies: &[(String, ValueTemplate)]| self.pairs(cookies);
-        match &request.cookies {
-            Cookies::None => {}
-            Cookies::Jar(cookies, inherited) if at_base || !*inherited => {
-                for (name, text, taint) in send_jar_and(cookies)? {
-                    sent.extend(taint.iter().map(|s| (s.to_string(), format!("cookie {name}"))));
-                    out.cookies.push((name, text));
-                }
+        if let Cookies::Jar(cookies, inherited) = &request.cookies
+            && (at_base || !*inherited)
+        {
+            for (name, text, taint) in self.pairs(cookies)? {
+                sent.extend(taint.iter().map(|s| (s.to_string(), format!("cookie {name}"))));
+                out.cookies.push((name, text));
             }
-            Cookies::Jar(..) => {}
         }
         let stated = headers.iter().any(|h| h.name.eq_ignore_ascii_case("content-type"));
         let body = self.body(request, stated, &mut out, &mut sent)?;
@@ -197,13 +193,11 @@ impl Renderer<'_> {
             Some(EvaluatedPart::Value { text, .. }) => text.starts_with('/'),
             None => false,
         };
-        if begins_with_slash {
-            if let Some((base, base_place)) = &request.base_url {
-                let parts = self.parts(base, *base_place)?;
-                url.push(&parts, &captured(base, request))
-                    .map_err(|fault| refused_url(&fault, *base_place))?;
-                url.slash();
-            }
+        if begins_with_slash && let Some((base, base_place)) = &request.base_url {
+            let parts = self.parts(base, *base_place)?;
+            url.push(&parts, &captured(base, request))
+                .map_err(|fault| refused_url(&fault, *base_place))?;
+            url.slash();
         }
         url.push(&parts, &captured(&request.url, request))
             .map_err(|fault| refused_url(&fault, place))?;
@@ -338,7 +332,7 @@ impl Renderer<'_> {
                     if !text.is_empty() {
                         text.push('&');
                     }
-                    text.push_str(&format!("{}={}", encode(&name), encode(&value)));
+                    let _ = write!(text, "{}={}", encode(&name), encode(&value));
                     taint = taint.or(secret);
                 }
                 (text, taint, Some("application/x-www-form-urlencoded"))
@@ -451,10 +445,12 @@ pub(super) fn as_text(value: &Value) -> String {
     }
 }
 
+#[expect(clippy::unnecessary_box_returns, reason = "every fault of this room is boxed")]
 fn failed(fault: &EvalFault, place: Place) -> Fault {
     Box::new(Finding::of(fault, place))
 }
 
+#[expect(clippy::unnecessary_box_returns, reason = "every fault of this room is boxed")]
 fn refused_url(fault: &UrlFault, place: Place) -> Fault {
     let message = match fault {
         UrlFault::LineBreak => "a line break at the start of a URL".to_owned(),

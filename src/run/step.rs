@@ -109,7 +109,7 @@ impl StepScene<'_> {
         let mut number = 1;
         loop {
             let attempted = self.attempt(number, until).await;
-            let again = self.is_worth_retrying(retry, &attempted);
+            let again = Self::is_worth_retrying(retry, &attempted);
             let asked = retry_after(&attempted, self.context.now());
             if let Some(before) = attempts.last_mut() {
                 before.forget_the_bulk();
@@ -154,7 +154,7 @@ impl StepScene<'_> {
         0.5 + f64::from(byte) / 512.0
     }
 
-    fn is_worth_retrying(&self, retry: &Retry, attempted: &Attempted) -> Option<String> {
+    fn is_worth_retrying(retry: &Retry, attempted: &Attempted) -> Option<String> {
         if !matches!(attempted.ended, Ended::Failed(_) | Ended::Errored(_)) {
             return None;
         }
@@ -217,8 +217,9 @@ impl StepScene<'_> {
             };
             let polled_out = until.is_none_or(|until| until > end);
             match attempted.ended {
-                Ended::Passed | Ended::Slow => return (vec![attempted], number, None),
-                Ended::Cut(Cut::Stopped(_)) => return (vec![attempted], number, None),
+                Ended::Passed | Ended::Slow | Ended::Cut(Cut::Stopped(_)) => {
+                    return (vec![attempted], number, None);
+                }
                 Ended::Cut(Cut::Deadline) if !polled_out => return (vec![attempted], number, None),
                 Ended::Cut(Cut::Deadline) => {
                     // What was cut saw nothing: the one before tells why it did not hold.

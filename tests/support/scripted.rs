@@ -99,7 +99,7 @@ impl Scripted {
             for (number, stream) in listener.incoming().enumerate() {
                 let Ok(stream) = stream else { return };
                 let (script, log) = (Arc::clone(&script), Arc::clone(&seen));
-                std::thread::spawn(move || serve(stream, number, &*script, &log));
+                std::thread::spawn(move || serve(&stream, number, &*script, &log));
             }
         });
         Self { address, log }
@@ -134,13 +134,14 @@ impl Scripted {
 }
 
 fn serve(
-    stream: TcpStream,
+    stream: &TcpStream,
     connection: usize,
     script: &(dyn Fn(&Seen, usize) -> Reply + Send + Sync),
     log: &Mutex<Vec<Seen>>,
 ) {
     let _ = stream.set_nodelay(true);
-    let mut reader = BufReader::new(&stream);
+    let mut reader = BufReader::new(stream);
+    let mut stream = stream;
     while let Some(seen) = receive(&mut reader, connection) {
         let number = {
             let mut log = log.lock().expect("the log");
@@ -157,13 +158,13 @@ fn serve(
                 if seen.method != "HEAD" {
                     text.push_str(&body);
                 }
-                if (&stream).write_all(text.as_bytes()).is_err() {
+                if stream.write_all(text.as_bytes()).is_err() {
                     return;
                 }
             }
             Reply::Hang => {
                 let mut sink = [0; 1024];
-                while matches!((&stream).read(&mut sink), Ok(1..)) {}
+                while matches!(stream.read(&mut sink), Ok(1..)) {}
                 return;
             }
             Reply::Close => return,
