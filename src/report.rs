@@ -17,4 +17,5 @@ pub mod terminal;
 
 pub use curl::{curl_line, variable_of};
 pub use style::Style;
+pub(crate) use style::wrap;
 pub use terminal::{Options, Terminal};

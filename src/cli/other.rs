@@ -128,7 +128,8 @@ pub(super) fn explain(args: &ExplainArgs) -> Result<u8, UsageFault> {
         }),
         Some(name) => match Code::from_name(name) {
             Some(code) => {
-                format!("{code}: {}\n\n{}\n", code.title(), code.explanation())
+                let text = wrapped(code.explanation(), printer.style.width.min(80));
+                format!("{code}: {}\n\n{text}", code.title())
             }
             None => {
                 let known = Code::ALL.iter().map(|code| code.as_str());
@@ -190,6 +191,22 @@ pub(super) fn demo(args: &super::args::DemoArgs) -> Result<u8, UsageFault> {
         let _ = stop.changed().await;
         demo.stop().await;
         Ok(0)
+    })
+}
+
+/// Sentences in lines of a readable length; examples, which are indented, stay as they are.
+fn wrapped(text: &str, width: usize) -> String {
+    text.lines().fold(String::new(), |mut out, line| {
+        let lines = if line.starts_with("    ") {
+            vec![line.to_owned()]
+        } else {
+            crate::report::wrap(line, width)
+        };
+        for line in lines {
+            out.push_str(&line);
+            out.push('\n');
+        }
+        out
     })
 }
 

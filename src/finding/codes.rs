@@ -41,30 +41,30 @@ macro_rules! codes {
 codes! {
     // YAML
     YamlSyntax = "yaml::syntax", "not valid YAML",
-        "The file is not valid YAML, so nothing in it could be read.\n\nThe place is where the reader had to stop; the mistake is often a line earlier: a missing quote, a tab in the indentation, a `-` too many.\n\nRepair: look at the marked line and the one above it. Put text that holds `: ` or ` #` in quotes.";
+        "    - GET: /health\n      expect: {text: {contains: \"OK}}\n\nThe file is not valid YAML, so it could not be read as a whole.\n\nThe marked place is where the mistake is, or where the reader had to stop: then look at the line above it too. It is nearly always a missing quote, a tab in the indentation, a missing space after a colon, or a line that stands too far left or right.\n\nRepair: what the help says. Put text that holds `: ` or ` #` in quotes.";
     YamlDuplicateKey = "yaml::duplicate-key", "a key stands twice in one mapping",
         "    headers:\n      Accept: text/html\n      Accept: application/json\n\nYAML forbids the same key twice; which one would count is anybody's guess, so neither does.\n\nRepair: delete one of the two marked lines. To send a header twice, give it a list.";
     YamlTag = "yaml::tag", "a YAML tag that is not known here",
         "    if: !is_ready\n\nA word that begins with `!` is a YAML tag, not a negation.\n\nRepair: write `if: not is_ready`, or put the text in quotes.";
     YamlLimit = "yaml::limit", "the file is larger or deeper than a plan may be",
-        "Plans are at most 4 MiB, 128 levels deep, and their aliases may not expand without bound. The limits keep a broken or hostile file from eating the machine.\n\nRepair: split the plan.";
+        "Files are at most 4 MiB, 128 levels deep, and their aliases may not expand without bound. The limits keep a broken or hostile file from eating the machine.\n\nRepair: split the plan, or write out what the aliases repeat.";
     YamlEncoding = "yaml::encoding", "the file is not plain UTF-8 text",
         "Plans are UTF-8. A file in UTF-16, with a NUL byte, or with invisible bidirectional characters is refused: what a person sees would not be what runs.\n\nRepair: save the file as UTF-8 and delete the marked character.";
     YamlDocuments = "yaml::documents", "several documents in one file",
-        "A file holds one plan, environment or project. `---` begins a second document.\n\nRepair: put it into a file of its own.";
+        "    plan: First\n    steps:\n      - GET: http://localhost:5000/health\n    ---\n    plan: Second\n\nA file holds one plan, environment or project. `---` begins a second document.\n\nRepair: put it into a file of its own.";
     YamlTrap = "yaml::trap", "YAML reads this otherwise than it looks",
-        "    json: {name: ${{ model }}}\n    id: 012\n\nSome texts are read by YAML in a way that nobody meant: an unquoted template inside { } or [ ], `{{ x }}` without `$`, `1.10` where text is wanted, \"\\d\" in double quotes.\n\nRepair: the message says what to type; it is nearly always a pair of quotes.";
+        "    json: {name: ${{ run.id }}}\n\nSome texts are read by YAML in a way that nobody meant: an unquoted template inside { } or [ ], `{{ x }}` without `$`, `1.10` where text is wanted, \"\\d\" in double quotes.\n\nRepair: the message says what to type; it is nearly always a pair of quotes.";
     // plans
     UnknownKey = "plan::unknown-key", "a key that planrun does not know",
-        "    - GET: /health\n      expct: {status: 200}\n\nAn unknown key is never ignored: an assertion under a misspelt key would never run.\n\nRepair: use the suggested name, or look at the list of keys in the help.";
+        "    - GET: /health\n      expct: {status: 200}\n\nAn unknown key is never ignored: an assertion under a misspelt key would never run.\n\nRepair: use the suggested name. Where none is near, the help lists the keys that are known there.";
     NotYet = "plan::not-yet", "a key of the language that this version does not run yet",
-        "The key belongs to the plan language, but this version cannot carry it out. It is refused rather than ignored, so that nothing passes by accident.\n\nRepair: remove the key, or use a version that knows it.";
+        "    - parallel: [{GET: /a}, {GET: /b}]\n\nThe key belongs to the plan language, but this version cannot carry it out. It is refused rather than ignored, so that nothing passes by accident.\n\nRepair: remove the key, or use a version that knows it.";
     WrongType = "plan::wrong-type", "a value of the wrong kind",
-        "    steps: GET /health\n\nThe key wants another kind of value: a list, a mapping, a number, a text.\n\nRepair: the message says what is wanted, with an example.";
+        "    steps: GET /health\n\nThe key wants another kind of value: a list, a mapping, a number, a text.\n\nRepair: the message says what is wanted, the help shows how it is written.";
     BadValue = "plan::bad-value", "a value that is not one of those allowed",
         "    on_failure: stpo\n\nThe key takes one of a few words, or a value of a certain form.\n\nRepair: use one of the values in the help.";
     MissingKey = "plan::missing-key", "a key that must be there is not",
-        "    plan: Health\n\nA plan needs `plan:` and `steps:`; a poll needs `every` and `for`.\n\nRepair: add the key.";
+        "    plan: Health\n\nA plan needs `plan:` and `steps:`; a poll needs `every` and `for`.\n\nRepair: add the key that the message names.";
     EmptyValue = "plan::empty-value", "a key with nothing behind it",
         "    expect:\n      $.deleted_at:\n\nNothing after the colon could mean null, absent, or a line that was forgotten.\n\nRepair: write `null`, `{absent: true}`, or delete the line.";
     BadDuration = "plan::bad-duration", "not a duration",
@@ -86,17 +86,17 @@ codes! {
     EmptyPlan = "plan::empty", "a plan without steps",
         "    plan: Health\n    steps: []\n\nA plan that does nothing would always pass.\n\nRepair: add a step, or delete the file.";
     NotAPlan = "plan::not-a-plan", "a file that does not say what it is",
-        "    steps:\n      - GET: /health\n\nA plan begins with `plan: NAME`, an environment with `environment: NAME`, a project with `project: NAME`.\n\nRepair: add the first line.";
+        "    steps:\n      - GET: http://localhost:5000/health\n\nA plan begins with `plan: NAME`, an environment with `environment: NAME`, a project with `project: NAME`.\n\nRepair: add the first line.";
     UndefinedName = "plan::undefined-name", "a name that is not defined at this point of the plan",
-        "    - GET: /users/${{ user_id }}\n\nEvery name is resolved before the first request. A name is defined by `vars`, `inputs` or a `capture` of an earlier step; a dotted one by the environment, the secrets, or earlier steps.\n\nRepair: use the suggested name, or define it.";
+        "    - GET: /users/${{ user_id }}\n\nEvery name is resolved before the first request. A bare name is a variable of the plan (`vars`) or a `capture` of an earlier step; a name with a dot begins with `env`, `secrets`, `steps`, `run`, `plan` or `step`.\n\nRepair: use the suggested name, or define it.";
     UnknownFunction = "plan::unknown-function", "a function, filter or test that does not exist",
-        "    x: ${{ model | uppr }}\n\nRepair: use the suggested name. `planrun explain plan::unknown-function` lists none of them; the language page does.";
+        "    vars: {name: \"${{ unique | uppr }}\"}\n\nWhat stands behind `|` is a filter, what has `( )` is a function. The help says which name is nearest.\n\nRepair: use the suggested name.";
     BadTemplate = "plan::bad-template", "a template that does not parse",
-        "    x: ${{ model | }}\n\nWhat stands between `${{` and `}}` is an expression of minijinja: names, calls, filters, comparisons, `a if c else b`.\n\nRepair: look at the marked place inside the template.";
+        "    vars: {name: \"${{ unique | }}\"}\n\nWhat stands between `${{` and `}}` is an expression: names, calls, filters, comparisons, `a if c else b`. Words of other languages have other names here: `not`, `and`, `or`, `none`.\n\nRepair: look at the marked place inside the template.";
     BadJsonPath = "plan::bad-jsonpath", "a path that does not parse",
         "    $.items[?(@.id = 1)]: {present: true}\n\nPaths follow RFC 9535: comparisons are `==`, text stands in quotes, an index in `[ ]`.\n\nRepair: look at the marked place inside the path.";
     BadRegex = "plan::bad-regex", "a regular expression that does not parse",
-        "    $.sku: {matches: '[A-Z'}\n\nRepair: look at the marked place. Write regular expressions in single quotes, so that YAML leaves the backslashes alone.";
+        "    $.sku: {matches: '[A-Z'}\n\nRegular expressions are searched for anywhere in the text, and know no look-ahead and no back-references.\n\nRepair: look at the marked place. Write regular expressions in single quotes, so that YAML leaves the backslashes alone.";
     NotSingular = "plan::not-singular", "a path with many results compared with one value",
         "    $.items[*].id: 1\n\nA path with `*`, `..`, a filter or a slice yields a list, which can never equal one value.\n\nRepair: say which one is meant: `{each: …}`, `{some: …}`, `{contains: …}`, or name an index.";
     UnknownOperator = "plan::unknown-operator", "an operator that does not exist",
@@ -104,17 +104,17 @@ codes! {
     ImpossibleAssertion = "plan::impossible-assertion", "an assertion that can never hold",
         "    $.id: {gt: abc}\n\nThe operator cannot judge such a value, so the assertion would fail whatever the server answers.\n\nRepair: correct the operand, or use another operator.";
     UnknownStep = "plan::unknown-step", "a step id that does not exist",
-        "    needs: [lgoin]\n\nRepair: use the suggested id. Ids are given with `id:`.";
+        "    needs: [lgoin]\n\nA step is referred to by its `id:`, not by its name.\n\nRepair: use the suggested id, or give the step one.";
     LaterStep = "plan::later-step", "a step that runs later",
-        "    if: steps.create.passed\n\nA step can only refer to steps that ran before it.\n\nRepair: move the step, or the condition.";
+        "    - GET: /health\n      if: steps.create.passed\n    - id: create\n      POST: /models\n\nA step can only refer to steps that ran before it.\n\nRepair: move the step, or the condition.";
     Cycle = "plan::cycle", "definitions that need each other",
-        "    vars:\n      a: ${{ b }}\n      b: ${{ a }}\n\nRepair: break the circle at one of the marked places.";
+        "    vars:\n      a: ${{ b }}\n      b: ${{ a }}\n\nTo know the one, the other must be known first.\n\nRepair: break the circle at one of the marked places.";
     BareNegative = "plan::bare-negative", "a negative test that any error would pass",
         "    expect: {status: 401}\n\nA step whose every accepted status is 4xx or 5xx, and which says nothing about body or headers, also passes when a proxy, a login page or a typing mistake gave that status.\n\nRepair: say which error is meant: `$.error_code: …`.";
     NeverRuns = "plan::never-runs", "a condition that can never be true",
         "    if: 1 == 2\n\nThe step would be skipped in every run.\n\nRepair: correct the condition, or use `skip: \"reason\"`.";
     UnusedName = "plan::unused", "something that is defined and never used",
-        "Nobody uses the marked name. It may be a misspelling elsewhere.\n\nRepair: delete it, or use it.";
+        "    vars: {modle: \"m-${{ unique }}\"}\n\nNobody uses the marked name. It may be a misspelling, here or where it should be used.\n\nRepair: delete it, or use it.";
     Ttfb = "plan::ttfb", "`ttfb` is called `wait` here",
         "    budget: {ttfb: 300ms}\n\nThe phases are `dns connect tls send wait receive total`. What other tools call time to first byte sometimes counts the connection too; `wait` is from the request sent to the first byte, nothing else.\n\nRepair: write `wait`.";
     BudgetNeedsSamples = "plan::budget-needs-samples", "a percentile of a single request",
@@ -122,91 +122,91 @@ codes! {
     BudgetNeedsFresh = "plan::budget-needs-fresh", "a budget on a phase that a reused connection does not have",
         "    budget: {connect: 50ms}\n\nA connection that is reused has no DNS, connect or TLS phase.\n\nRepair: add `connection: fresh`.";
     Conflict = "plan::conflict", "two keys that exclude each other",
-        "    retry: {times: 3}\n    poll: {every: 1s, for: 10s}\n\nRepair: keep one of the two marked keys.";
+        "    retry: {times: 3}\n    poll: {every: 1s, for: 10s}\n\nOne key says what the other denies, so that it is not clear what was meant.\n\nRepair: keep one of the two marked keys.";
     BadUrl = "plan::bad-url", "a URL that cannot be requested",
-        "    GET: htps://example.com\n\nA URL begins with `http://`, `https://`, a `/` (then `base_url` is put before it) or a template. A user name in it is refused: use `auth: {basic: …}`. A `/../` segment is refused: the client would silently remove it.";
+        "    GET: htps://example.com\n\nA URL begins with `http://`, `https://`, a `/` (then `base_url` is put before it) or a template. A user name in it is refused: the key `auth` is for that. A `/../` segment is refused: it would silently be removed on the way.\n\nRepair: correct the marked part.";
     NoBaseUrl = "plan::no-base-url", "a path without a `base_url`",
-        "    - GET: /health\n\nA URL that begins with `/` needs `defaults: {base_url: …}` in the plan, the environment or the project.\n\nRepair: add `base_url`, or write the whole URL.";
+        "    plan: Health\n    steps:\n      - GET: /health\n\nA URL that begins with `/` needs `defaults: {base_url: …}` in the plan, the environment or the project.\n\nRepair: add `base_url`, or write the whole URL.";
     LiteralSecret = "plan::literal-secret", "a text that looks like a secret",
-        "    auth: {bearer: hk_live_…}\n\nA key in a plan ends up in the history of the repository and in every report.\n\nRepair: declare it under `secrets:` and write `${{ secrets.api_key }}`.";
+        "    auth: {bearer: hk_live_a8Kd03jfLq92mZx7Pw51}\n\nA key in a plan ends up in the history of the repository and in every report.\n\nRepair: declare it under `secrets:` and write `${{ secrets.api_key }}`. A key that has been in a repository should be replaced.";
     OmitInText = "plan::omit-in-text", "`omit` inside a text",
-        "    X-Id: id-${{ omit }}\n\n`omit` removes the whole key or list item; inside a text there is nothing to remove.\n\nRepair: let the whole value be `${{ omit }}`.";
+        "    headers: {X-Id: \"id-${{ omit }}\"}\n\n`omit` removes the whole key or list item; inside a text there is nothing to remove.\n\nRepair: let the whole value be `${{ omit }}`.";
     OutsideRoot = "plan::outside-root", "a file outside the project",
-        "    text: ${{ file('../../etc/passwd') }}\n\nFiles stay inside the project root, so that a plan cannot read what it was not given. Symbolic links are followed before judging.\n\nRepair: move the file, or allow its folder with `--file-root`.";
+        "Files stay inside the project root, so that a plan or environment cannot read what it was not given. Symbolic links are followed before judging. An example is a secret that comes from `{file: ../../key.txt}`.\n\nRepair: move the file into the project, or allow its folder with `--file-root`.";
     MissingFile = "plan::missing-file", "a file that is not there or cannot be read",
-        "Repair: correct the path; it is relative to the file that names it.";
+        "The file is not there, is a folder, a pipe or a device, is too large, or may not be read by you. An example is a secret that comes from `{file: keys/}`.\n\nRepair: correct the path; it is relative to the file that names it.";
     // environments
     UnknownEnvironment = "environment::unknown", "an environment that does not exist",
-        "Environments are files `environments/NAME.yaml` beside the plan or in a folder above it, up to the project root.\n\nRepair: use one of the names in the help, or write the file.";
+        "    environment: staging\n    extends: bsae\n\nEnvironments are files `environments/NAME.yaml` beside the plan or in a folder above it, up to the project root.\n\nRepair: use one of the names in the help, or write the file.";
     MissingVariable = "environment::missing-variable", "a variable that this environment does not have",
-        "The plan uses `${{ env.NAME }}`, and the chosen environment, what it extends, `--var env.NAME=…` and PLANRUN_VAR_NAME all lack it.\n\nRepair: define it under `vars:` of the environment.";
+        "    GET: ${{ env.registry_ulr }}/health\n\nThe chosen environment, what it extends, `--var env.NAME=…` and PLANRUN_VAR_NAME all lack the variable.\n\nRepair: use the suggested name, or define it under `vars:` of the environment.";
     LiteralInEnvironment = "environment::literal-secret", "a secret written into an environment file",
-        "    secrets:\n      api_key: {value: hk_live_…}\n\n`value` is for what a service gives (`${{ services.registry.api_key }}`). A literal would be in the repository.\n\nRepair: use `{env_var: NAME}` or `{file: path}`.";
+        "    environment: staging\n    secrets:\n      api_key: {value: hk_live_a8Kd03jfLq92mZx7Pw51}\n\n`value` is for what a service gives (`${{ services.registry.api_key }}`). A literal would be in the repository.\n\nRepair: use `{env_var: NAME}` or `{file: path}`. A key that has been in a repository should be replaced.";
     // secrets
     MissingSecret = "secret::missing", "a secret that nobody gave",
-        "The plan declares a secret, and no source gives it a value.\n\nRepair: set the process variable that the message names, or `--secret NAME=@file`.";
+        "    plan: Health\n    secrets:\n      token: {}\n    steps:\n      - GET: http://localhost:5000/health\n        auth: {bearer: \"${{ secrets.token }}\"}\n\nThe plan declares a secret, and no source gives it a value. Nothing was sent.\n\nRepair: set the variable that the message names, or give `--secret NAME=@file`. Where a plan can do without it, declare it `optional: true`: the steps that use it are then skipped.";
     MalformedSecret = "secret::malformed", "a secret that does not have the declared shape",
-        "The value does not match `matches`. Malformed here and rejected by the server are different things: this one was never sent.\n\nRepair: compare the value with the pattern: a missing prefix, a line break, quotes around it.";
+        "    plan: Health\n    secrets:\n      api_key: {matches: ^hk_live_}\n    steps:\n      - GET: http://localhost:5000/health\n        auth: {bearer: \"${{ secrets.api_key }}\"}\n\nThe value does not match `matches`. Malformed here and rejected by the server are different things: this one was never sent. The message tells its length and what is odd about it, never the value.\n\nRepair: compare the value with the pattern: a missing prefix, a line break, quotes around it.";
     SecretSource = "secret::source", "a source of a secret that is not safe or cannot be read",
-        "A `.env` file that others can read or that is tracked by git, a secret given on the command line, a secret file that is not there.";
+        "A `.env` file that other users can read, that is tracked by git or has a line that is none; or a secret's value given with `--var`, where every user of the machine can see it.\n\nRepair: `chmod 600 .env` and keep it out of version control; give secrets by a variable or a file.";
     ShortSecret = "secret::short", "a secret that is too short to be masked by its value",
-        "A value of fewer than four characters stands in too many ordinary texts: it is masked only where its field or place says that it is a secret.";
+        "A value of fewer than four characters stands in too many ordinary texts: it is masked only where its field or place says that it is a secret.\n\nRepair: use a longer secret. Where it is none, make it a variable.";
     // transport
     TransportDns = "transport::dns", "the host name could not be resolved",
-        "No address is known for the host.\n\nLook at the variable that gave the host: a misspelling, a name that only an internal resolver knows, a missing VPN.";
+        "    - GET: http://no-such-host.invalid/health\n\nNo address is known for the host: a misspelling, a name that only an internal resolver knows, a missing VPN.\n\nRepair: look at the variable that gave the host; the message names it.";
     TransportRefused = "transport::refused", "the connection was refused",
-        "The host answers, the port does not: nothing listens there.\n\nLook at the variable that gave the address: a wrong port, a service that is not started.";
+        "    - GET: http://127.0.0.1:1/health\n\nThe host answers, the port does not: nothing listens there.\n\nRepair: start the service, or correct the port in the variable that the message names.";
     TransportConnectTimeout = "transport::connect-timeout", "the connection could not be made in time",
-        "No answer from the address: a firewall that drops packets, a wrong address, a host that is down.";
+        "    - GET: http://10.255.255.1/health\n      connect_timeout: 2s\n\nNo answer came from the address: a firewall that drops packets, a wrong address, a host that is down, a missing VPN.\n\nRepair: try the address from the same machine; raise `connect_timeout` only if the line is known to be slow.";
     TransportTls = "transport::tls", "the TLS handshake failed",
-        "The certificate is expired, not yet valid, for another name or from an unknown issuer, or the port does not speak TLS at all. The message says which.";
+        "    - GET: https://localhost:5000/health\n\nThe certificate is expired, not yet valid, for another name or from an unknown issuer, or the port does not speak TLS at all. The message says which.\n\nRepair: what the message names. `tls: {insecure: true}` accepts any certificate, and every report says so.";
     TransportTimeout = "transport::timeout", "the exchange did not end in time",
-        "The message says which phase had been reached: waiting for the first byte points at the server, receiving at the size or the line.";
+        "    - GET: /slow\n      timeout: 2s\n\nThe exchange did not end within `timeout` (30s where none is given). The message says which phase had been reached: waiting for the first byte points at the server, receiving at the size or the line.\n\nRepair: raise `timeout`, or ask the server's team what takes so long.";
     TransportEmptyReply = "transport::empty-reply", "the server closed without a word",
-        "The connection was made and closed before a single byte of a response: a crash, a proxy without an upstream, a TLS port spoken to in plain HTTP.";
+        "The connection was made and closed before a single byte of a response. Examples are a crash, a proxy without an upstream, a TLS port spoken to in plain HTTP.\n\nRepair: look at the server's log at that time; check whether the URL should begin with `https://`.";
     TransportReset = "transport::reset", "the connection was reset",
-        "The other side ended the connection while the request was sent or the response was read.";
+        "The other side ended the connection while the request was sent or the response was read, as a proxy does that refuses a large upload, or a service that is restarted.\n\nRepair: look at the server's log at that time. Where it happens now and then and repeating is safe: `retry: {times: 2, when: [transport]}`.";
     TransportTruncated = "transport::truncated", "the response ended too early",
-        "Fewer bytes came than the response announced: what came may look whole, and is not.";
+        "Fewer bytes came than the response announced, for example 100 of 1000: what came may look whole, and is not.\n\nRepair: tell the team of whatever answers; a proxy between often cuts.";
     TransportFraming = "transport::framing", "the response is not well-formed HTTP",
-        "A bad chunk size, contradicting lengths, a malformed status line.";
+        "A bad chunk size, contradicting lengths, a malformed status line: where the response ends is not certain, so nothing in it is judged.\n\nRepair: tell the team of whatever answers; the message shows what was seen.";
     TransportNotHttp = "transport::not-http", "what answers does not speak HTTP",
-        "The first bytes are not an HTTP response: another protocol listens on this port.";
+        "The first bytes are not an HTTP response: another protocol listens on this port, for example `SSH-2.0…` or a database.\n\nRepair: check the port in the variable that gave the address.";
     TransportHeaders = "transport::headers-too-large", "the response headers are too large",
-        "The headers exceed what the client takes.";
+        "The headers are larger or more numerous than the client takes, as happens when cookies pile up.\n\nRepair: tell the server's team.";
     TransportBodyTooLarge = "transport::body-too-large", "the response body is larger than allowed",
-        "`max_body` bounds the decoded body (16 MiB by default), so that a compressed bomb cannot fill the memory.\n\nRepair: raise `max_body` on the step if the size is meant.";
+        "    - GET: /export\n      max_body: 1KiB\n\n`max_body` bounds the decoded body (16 MiB where none is given), so that a compressed bomb cannot fill the memory.\n\nRepair: raise `max_body` on the step if the size is meant.";
     TransportEncoding = "transport::bad-encoding", "the compressed body could not be decoded",
-        "The response says gzip, br, deflate or zstd, and its bytes are not.";
+        "The response says gzip, br, deflate or zstd, and its bytes are not, or end too early.\n\nRepair: tell the server's team. To go on meanwhile: `headers: {Accept-Encoding: identity}`.";
     TransportStale = "transport::stale-connection", "the server had closed the kept connection",
-        "A connection from the pool was already closed by the server. A GET is repeated once by itself; a POST is not, since it may have taken effect.\n\nRepair: `retry: {times: 1, when: [transport]}` if repeating is safe, or `connection: fresh`.";
+        "A connection that was kept from an earlier request had been closed by the server. A GET, HEAD or OPTIONS is repeated once by itself; a POST is not, since it may have taken effect.\n\nRepair: `retry: {times: 1, when: [transport]}` if repeating is safe, or `connection: fresh`.";
     TransportRedirect = "transport::redirect", "a redirect that cannot be followed",
-        "Too many redirects, a missing or foreign Location, https to http.";
+        "    - GET: /old\n      follow_redirects: 1\n\nToo many redirects, a Location that is missing or is no web address, or one that leads from https to http.\n\nRepair: look at the Location in the message; allow more with `follow_redirects: 5`, or expect the 3xx itself.";
     TransportOrigin = "transport::origin", "a URL from a response that leads to a foreign origin",
-        "A URL that came out of a response goes only to `allow_origins`: by default the origins of `base_url`, of the environment's URLs and of URLs literal in the plan. Link-local and metadata addresses are always refused.\n\nRepair: add the origin to `allow_origins` of the environment.";
+        "A URL that came out of a response goes only to `allow_origins`: by default the origins of `base_url`, of the environment's URLs and of URLs literal in the plan. Link-local and metadata addresses are always refused. An example is a captured link to another host.\n\nRepair: if the host is meant, add its origin to `allow_origins` of the environment.";
     TransportOther = "transport::other", "the exchange could not be carried out",
-        "None of the other transport codes fits. The message holds what was seen, word for word.";
+        "None of the other transport codes fits. The message holds what was seen, word for word.\n\nRepair: try the `curl` line that is shown with it.";
     // run
     AssertionFailed = "step::assertion", "an assertion does not hold",
-        "The step was carried out and the answer is not as expected. The message shows the assertion's own line, the place in the response, what was expected and what was there.";
+        "    - GET: /health\n      expect: {status: 404}\n\nThe step was carried out and the answer is not as expected. The message shows the assertion's own line, the place in the response, what was expected and what was there.\n\nRepair: decide who is right. If the plan is, the message is what the other team needs: it holds the request as a `curl` line.";
     CaptureFailed = "step::capture", "a capture found nothing",
-        "The value that the capture should take is not in the response. The message says how far the path got and which names are there.\n\nRepair: correct the path, or give a `default`.";
+        "    - GET: /version\n      capture: {id: $.experiment.id}\n\nThe value that the capture should take is not in the response. The message says how far the path got and which names are there.\n\nRepair: correct the path, or give a `default`.";
     BudgetExceeded = "step::budget", "slower than its budget",
-        "The step took longer than its budget. The message names the phase that ate the time.";
+        "    - GET: /health\n      budget: 1us\n\nThe step took longer than its budget. The message names the phase that ate the time: `wait` is the server, `connect` the line, `receive` the size.\n\nRepair: find out what that phase waited for, or raise the budget.";
     TemplateFailed = "step::template", "a template could not be evaluated",
-        "The expression is well-formed, but the data of this run did not fit: a field that is not there, a text where a number is wanted.";
+        "    - id: health\n      GET: /api/2.0/mlflow/experiments/search?max_results=1\n      auth: none\n      expect: {status: 401, $.detail: {present: true}}\n    - GET: /${{ steps.health.json.experiments }}\n\nThe expression is well-formed, but the data of this run did not fit: a field that is not there, a text where a number is wanted.\n\nRepair: compare the expression with the response; the message says which names are there.";
     DuplicateKeyInResponse = "step::duplicate-key", "a key stands twice in the response",
-        "JSON allows it, and readers differ in which one counts. planrun takes the last, as most do, and says so: another client may see another value.\n\nRepair: tell the server's team.";
+        "JSON allows `{\"id\": 1, \"id\": 2}`, and readers differ in which one counts. planrun takes the last, as most do, and says so: another client may see another value.\n\nRepair: tell the server's team.";
     DeadlineExceeded = "step::deadline", "the deadline ended it",
-        "All attempts together took longer than `deadline`, or the plan's or the run's deadline came first.";
+        "    - GET: /health\n      poll: {every: 50ms, for: 10s}\n      expect: {status: 404, text: {contains: gone}}\n      deadline: 200ms\n\nAll attempts together took longer than `deadline`, or the plan's or the run's deadline came first.\n\nRepair: raise the deadline, or lower `retry` and `poll` so that they fit into it.";
     ValueRefused = "step::value-refused", "a value that cannot be sent safely",
-        "A captured value with a line break in a header, a cookie or at the start of a URL would inject text into the request.";
+        "    - GET: /health\n      headers: {X-Note: \"${{ steps.earlier.text }}\"}\n\nA value with a line break in a header, a cookie or at the start of a URL would inject text into the request; so it is not sent.\n\nRepair: capture less of the response (`regex`, `apply: [trim]`), or send it in the body.";
     PollRanOut = "step::poll", "what was waited for did not come",
-        "The expectation of a `poll` did not hold within its time or attempts, or `give_up` or a 401 or 403 ended it.";
+        "    - GET: /health\n      poll: {every: 50ms, for: 10s, times: 2}\n      expect: {text: {contains: gone}}\n\nThe expectation of a `poll` did not hold within its time or attempts, or `give_up` or a 401 or 403 ended it. The last attempt is shown.\n\nRepair: see what the last response says; wait longer with `for`, or expect something else.";
     ServiceFailed = "service::failed", "a service of the environment could not be started",
-        "The environment asks for a service that did not start.";
+        "The environment asks for a service (`services:`), and it did not start: a port that is taken, a fault that does not exist.\n\nRepair: what the message says of it.";
     OutputFailed = "output::failed", "an output could not be written",
-        "A report, the log or the stored run could not be written. The verdict of the run still stands on the terminal; the exit code is 7.";
+        "A report, the log or the stored run could not be written. The verdict of the run still stands on the terminal; the exit code is 7. Examples are a full disk and a folder that is not yours.\n\nRepair: free the disk, or choose another place with `--out` or `--report NAME=PATH`.";
 }
 
 impl Code {
