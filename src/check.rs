@@ -17,8 +17,8 @@ pub use environment::{CheckedEnvironment, check_environment};
 pub use plan::check;
 pub use types::{
     Assertion, Auth, Capture, CheckedBudget, CheckedPlan, CheckedStep, Condition, Cookies, Expect,
-    Header, Late, LateValue, Outcome, Poll, Redirects, Request, RequestBody, Retry, SecretUse, StepIndex,
-    Uses, Var, Work,
+    Header, Late, LateValue, Outcome, Poll, Redirects, Request, RequestBody, Retry, SecretUse,
+    StepIndex, Uses, Var, Work,
 };
 
 use crate::environment::EnvironmentShape;

@@ -62,6 +62,17 @@ enum Defined {
     Capture(StepIndex),
 }
 
+/// What later steps can look at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Has {
+    /// It sends a request.
+    pub(super) response: bool,
+    /// Its request has a body.
+    pub(super) body: bool,
+    /// It names outcomes.
+    pub(super) outcomes: bool,
+}
+
 /// All names of a plan, as far as the check has come.
 #[derive(Debug)]
 pub(super) struct Names<'a> {
@@ -71,7 +82,7 @@ pub(super) struct Names<'a> {
     /// Captures of steps that come later: known, but not yet.
     later: BTreeMap<String, Place>,
     secrets: BTreeMap<String, Place>,
-    ids: BTreeMap<String, (StepIndex, Place)>,
+    ids: BTreeMap<String, (StepIndex, Place, Has)>,
     /// The secrets that go into each variable.
     var_secrets: BTreeMap<String, Vec<String>>,
     used: BTreeSet<String>,
@@ -123,11 +134,12 @@ impl<'a> Names<'a> {
         id: &str,
         index: StepIndex,
         place: Place,
+        has: Has,
     ) -> Option<Place> {
-        if let Some((_, first)) = self.ids.get(id) {
+        if let Some((_, first, _)) = self.ids.get(id) {
             return Some(*first);
         }
-        self.ids.insert(id.to_owned(), (index, place));
+        self.ids.insert(id.to_owned(), (index, place, has));
         None
     }
 
@@ -162,8 +174,8 @@ impl<'a> Names<'a> {
         now: Option<StepIndex>,
     ) -> Result<StepIndex, Box<Finding>> {
         match self.ids.get(id) {
-            Some((index, _)) if now.is_none_or(|now| *index < now) => Ok(*index),
-            Some((index, at)) => {
+            Some((index, ..)) if now.is_none_or(|now| *index < now) => Ok(*index),
+            Some((index, at, _)) => {
                 let message = if Some(*index) == now {
                     format!("the step `{id}` refers to itself")
                 } else {
@@ -295,6 +307,7 @@ impl<'a> Names<'a> {
         if ALWAYS_KNOWN.contains(&field.as_str()) {
             return Ok(());
         }
+        self.has_field(id, field, place)?;
         let seen = (index, field.clone());
         if !uses.seen.contains(&seen) {
             uses.seen.push(seen);
@@ -303,6 +316,29 @@ impl<'a> Names<'a> {
             uses.steps.push(index);
         }
         Ok(())
+    }
+
+    /// A field that this step can never have.
+    fn has_field(&self, id: &str, field: &str, place: Place) -> Result<(), Box<Finding>> {
+        let Some((_, at, has)) = self.ids.get(id) else { return Ok(()) };
+        let missing = match field {
+            _ if !has.response => "sends no request",
+            "outcome" if !has.outcomes => "names no outcomes",
+            "request_sha256" if !has.body => "sends no body",
+            _ => return Ok(()),
+        };
+        Err(Box::new(
+            Finding::error(
+                Code::UndefinedName,
+                format!("`steps.{id}.{field}` is never there: the step {missing}"),
+            )
+            .at(place, "used here")
+            .at(*at, missing)
+            .help(match field {
+                "outcome" => "name outcomes under `expect: {one_of: …}` of that step",
+                _ => "`sent`, `passed` and `failed` are there for every step",
+            }),
+        ))
     }
 
     fn bare(

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use super::Surroundings;
-use super::names::{RESERVED, Stage};
+use super::names::{Has, RESERVED, Stage};
 use super::step::Inherited;
 use super::types::{CheckedPlan, CheckedStep, SecretUse, StepIndex, Uses, Var, Work};
 use super::values::Checker;
 use crate::budget;
 use crate::event::Section;
 use crate::finding::{Code, Finding};
-use crate::plan::{OnFailure, Plan, RequestOptions, Step};
+use crate::plan::{Action, OnFailure, Plan, RequestOptions, Step};
 use crate::predicate::Predicate;
 use crate::query::SubjectKind;
 use crate::source::Spanned;
@@ -124,7 +124,12 @@ impl Checker<'_> {
         }
         for (number, (_, _, step)) in in_order(plan).into_iter().enumerate() {
             if let Some(id) = &step.id {
-                let first = self.names.announce_step(&id.value, StepIndex(number), id.place);
+                let first = self.names.announce_step(
+                    &id.value,
+                    StepIndex(number),
+                    id.place,
+                    what_it_has(step),
+                );
                 if let Some(first) = first {
                     self.report(
                         Finding::error(
@@ -359,6 +364,17 @@ impl Checker<'_> {
                     .help("add what tells it apart: `$.error_code: …` or `$.detail: {contains: …}`"),
                 );
             }
+        }
+    }
+}
+
+/// What later steps can look at.
+fn what_it_has(step: &Step) -> Has {
+    let outcomes = step.expect.as_ref().is_some_and(|expect| !expect.one_of.is_empty());
+    match &step.action {
+        Action::Request(request) => Has { response: true, body: request.body.is_some(), outcomes },
+        Action::Assert(_) | Action::Sleep(_) => {
+            Has { response: false, body: false, outcomes: false }
         }
     }
 }

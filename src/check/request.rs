@@ -165,6 +165,13 @@ impl Checker<'_> {
                         "a user name in a URL ends up in every log".into(),
                         "write `auth: {basic: {user: …, password: …}}`",
                     ));
+                } else if let (false, Some(literal)) = (host.is_empty(), url.is_literal()) {
+                    if let Err(error) = url::Url::parse(literal) {
+                        self.report(bad(
+                            format!("`{literal}` is not a URL: {error}"),
+                            "look at the host and the port",
+                        ));
+                    }
                 } else if host.is_empty() && url.is_literal().is_some() {
                     self.report(bad(
                         format!("`{}` has no host", url.text()),
@@ -226,7 +233,7 @@ impl Checker<'_> {
                     );
                     continue;
                 }
-                if let Some(value) = self.value(&entry.value) {
+                if let Some(value) = self.texts(&entry.value) {
                     headers.push(Header { name: name.clone(), value, from_defaults });
                 }
             }

@@ -64,8 +64,14 @@ impl<'a> Checker<'a> {
     pub(super) fn entries(&mut self, entries: &[Entry]) -> Vec<(String, ValueTemplate)> {
         entries
             .iter()
-            .filter_map(|entry| Some((entry.key.value.clone(), self.value(&entry.value)?)))
+            .filter_map(|entry| Some((entry.key.value.clone(), self.texts(&entry.value)?)))
             .collect()
+    }
+
+    /// A scalar or a list of them where text is sent: a number goes out as YAML reads it, which a
+    /// warning has shown where that is not how it was written.
+    pub(super) fn texts(&mut self, node: &Node) -> Option<ValueTemplate> {
+        self.value(&as_text(node))
     }
 
     /// A scalar that becomes text.
@@ -211,4 +217,17 @@ impl<'a> Checker<'a> {
     ) -> Option<Late<Duration>> {
         value.and_then(|value| self.late(&value.value))
     }
+}
+
+/// A value whose numbers and booleans are texts, as they are sent.
+fn as_text(node: &Node) -> Node {
+    let kind = match &node.kind {
+        Kind::Bool(_) | Kind::Number { .. } => match node.text_of() {
+            Some(text) => Kind::String(text.into_owned()),
+            None => node.kind.clone(),
+        },
+        Kind::List(items) => Kind::List(items.iter().map(as_text).collect()),
+        Kind::Empty | Kind::Null | Kind::String(_) | Kind::Map(_) => node.kind.clone(),
+    };
+    Node { kind, place: node.place, style: node.style }
 }

@@ -15,7 +15,7 @@ use crate::budget;
 use crate::check::{CheckedPlan, CheckedStep, Condition, Request, Work};
 use crate::finding::{Code, Finding, Severity};
 use crate::http::{self, Exchanged, Jar};
-use crate::outcome::{self, Actual, Attempt, Expected};
+use crate::outcome::{self, Actual, Attempt, Expected, TransportClass};
 use crate::query::Response;
 use crate::template::{Evaluated, Names, Scope, Seed};
 
@@ -209,7 +209,7 @@ impl StepScene<'_> {
             Ok(response) => self.judge(response, number, at, &exchanged),
             Err(code) => Attempted::new(number, at, Ended::Errored(code)),
         };
-        attempted.sent = true;
+        attempted.sent = went_out(&exchanged);
         attempted.request_sha256 = exchanged.sent.sha256;
         attempted.attempt.exchange = Some(Box::new(wire));
         attempted
@@ -395,6 +395,21 @@ impl Attempted {
         attempted.attempt.findings = findings;
         attempted
     }
+}
+
+/// Whether anything of the request went over the wire: it may have taken effect.
+fn went_out(exchanged: &Exchanged) -> bool {
+    let before_sending = exchanged.answer.as_ref().is_err_and(|error| {
+        matches!(
+            error.class,
+            TransportClass::Dns
+                | TransportClass::Refused
+                | TransportClass::ConnectTimeout
+                | TransportClass::Tls
+                | TransportClass::Origin
+        )
+    });
+    !before_sending || !exchanged.hops.is_empty()
 }
 
 /// What came back, as assertions read it.

@@ -415,7 +415,10 @@ impl<'a> State<'a> {
             return Some((Verdict::Skipped, Some(reason), own()));
         }
         if step.section == Section::Cleanup {
-            return self.nothing_to_clean_up(step).or_else(|| self.out_of_time(step, limit));
+            return self
+                .nothing_to_clean_up(step)
+                .or_else(|| self.needs_more(step))
+                .or_else(|| self.out_of_time(step, limit));
         }
         if let Some(stop) = self.context.stopped() {
             let reason = Reason::Interrupted(stop.as_str().to_owned());
@@ -425,6 +428,12 @@ impl<'a> State<'a> {
             return Some(late);
         }
         let blocker = self.blocker(step)?;
+        Some((Verdict::Blocked, Some(Reason::BlockedBy(blocker.clone())), blocker))
+    }
+
+    /// In cleanup only `needs` blocks: a failure elsewhere does not.
+    fn needs_more(&self, step: &CheckedStep) -> Option<(Verdict, Option<Reason>, String)> {
+        let blocker = step.needs.iter().copied().find_map(|index| self.blame(index))?;
         Some((Verdict::Blocked, Some(Reason::BlockedBy(blocker.clone())), blocker))
     }
 
