@@ -340,3 +340,54 @@ fn budgets_judge_and_block_nothing() {
     let vars = "vars: {most: 1ns}\n";
     run(&server, vars, "steps:\n  - {GET: /a, budget: \"${{ most }}\"}\n").exits(6);
 }
+
+/// A port on which nothing listens any more.
+fn closed() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    format!("http://{address}")
+}
+
+#[test]
+fn cleanup_knows_whether_anything_went_out() {
+    let cleanup = "cleanup:\n  - {GET: /b, if: steps.a.sent}\n";
+    let server = told();
+    let refused = format!("steps:\n  - {{id: a, GET: \"{}/x\"}}\n{cleanup}", closed());
+    assert_eq!(run(&server, "", &refused).exits(5).verdicts(), ["errored", "skipped"]);
+    assert!(server.targets().is_empty(), "{:?}", server.targets());
+
+    let server = told();
+    let answered = format!("steps:\n  - {{id: a, GET: /status/500}}\n{cleanup}");
+    assert_eq!(run(&server, "", &answered).exits(1).verdicts(), ["failed", "passed"]);
+}
+
+#[test]
+fn needs_blocks_in_cleanup_too() {
+    let plan = |status: u16| {
+        format!(
+            "steps:\n  - {{id: a, GET: /status/{status}}}\ncleanup:\n  - {{GET: /b, needs: [a]}}\n"
+        )
+    };
+    let server = told();
+    let ran = run(&server, "", &plan(500)).exits(1);
+    assert_eq!(ran.verdicts(), ["failed", "blocked"]);
+    assert_eq!(ran.step(1)["reason"], json!({"blocked-by": "a"}));
+    assert_eq!(run(&server, "", &plan(200)).exits(0).verdicts(), ["passed", "passed"]);
+}
+
+#[test]
+fn a_field_that_a_step_can_never_have_is_found_beforehand() {
+    let server = told();
+    for (field, has) in [("outcome", "names no outcomes"), ("request_sha256", "sends no body")] {
+        let steps =
+            format!("steps:\n  - {{id: a, GET: /a}}\n  - GET: /b/${{{{ steps.a.{field} }}}}\n");
+        let ran = run(&server, "", &steps).exits(3);
+        assert!(ran.said.contains(has), "{}", ran.said);
+    }
+    let slept = "steps:\n  - {id: a, sleep: 1ms}\n  - GET: /b/${{ steps.a.status }}\n";
+    let ran = run(&server, "", slept).exits(3);
+    assert!(ran.said.contains("sends no request"), "{}", ran.said);
+    assert!(server.targets().is_empty());
+    let known = "steps:\n  - {id: a, sleep: 1ms}\n  - {GET: /b, if: steps.a.passed}\n";
+    assert_eq!(run(&server, "", known).exits(0).verdicts(), ["passed", "passed"]);
+}

@@ -233,3 +233,23 @@ fn headers_merge_without_regard_to_case_and_the_nearest_wins() {
     assert_eq!(seen.header("x-b"), None);
     assert_eq!(seen.header("authorization"), Some("Bearer near"));
 }
+
+#[test]
+fn a_plain_number_is_sent_as_its_warning_says() {
+    let server = Scripted::ok();
+    let plan = format!(
+        "plan: P\ndefaults: {{base_url: {}}}\nsteps:\n  - GET: /a\n    query: {{b: 1e3, c: \"1e3\"}}\n    headers: {{X-V: 1.10}}\n",
+        server.url()
+    );
+    let ran = Bench::plan(&plan).run().exits(0);
+    assert_eq!(server.targets(), ["GET /a?b=1000&c=1e3"], "{}", ran.said);
+    assert_eq!(server.log()[0].header("x-v"), Some("1.1"));
+    assert!(ran.said.contains("1000") && ran.said.contains("1.1"), "{}", ran.said);
+}
+
+#[test]
+fn a_port_that_cannot_be_is_found_beforehand() {
+    let ran = Bench::plan("plan: P\nsteps:\n  - GET: http://127.0.0.1:99999/x\n").run().exits(3);
+    assert!(ran.said.contains("plan::bad-url"), "{}", ran.said);
+    Bench::plan("plan: P\nsteps:\n  - GET: http://127.0.0.1:9999/x\n").check().exits(0);
+}
