@@ -1,5 +1,7 @@
 //! The environment file as typed data, and what is known of an environment once it is put together.
 
+#[cfg(test)]
+mod corpus;
 mod merged;
 mod parse;
 

@@ -15,6 +15,7 @@ use crate::outcome::{StepResult, Verdict};
 use crate::source::{Place, SourceId, SourceText};
 use crate::units::nanos;
 
+pub use crate::plan::Section;
 pub use line::{LineFault, read_line, read_lines};
 
 /// The version of the stream; a reader refuses a larger one.
@@ -23,18 +24,6 @@ pub const VERSION: u32 = 1;
 /// Names one job of a run: one plan in one case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct JobId(pub u32);
-
-/// Which part of a plan a step stands in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Section {
-    /// Runs first; a failure blocks the rest.
-    Setup,
-    /// The steps.
-    Steps,
-    /// Always runs.
-    Cleanup,
-}
 
 /// Which step: its position, its label and its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

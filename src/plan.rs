@@ -3,8 +3,6 @@
 //! Nothing here is checked against anything outside its own file: names, paths and templates are
 //! text with places. `check` makes a checked plan of it.
 
-#[cfg(test)]
-mod corpus;
 mod expect;
 pub mod keys;
 mod kind;
@@ -28,6 +26,8 @@ pub(crate) use parse::{defaults, finish, look_everywhere, other_kind};
 pub(crate) use reader::Reader;
 
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::source::{SourceId, Spanned};
 use crate::yaml::{Entry, Node};
@@ -69,6 +69,18 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Always runs.
     pub cleanup: Vec<Step>,
+}
+
+/// Which part of a plan a step stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Section {
+    /// Runs first; a failure blocks the rest.
+    Setup,
+    /// The steps.
+    Steps,
+    /// Always runs.
+    Cleanup,
 }
 
 /// A secret that a plan declares.

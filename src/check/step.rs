@@ -6,9 +6,8 @@ use super::values::Checker;
 use serde_json::Value;
 
 use crate::budget::{self, Budget, Samples, Scope};
-use crate::event::Section;
 use crate::finding::{Code, Finding};
-use crate::plan::{Action, Connection, OnFailure, RequestOptions, Step};
+use crate::plan::{Action, Connection, OnFailure, RequestOptions, Section, Step};
 use crate::template::{self, Names, Seed, Template};
 use crate::yaml::{Kind, Node};
 

@@ -6,9 +6,8 @@ use regex::Regex;
 use serde_json::Value;
 
 use crate::budget::Budget;
-use crate::event::Section;
 use crate::finding::{Code, Finding};
-use crate::plan::{ApiKeyPlace, Connection, Method, OnFailure, RetryWhen};
+use crate::plan::{ApiKeyPlace, Connection, Method, OnFailure, RetryWhen, Section};
 use crate::predicate::Predicate;
 use crate::query::{self, Subject};
 use crate::source::{Place, SourceId, Spanned};

@@ -1,3 +1,5 @@
+//! The demo over real connections: the auth service, the proxy and the registry, well and sick.
+
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, header};
 use hyper_util::client::legacy::Client;

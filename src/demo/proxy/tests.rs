@@ -1,3 +1,5 @@
+//! What the proxy answers, with each kind of service beside it.
+
 use tokio::net::TcpListener;
 use tower_service::Service as _;
 

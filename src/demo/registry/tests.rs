@@ -1,3 +1,5 @@
+//! What the registry answers to each of its calls, without a connection.
+
 use std::sync::Arc;
 
 use serde_json::json;

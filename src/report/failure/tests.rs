@@ -1,3 +1,5 @@
+//! How one failure is told: its place, its evidence, its cause and its next step.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What the terminal shows of a run, and what it keeps back.
+
 use serde_json::json;
 
 use super::*;

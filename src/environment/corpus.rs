@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::{parse, parse_project};
 use crate::finding::Finding;
+use crate::plan::{parse, parse_project};
 use crate::source::SourceText;
 use crate::yaml::testing::{render, source};
 use crate::yaml::{Kind, Node, read};
@@ -37,7 +37,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 fn findings(source: &SourceText, kind: &str) -> Vec<Finding> {
     match kind {
         "yaml" => read(source).1,
-        "environment" => crate::environment::parse(source).1,
+        "environment" => super::parse(source).1,
         "project" => parse_project(source).1,
         _ => parse(source).1,
     }
