@@ -33,7 +33,7 @@ pub fn check(plan: &Plan, around: &Surroundings<'_>) -> (Option<CheckedPlan>, Ve
     let secrets = checker.secrets(plan, &steps, &vars);
     checker.unused(plan);
     checker.bare_negatives(plan, &steps);
-    let mut findings = checker.findings;
+    let mut findings = std::mem::take(&mut checker.findings);
     findings.sort_by_key(|finding| finding.place().map(|place| (place.source, place.span)));
     let findings = once_each(findings);
     if findings.iter().any(Finding::is_error) {
@@ -53,6 +53,7 @@ pub fn check(plan: &Plan, around: &Surroundings<'_>) -> (Option<CheckedPlan>, Ve
         cleanup_timeout,
         steps: steps.into_iter().flatten().collect(),
         literal_origins,
+        files: checker.files,
     };
     (Some(ready), findings)
 }

@@ -34,6 +34,7 @@ pub struct CheckedPlan {
     pub(super) cleanup_timeout: Option<Late<Duration>>,
     pub(super) steps: Vec<CheckedStep>,
     pub(super) literal_origins: Vec<String>,
+    pub(super) files: Vec<Spanned<String>>,
 }
 
 impl CheckedPlan {
@@ -107,6 +108,12 @@ impl CheckedPlan {
     #[must_use]
     pub fn steps(&self) -> &[CheckedStep] {
         &self.steps
+    }
+
+    /// Files that templates name literally, relative to the plan's folder.
+    #[must_use]
+    pub fn files(&self) -> &[Spanned<String>] {
+        &self.files
     }
 
     /// Origins of URLs that are literal in the plan.

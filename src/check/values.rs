@@ -22,6 +22,8 @@ pub(super) struct Checker<'a> {
     pub(super) now: Option<StepIndex>,
     /// Whether what is read stands under `values:`, which sees the step's own captures.
     pub(super) in_values: bool,
+    /// Files that templates name literally: they must be there before anything is sent.
+    pub(super) files: Vec<Spanned<String>>,
 }
 
 impl<'a> Checker<'a> {
@@ -34,6 +36,7 @@ impl<'a> Checker<'a> {
             stage: Stage::Plan,
             now: None,
             in_values: false,
+            files: Vec::new(),
         }
     }
 
@@ -164,8 +167,13 @@ impl<'a> Checker<'a> {
             // The place is that of the content where the content stands as it is written.
             let exact = self.around.sources.get(place.source).map(|s| s.slice(place.span))
                 == Some(template.text());
+            let content = exact.then_some(place);
             for name in template.names() {
-                found.push((name.clone(), inner(exact.then_some(place), place, &name.range)));
+                found.push((name.clone(), inner(content, place, &name.range)));
+            }
+            for file in template.files() {
+                self.files
+                    .push(Spanned::new(file.path.clone(), inner(content, place, &file.range)));
             }
         });
         for (name, place) in found {
@@ -176,6 +184,9 @@ impl<'a> Checker<'a> {
     fn resolve(&mut self, template: &Template, whole: Place, content: Option<Place>) {
         for name in template.names() {
             self.resolve_name(name, inner(content, whole, &name.range));
+        }
+        for file in template.files() {
+            self.files.push(Spanned::new(file.path.clone(), inner(content, whole, &file.range)));
         }
     }
 

@@ -12,6 +12,7 @@ use crate::finding::{Finding, Severity};
 use crate::plan::RequestOptions;
 use crate::project::{self, Suite};
 use crate::services;
+use crate::source::Spanned;
 
 /// Everything that is known of a suite before it runs.
 pub(super) struct Prepared {
@@ -113,6 +114,9 @@ pub(super) fn prepare(
         };
         let (plan, more) = check::check(&loaded.plan, &around);
         findings.extend(more);
+        if let Some(plan) = plan.as_ref().filter(|plan| !plan.files().is_empty()) {
+            findings.extend(unreadable_files(plan, loaded, values, current));
+        }
         plans.push(plan.map(Arc::new));
     }
     findings.sort_by_key(|finding| finding.place().map(|place| (place.source, place.span)));
@@ -130,6 +134,22 @@ pub(super) fn prepare(
         prepared.be_strict();
     }
     Ok(prepared)
+}
+
+/// Files that a plan names literally and that cannot be read: found before anything is sent.
+fn unreadable_files(
+    plan: &CheckedPlan,
+    loaded: &project::LoadedPlan,
+    values: &Values,
+    current: &Path,
+) -> Vec<Finding> {
+    let more: Vec<PathBuf> = values.file_roots.iter().map(|root| current.join(root)).collect();
+    let files = project::FileRoot::new(&loaded.root, &more);
+    let probe = |file: &Spanned<String>| {
+        let fault = files.probe(&loaded.folder, &file.value).err()?;
+        Some(Finding::of(&fault, file.place))
+    };
+    plan.files().iter().filter_map(probe).collect()
 }
 
 fn shape(

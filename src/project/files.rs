@@ -110,6 +110,14 @@ impl FileRoot {
         read_regular(&resolved, path, LIMIT)
     }
 
+    /// Whether a file that a plan in `folder` names can be read, without reading it.
+    ///
+    /// # Errors
+    /// A [`FileFault`] where it is outside, missing or not a regular file.
+    pub fn probe(&self, folder: &Path, path: &str) -> Result<(), FileFault> {
+        regular(&self.resolve(folder, path)?, path).map(drop)
+    }
+
     /// The file that a plan in `folder` names, links followed.
     ///
     /// # Errors
@@ -131,15 +139,8 @@ impl FileRoot {
 
 /// Reads a regular file of at most `limit` bytes; never hangs on a pipe or a device.
 pub(super) fn read_regular(path: &Path, written: &str, limit: u64) -> Result<Vec<u8>, FileFault> {
-    let refused = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => FileFault::Missing { path: written.to_owned() },
-        _ => FileFault::Refused { path: written.to_owned(), why: error.to_string() },
-    };
-    let kind = std::fs::metadata(path).map_err(refused)?;
-    if !kind.is_file() {
-        let kind = if kind.is_dir() { "a folder" } else { "a pipe or a device" };
-        return Err(FileFault::NotAFile { path: written.to_owned(), kind });
-    }
+    let kind = regular(path, written)?;
+    let refused = |error: io::Error| refused(&error, written);
     let mut bytes = Vec::with_capacity(usize::try_from(kind.len().min(limit)).unwrap_or(0));
     let file = std::fs::File::open(path).map_err(refused)?;
     file.take(limit + 1).read_to_end(&mut bytes).map_err(refused)?;
@@ -147,6 +148,23 @@ pub(super) fn read_regular(path: &Path, written: &str, limit: u64) -> Result<Vec
         return Err(FileFault::TooLarge { path: written.to_owned(), limit });
     }
     Ok(bytes)
+}
+
+/// What is known of a file that is one.
+fn regular(path: &Path, written: &str) -> Result<std::fs::Metadata, FileFault> {
+    let kind = std::fs::metadata(path).map_err(|error| refused(&error, written))?;
+    if kind.is_file() {
+        return Ok(kind);
+    }
+    let kind = if kind.is_dir() { "a folder" } else { "a pipe or a device" };
+    Err(FileFault::NotAFile { path: written.to_owned(), kind })
+}
+
+fn refused(error: &io::Error, written: &str) -> FileFault {
+    match error.kind() {
+        io::ErrorKind::NotFound => FileFault::Missing { path: written.to_owned() },
+        _ => FileFault::Refused { path: written.to_owned(), why: error.to_string() },
+    }
 }
 
 #[cfg(test)]

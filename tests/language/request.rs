@@ -253,3 +253,37 @@ fn a_port_that_cannot_be_is_found_beforehand() {
     assert!(ran.said.contains("plan::bad-url"), "{}", ran.said);
     Bench::plan("plan: P\nsteps:\n  - GET: http://127.0.0.1:9999/x\n").check().exits(0);
 }
+
+#[test]
+fn a_file_that_is_named_literally_must_be_there_before_anything_is_sent() {
+    let server = Scripted::ok();
+    let plan = |path: &str| {
+        format!(
+            "plan: P\nvars: {{name: {path}}}\ndefaults: {{base_url: {}}}\nsteps:\n  - GET: /first\n  - {{POST: /a, text: \"${{{{ file('{path}') }}}}${{{{ name }}}}\"}}\n",
+            server.url()
+        )
+    };
+    for (path, code) in [
+        ("none.txt", "plan::missing-file"),
+        (".", "plan::missing-file"),
+        ("../..", "plan::outside-root"),
+        ("/etc/passwd", "plan::outside-root"),
+    ] {
+        let ran = Bench::plan(&plan(path)).run().exits(3);
+        assert!(ran.said.contains(code), "{path}: {}", ran.said);
+    }
+    assert!(server.targets().is_empty());
+    Bench::plan(&plan("there.txt")).file("there.txt", "content").run().exits(0);
+    assert_eq!(server.log()[1].body, "contentthere.txt");
+}
+
+#[test]
+fn a_file_whose_name_is_rendered_is_an_error_of_its_step() {
+    let server = Scripted::ok();
+    let plan = format!(
+        "plan: P\nvars: {{name: none}}\ndefaults: {{base_url: {}}}\nsteps:\n  - GET: /first\n  - {{POST: /a, text: \"${{{{ file(name ~ '.txt') }}}}\"}}\n",
+        server.url()
+    );
+    Bench::plan(&plan).run().exits(5);
+    assert_eq!(server.targets(), ["GET /first"]);
+}
