@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::finding::{Code, Finding, Severity, nearest};
 use crate::outcome::{BudgetBreach, Phase, Phases};
 use crate::source::Place;
+use crate::template::{is_omit, nothing_to_remove};
 use crate::units;
 use crate::yaml::{Entry, Kind, Node};
 
@@ -94,7 +95,7 @@ impl Budget {
         self.templated.as_ref().map_or(&[], |templated| &templated.scalars)
     }
 
-    /// The budget with its templates evaluated; nothing stands for `omit`.
+    /// The budget with its templates evaluated; nothing stands for `omit`, which no limit may be.
     ///
     /// # Errors
     /// What a literal of that value would have got in the check phase.
@@ -276,8 +277,14 @@ impl<'a> Reader<'a> {
                 let finding = Finding::error(Code::EmptyValue, "nothing says how long");
                 return self.say(finding.at(node.place, ""), help);
             }
+            Kind::String(text) if is_omit(text) => {
+                return self.findings.push(nothing_to_remove(Code::OmitInText, node.place));
+            }
             Kind::String(text) if text.contains("${{") => match self.slot(node) {
-                Slot::Pending | Slot::Omitted => return,
+                Slot::Pending => return,
+                Slot::Omitted => {
+                    return self.findings.push(nothing_to_remove(Code::TemplateFailed, node.place));
+                }
                 Slot::Known(Value::String(text)) => text,
                 Slot::Known(other) => {
                     let shown = crate::json::kind(&other);
@@ -458,6 +465,9 @@ mod tests {
         assert_eq!(resolved.first().map(|limit| limit.limit), Some(ms(2000)));
         let refused = budget.resolve(&[Some(Value::from(30))]).unwrap_err();
         assert_eq!(refused.first().map(|f| f.code), Some(Code::BadDuration));
-        assert_eq!(budget.resolve(&[None]).unwrap().len(), 1);
+        let omitted = budget.resolve(&[None]).unwrap_err();
+        assert_eq!(omitted.first().map(|f| f.code), Some(Code::TemplateFailed));
+        let said = parse("budget: {wait: '${{ omit }}', total: 1s}", ONE).unwrap_err();
+        assert!(said.contains("plan::omit-in-text `omit` has nothing to remove here"), "{said}");
     }
 }

@@ -128,7 +128,7 @@ impl Predicate {
     }
 
     /// The test with its templates evaluated; `values` belong to [`Predicate::templates`], and
-    /// nothing stands for `omit`, which removes the operator, field or item that bears it.
+    /// nothing stands for `omit`, which removes the field or item that bears it, never an operand.
     ///
     /// # Errors
     /// What a literal of that value would have got in the check phase.

@@ -23,6 +23,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
+use crate::finding::{Code, Finding};
 use crate::source::Place;
 use eval::{Data, Evaluation};
 use expression::{Expr, Node};
@@ -336,6 +337,23 @@ impl Template {
         let inside = self.uses.names.iter().find(|name| outer.contains(&name.range.start));
         inside.map(|name| name.path.join("."))
     }
+}
+
+/// Whether a scalar is exactly `${{ omit }}`.
+#[must_use]
+pub fn is_omit(text: &str) -> bool {
+    let inner = text.trim().strip_prefix("${{").and_then(|rest| rest.strip_suffix("}}"));
+    inner.is_some_and(|inner| inner.trim() == "omit")
+}
+
+/// What is said of `omit` where nothing may be removed: an assertion or a limit that disappears
+/// would let a step pass by accident.
+#[must_use]
+pub fn nothing_to_remove(code: Code, place: Place) -> Finding {
+    Finding::error(code, "`omit` has nothing to remove here").at(place, "").help(
+        "`omit` removes a header, a query parameter, a field of a body or `auth`; what is expected \
+         always stays: write a value, `{absent: true}` or `{present: true}`",
+    )
 }
 
 /// A number of a text that is the same on every machine (FNV-1a).

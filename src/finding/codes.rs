@@ -129,8 +129,8 @@ codes! {
         "    plan: Health\n    steps:\n      - GET: /health\n\nA URL that begins with `/` needs `defaults: {base_url: …}` in the plan, the environment or the project.\n\nRepair: add `base_url`, or write the whole URL.";
     LiteralSecret = "plan::literal-secret", "a text that looks like a secret",
         "    auth: {bearer: hk_live_a8Kd03jfLq92mZx7Pw51}\n\nA key in a plan ends up in the history of the repository and in every report.\n\nRepair: declare it under `secrets:` and write `${{ secrets.api_key }}`. A key that has been in a repository should be replaced.";
-    OmitInText = "plan::omit-in-text", "`omit` inside a text",
-        "    headers: {X-Id: \"id-${{ omit }}\"}\n\n`omit` removes the whole key or list item; inside a text there is nothing to remove.\n\nRepair: let the whole value be `${{ omit }}`.";
+    OmitInText = "plan::omit-in-text", "`omit` where it has nothing to remove",
+        "    headers: {X-Id: \"id-${{ omit }}\"}\n\n`omit` removes the whole key or list item of a request. Inside a text there is nothing to remove, and what is expected is never removed: a step would pass without it.\n\nRepair: let the whole value be `${{ omit }}`; in `expect` write what is due, such as `{absent: true}`.";
     OutsideRoot = "plan::outside-root", "a file outside the project",
         "Files stay inside the project root, so that a plan or environment cannot read what it was not given. Symbolic links are followed before judging. An example is a secret that comes from `{file: ../../key.txt}`.\n\nRepair: move the file into the project, or allow its folder with `--file-root`.";
     MissingFile = "plan::missing-file", "a file that is not there or cannot be read",

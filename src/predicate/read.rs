@@ -10,6 +10,7 @@ use super::{About, Context};
 use crate::finding::{Code, Finding, nearest};
 use crate::query::{Filter, Yields};
 use crate::source::Place;
+use crate::template::{is_omit, nothing_to_remove};
 use crate::yaml::{Entry, Kind, Node};
 
 /// What was read.
@@ -51,7 +52,7 @@ enum Literal {
     Known(Value),
     /// It holds a template whose value is not there yet.
     Pending,
-    /// It is `omit`.
+    /// It is `omit`: a field or item of a value goes with it, an operand may not.
     Omitted,
 }
 
@@ -148,7 +149,7 @@ impl Reader<'_> {
         ));
     }
 
-    /// One operator; nothing where its operand is `omit` or a finding.
+    /// One operator; nothing where its operand is a finding.
     fn op(&mut self, operator: Operator, node: &Node, about: About, key: Place) -> Option<Op> {
         if node.kind == Kind::Empty {
             self.say(
@@ -202,14 +203,17 @@ impl Reader<'_> {
             | Operator::Unordered
             | Operator::Format
             | Operator::Before
-            | Operator::After => match self.literal(node) {
+            | Operator::After => match self.operand(operator, node) {
                 Literal::Known(value) => {
                     let value = self.sized(value, node, about)?;
                     let check = self.prepare(operator, &value, node, about)?;
                     (value, check)
                 }
                 Literal::Pending => (Value::Null, Check::Pending),
-                Literal::Omitted => return None,
+                Literal::Omitted => {
+                    self.omitted(node);
+                    return None;
+                }
             },
         };
         Some(Op { operator, operand, check })
@@ -242,21 +246,64 @@ impl Reader<'_> {
         self.findings.push(finding);
     }
 
+    /// The whole operand. The items of a list of alternatives are operands themselves; those of
+    /// any other list are data, from which `omit` removes them.
+    fn operand(&mut self, operator: Operator, node: &Node) -> Literal {
+        let alternatives = matches!(operator, Operator::In | Operator::NotIn | Operator::Type);
+        let literal = match &node.kind {
+            Kind::List(items) if alternatives => {
+                let values: Vec<Literal> = items
+                    .iter()
+                    .map(|item| {
+                        let value = self.literal(item);
+                        if let Literal::Omitted = value {
+                            self.omitted(item);
+                        }
+                        value
+                    })
+                    .collect();
+                list(values)
+            }
+            Kind::Empty
+            | Kind::Null
+            | Kind::Bool(_)
+            | Kind::Number { .. }
+            | Kind::String(_)
+            | Kind::List(_)
+            | Kind::Map(_) => self.literal(node),
+        };
+        if let Literal::Known(Value::Object(fields)) = &literal
+            && operator == Operator::Partial
+            && fields.is_empty()
+            && matches!(node.kind, Kind::Map(_))
+        {
+            self.say(
+                Finding::error(Code::BadValue, "every object has at least no fields")
+                    .at(node.place, "")
+                    .help("name the fields that count, or write `{type: object}`"),
+            );
+        }
+        literal
+    }
+
+    /// An operand that is `omit`: the assertion would go with it.
+    fn omitted(&mut self, node: &Node) {
+        let code = match node.as_str() {
+            Some(text) if is_omit(text) => Code::OmitInText,
+            _ => Code::TemplateFailed,
+        };
+        // What is empty has its finding.
+        if node.kind != Kind::Empty {
+            self.say(nothing_to_remove(code, node.place));
+        }
+    }
+
     /// The value of a node with the values of its templates in place.
     fn literal(&mut self, node: &Node) -> Literal {
         match &node.kind {
             Kind::String(text) if text.contains("${{") => self.slot(node),
             Kind::List(items) => {
-                let mut list = Vec::with_capacity(items.len());
-                let mut pending = false;
-                for item in items {
-                    match self.literal(item) {
-                        Literal::Known(value) => list.push(value),
-                        Literal::Pending => pending = true,
-                        Literal::Omitted => {}
-                    }
-                }
-                if pending { Literal::Pending } else { Literal::Known(Value::Array(list)) }
+                list(items.iter().map(|item| self.literal(item)).collect::<Vec<_>>())
             }
             Kind::Map(entries) => {
                 let mut fields = serde_json::Map::with_capacity(entries.len());
@@ -287,6 +334,9 @@ impl Reader<'_> {
     }
 
     fn slot(&mut self, node: &Node) -> Literal {
+        if node.as_str().is_some_and(is_omit) {
+            return Literal::Omitted;
+        }
         let Some(values) = self.values else {
             self.scalars.push(node.clone());
             return Literal::Pending;
@@ -295,4 +345,18 @@ impl Reader<'_> {
         self.next += 1;
         value.map_or(Literal::Omitted, Literal::Known)
     }
+}
+
+/// A list of what is known of its items.
+fn list(items: Vec<Literal>) -> Literal {
+    let mut list = Vec::with_capacity(items.len());
+    let mut pending = false;
+    for item in items {
+        match item {
+            Literal::Known(value) => list.push(value),
+            Literal::Pending => pending = true,
+            Literal::Omitted => {}
+        }
+    }
+    if pending { Literal::Pending } else { Literal::Known(Value::Array(list)) }
 }

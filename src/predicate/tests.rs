@@ -525,13 +525,13 @@ fn operands_with_templates_are_read_again_with_their_values() {
     assert_eq!(predicate.templates().len(), 3);
     assert_eq!(predicate.accepts_status(200), None);
     let number = |n: i64| Some(Value::from(n));
-    let values = [number(3), number(5), None];
+    let values = [number(3), number(5), number(6)];
     let five = Value::from(5);
     let judged = predicate.judge(&values, Found::borrowed(&five)).unwrap();
-    assert_eq!(judged.len(), 2, "`omit` removes its operator");
+    assert_eq!(judged.len(), 3);
     assert!(judged.iter().all(|judgement| judgement.passed));
     assert_eq!(judged.first().map(|j| j.expected.operand.clone()), number(3));
-    let wrong = predicate.judge(&[Some("x".into()), number(5), None], Found::borrowed(&five));
+    let wrong = predicate.judge(&[Some("x".into()), number(5), number(6)], Found::borrowed(&five));
     let findings = wrong.unwrap_err();
     assert_eq!(
         findings.first().map(|finding| finding.code),
@@ -541,7 +541,45 @@ fn operands_with_templates_are_read_again_with_their_values() {
     let whole = parse("${{ x }}");
     let object = serde_json::json!({"gt": "${{ y }}"});
     assert!(whole.judge(&[Some(object.clone())], Found::borrowed(&object)).unwrap()[0].passed);
-    assert!(whole.judge(&[None], Found::borrowed(&object)).unwrap().is_empty());
+}
+
+#[test]
+fn omit_never_removes_an_assertion() {
+    let one = serde_json::json!([1]);
+    for (predicate, holes) in [
+        ("${{ x }}", 1),
+        ("{equals: '${{ x }}'}", 1),
+        ("{gt: 0, lt: '${{ x }}'}", 1),
+        ("{in: [1, '${{ x }}']}", 1),
+        ("{all_of: [{gt: '${{ x }}'}]}", 1),
+        ("{each: '${{ x }}'}", 1),
+        ("{length: '${{ x }}'}", 1),
+        ("{close_to: {value: '${{ x }}', within: '${{ y }}'}}", 2),
+        ("{partial: {name: '${{ x }}'}}", 1),
+    ] {
+        // What a template gives at run time.
+        let read = parse(predicate);
+        let findings = read.judge(&vec![None; holes], Found::borrowed(&one)).unwrap_err();
+        assert!(!findings.is_empty(), "{predicate}");
+        // What is written as `omit` is found before the run.
+        let written = predicate.replace("${{ x }}", "${{ omit }}");
+        let said = refused(&written, About::Kind(Yields::Anything));
+        assert!(
+            said.contains("plan::omit-in-text `omit` has nothing to remove here")
+                || said.contains("every object has at least no fields"),
+            "{written}: {said}"
+        );
+    }
+    // The twin: inside a value that is compared, `omit` leaves a field or an item out.
+    for (predicate, value) in [
+        ("{equals: {a: 1, b: '${{ omit }}', c: '${{ x }}'}}", "{\"a\": 1, \"c\": 2}"),
+        ("[1, '${{ omit }}', '${{ x }}']", "[1, 2]"),
+        ("{partial: {a: 1, b: '${{ omit }}', c: '${{ x }}'}}", "{\"a\": 1, \"c\": 2}"),
+    ] {
+        let value: Value = serde_json::from_str(value).unwrap();
+        let judged = parse(predicate).judge(&[Some(2.into())], Found::borrowed(&value)).unwrap();
+        assert!(judged.iter().all(|j| j.passed), "{predicate}: {judged:?}");
+    }
 }
 
 #[test]

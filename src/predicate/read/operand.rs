@@ -160,6 +160,9 @@ impl Reader<'_> {
                 }
             };
             let literal = self.literal(value);
+            if let Literal::Omitted = literal {
+                self.omitted(value);
+            }
             if let Literal::Known(known) = &literal
                 && !known.is_number()
             {
