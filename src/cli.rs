@@ -10,6 +10,7 @@ mod preview;
 mod printer;
 mod reporters;
 mod run;
+mod secrets;
 mod signals;
 mod store;
 
@@ -31,17 +32,36 @@ pub fn main() -> u8 {
             return if error.use_stderr() { 2 } else { 0 };
         }
     };
+    // What a panic says may hold anything, a secret too: only its place is told.
+    std::panic::set_hook(Box::new(|info| complain(&panicked(info.location()))));
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| carry_out(cli))).unwrap_or(7)
+}
+
+fn carry_out(cli: Cli) -> u8 {
+    let bare = cli.command.is_none() && cli.run.paths.is_empty();
+    if bare {
+        complain(args::USAGE);
+        return 2;
+    }
     match dispatch(cli) {
         Ok(code) => code,
         Err(fault) => {
-            let gate = crate::secret::Gate::new();
-            let text = crate::secret::sanitise(&format!("error: {fault}")).into_owned();
-            let printer =
-                printer::Printer::new(&args::Look::default(), &inputs::Process::default());
-            printer.error(&gate.redact(text));
+            complain(&format!("error: {fault}"));
             2
         }
     }
+}
+
+fn complain(text: &str) {
+    let text = crate::secret::sanitise(text).into_owned();
+    let printer = printer::Printer::new(&args::Look::default(), &inputs::Process::default());
+    printer.error(&crate::secret::Gate::new().redact(text));
+}
+
+/// What is said of a panic.
+fn panicked(at: Option<&std::panic::Location<'_>>) -> String {
+    let at = at.map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
+    format!("error: planrun {} itself failed{at}; please report this", env!("CARGO_PKG_VERSION"))
 }
 
 fn dispatch(cli: Cli) -> Result<u8, UsageFault> {

@@ -58,12 +58,7 @@ pub fn schedule(plans: &[Arc<CheckedPlan>], selection: &Selection) -> Result<Vec
             continue;
         }
         let selected = selected_steps(plan, &selection.steps);
-        let any = plan
-            .steps()
-            .iter()
-            .zip(&selected)
-            .any(|(step, selected)| *selected && step.section == Section::Steps);
-        if selection.steps.is_empty() || any {
+        if selection.steps.is_empty() || selected.iter().any(|selected| *selected) {
             let id = JobId(u32::try_from(jobs.len()).unwrap_or(u32::MAX));
             jobs.push(Job { id, plan: Arc::clone(plan), position, selected });
         }

@@ -243,7 +243,7 @@ impl<'a> Names<'a> {
             return Ok(());
         }
         let message = if shape.name.is_empty() {
-            format!("`env.{name}` is not set: no environment was chosen")
+            format!("`env.{name}` is not set: no environment was chosen; `-e NAME` chooses one")
         } else {
             format!("the environment `{}` has no variable `{name}`", shape.name)
         };

@@ -13,9 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     args_conflicts_with_subcommands = true,
     disable_help_subcommand = false,
     override_usage = "planrun [OPTIONS] PATH…\n       planrun COMMAND …",
-    after_help = "Try `planrun plans/registration.yaml`; `planrun help run` tells all.\n\
-                  Exit codes: 0 passed · 1 failed · 2 command line · 3 invalid plan, nothing sent · 4 nothing ran\n\
-                  5 could not be carried out · 6 only budgets · 7 output · 124 deadline · 130 interrupted",
+    override_help = HELP,
     max_term_width = 100
 )]
 pub(super) struct Cli {
@@ -37,7 +35,7 @@ pub(super) enum Command {
     Check(CheckArgs),
     /// Lists plans and their steps
     List(ListArgs),
-    /// Explains a code such as plan::unknown-key
+    /// Explains a code such as `plan::unknown-key`
     Explain(ExplainArgs),
     /// Prints a step's request as one curl command, secrets as variables
     Curl(CurlArgs),
@@ -45,6 +43,45 @@ pub(super) enum Command {
     #[cfg(feature = "demo")]
     Demo(DemoArgs),
 }
+
+/// All that is needed every day, on one screen of 24 lines.
+pub(super) const HELP: &str = "\
+Runs API test plans written in YAML and points at the line that failed
+
+Usage:  planrun [OPTIONS] PATH…     plan files, or folders with plans under them
+        planrun COMMAND …
+
+  check PATH…              checks plans, sends nothing
+  list PATH…               lists plans and their steps, [--format json]
+  explain [CODE]           explains a code such as plan::unknown-key
+  curl PLAN --step ID      prints a step's request as one curl command
+  demo [--port N]          serves the built-in demo registry
+
+  -e, --env ENV            environment: environments/ENV.yaml near the plan
+      --var NAME=VALUE     sets a variable, env.NAME=VALUE an environment's
+      --secret NAME=@FILE  gives a secret; or NAME=env:VARIABLE
+  -t, --tag TAG            only plans with this tag
+      --step ID            only this step, with setup, cleanup and what it needs
+  -j, --jobs N             plans at once (16)
+      --report json=PATH   writes a report
+      --dry-run            shows what would be sent, sends nothing
+  -v, -q                   shows every request and response, or only failures
+Exit: 0 passed, 1 failed, 2 command line, 3 invalid, 4 nothing ran, 5 errored,
+      6 over budget, 7 output, 124 deadline, 130 Ctrl-C.  More: planrun help run";
+
+/// The commands, for whoever misspells one.
+pub(super) const COMMANDS: [&str; 7] = ["run", "check", "list", "explain", "curl", "demo", "help"];
+
+/// What a bare `planrun` says.
+pub(super) const USAGE: &str = "\
+planrun runs API test plans written in YAML and points at the line that failed
+
+  planrun plans/                   runs every plan under a folder
+  planrun plans/health.yaml -v     runs one and shows its requests and responses
+  planrun check plans/             checks them, sends nothing
+  planrun -h                       tells more
+
+error: name a plan or a folder";
 
 /// What `run` says beyond its options.
 const RUN_HELP: &str = "\
@@ -96,7 +133,7 @@ pub(super) struct Selection {
 /// How output looks.
 #[derive(Debug, Args, Clone, Default)]
 pub(super) struct Look {
-    /// Colours: auto, always or never (NO_COLOR is honoured)
+    /// Colours: auto, always or never (`NO_COLOR` is honoured)
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_short_help = true)]
     pub(super) color: ColorWhen,
 }
@@ -104,7 +141,7 @@ pub(super) struct Look {
 /// When to use colours.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum ColorWhen {
-    /// On a terminal, unless NO_COLOR is set.
+    /// On a terminal, unless `NO_COLOR` is set.
     #[default]
     Auto,
     /// Always.
@@ -114,6 +151,7 @@ pub(super) enum ColorWhen {
 }
 
 /// Options of `run`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[derive(Debug, Args, Clone, Default)]
 pub(super) struct RunArgs {
     /// Plan files, or folders with plans under them
@@ -235,4 +273,38 @@ pub(super) enum Format {
     Human,
     /// For programs.
     Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_help_fits_one_screen() {
+        assert!(HELP.lines().count() <= 24, "{}", HELP.lines().count());
+        let widest = HELP.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(80), "{widest:?}");
+    }
+
+    #[test]
+    fn the_help_names_every_command_and_no_option_that_is_not_there() {
+        let command = Cli::command();
+        for sub in command.get_subcommands().filter(|sub| sub.get_name() != "run") {
+            assert!(HELP.contains(&format!("  {} ", sub.get_name())), "{}", sub.get_name());
+        }
+        let words = HELP.split(|c: char| c.is_whitespace() || "[],=".contains(c));
+        for word in words.filter_map(|word| word.strip_prefix("--")) {
+            let known = |command: &clap::Command| {
+                command.get_arguments().any(|arg| arg.get_long() == Some(word))
+            };
+            assert!(known(&command) || command.get_subcommands().any(known), "--{word}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Cli::command().debug_assert();
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::finding::nearest;
 use crate::project::LoadFault;
 use crate::schedule::NoSuchStep;
 
@@ -23,6 +24,11 @@ impl fmt::Display for UsageFault {
 
 impl From<LoadFault> for UsageFault {
     fn from(fault: LoadFault) -> Self {
+        if let LoadFault::NoSuchPath { path, similar: None } = &fault
+            && let Some(near) = nearest(path, super::args::COMMANDS)
+        {
+            return Self(format!("{fault}; did you mean the command `planrun {near}`?"));
+        }
         Self(fault.to_string())
     }
 }

@@ -114,8 +114,20 @@ pub(super) fn list(args: &ListArgs, current: &Path) -> Result<u8, UsageFault> {
             text
         }
     };
-    let code = print(&printer, crate::secret::sanitise(&text).into_owned());
-    Ok(if jobs.is_empty() && code == 0 { 4 } else { code })
+    let text = match args.format {
+        Format::Json => json_escaped(&text),
+        Format::Human => crate::secret::sanitise(&text).into_owned(),
+    };
+    let shown = printer.out(&prepared.gate.redact(text));
+    if jobs.is_empty() {
+        printer
+            .error(&Redacted::literal("no plan is selected: `planrun list PATH` shows them all"));
+    }
+    Ok(match shown {
+        Ok(()) if jobs.is_empty() => 4,
+        Ok(()) => 0,
+        Err(_) => 7,
+    })
 }
 
 /// Explains a code, or names them all.
@@ -126,21 +138,26 @@ pub(super) fn explain(args: &ExplainArgs) -> Result<u8, UsageFault> {
             let _ = writeln!(text, "{:32} {}", code.as_str(), code.title());
             text
         }),
-        Some(name) => match Code::from_name(name) {
-            Some(code) => {
-                let text = wrapped(code.explanation(), printer.style.width.min(80));
-                format!("{code}: {}\n\n{text}", code.title())
-            }
-            None => {
-                let known = Code::ALL.iter().map(|code| code.as_str());
-                return Err(UsageFault::new(match nearest(name, known) {
-                    Some(near) => format!("there is no code `{name}`; did you mean `{near}`?"),
-                    None => format!("there is no code `{name}`; `planrun explain` lists them all"),
-                }));
-            }
-        },
+        Some(name) => {
+            let Some(code) = Code::from_name(name) else { return Err(unknown_code(name)) };
+            let text = wrapped(code.explanation(), printer.style.width.min(80));
+            format!("{code}: {}\n\n{text}", code.title())
+        }
     };
     Ok(print(&printer, text))
+}
+
+fn unknown_code(name: &str) -> UsageFault {
+    let known = || Code::ALL.iter().map(|code| code.as_str());
+    let bare = |code: &'static str| code.split_once("::").map_or(code, |(_, bare)| bare);
+    let near = nearest(name, known()).or_else(|| {
+        let near = nearest(name, known().map(bare))?;
+        known().find(|code| bare(code) == near)
+    });
+    UsageFault::new(match near {
+        Some(near) => format!("there is no code `{name}`; did you mean `{near}`?"),
+        None => format!("there is no code `{name}`; `planrun explain` lists them all"),
+    })
 }
 
 /// Serves the demo until it is interrupted.
@@ -152,7 +169,7 @@ pub(super) fn demo(args: &super::args::DemoArgs) -> Result<u8, UsageFault> {
         None => Fault::None,
         Some(word) => word.parse().map_err(|fault| UsageFault::new(format!("--fault: {fault}")))?,
     };
-    let stop = super::signals::listen(None);
+    let stop = super::signals::listen(None, std::time::Duration::ZERO);
     let runtime = super::run::runtime(1)
         .map_err(|error| UsageFault::new(format!("the runtime cannot start: {error}")))?;
     runtime.block_on(async {
@@ -205,6 +222,21 @@ fn wrapped(text: &str, width: usize) -> String {
         for line in lines {
             out.push_str(&line);
             out.push('\n');
+        }
+        out
+    })
+}
+
+/// JSON whose texts move no cursor and turn no line around: all but ASCII is escaped.
+fn json_escaped(text: &str) -> String {
+    let mut units = [0; 2];
+    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+        if c.is_ascii() && c != '\u{7f}' {
+            out.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut units) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
         }
         out
     })

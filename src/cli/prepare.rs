@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use super::args::Values;
 use super::fault::UsageFault;
-use super::inputs::{self, GivenVars, Process, Secrets};
+use super::inputs::{self, GivenVars, Process};
+use super::secrets::{self, Arguments, Places, Secrets};
 use crate::check::{self, CheckedEnvironment, CheckedPlan, Surroundings};
 use crate::environment::EnvironmentShape;
-use crate::finding::{Finding, Severity};
-use crate::plan::RequestOptions;
+use crate::finding::{Code, Finding, Severity};
+use crate::plan::{RequestOptions, literal_secrets};
 use crate::project::{self, Suite};
+use crate::schedule::Job;
+use crate::secret::Gate;
 use crate::services;
 use crate::source::Spanned;
 
@@ -30,6 +33,9 @@ pub(super) struct Prepared {
     pub(super) process: Process,
     /// The current folder.
     pub(super) current: PathBuf,
+    /// Knows every secret that can be read, and what looks like one in the files.
+    pub(super) gate: Gate,
+    arguments: Arguments,
 }
 
 impl Prepared {
@@ -48,24 +54,45 @@ impl Prepared {
     /// The secrets of one environment (or of none), with what is wrong with them.
     pub(super) fn secrets(
         &self,
-        values: &Values,
         environment: Option<usize>,
-        selected: &[usize],
+        jobs: &[Job],
     ) -> Result<(Secrets, Vec<Finding>), UsageFault> {
         let loaded = environment.and_then(|index| self.suite.environments.get(index));
-        let plans: Vec<&CheckedPlan> = selected
-            .iter()
-            .filter(|index| {
-                self.suite.plans.get(**index).is_some_and(|p| p.environment == environment)
-            })
-            .filter_map(|index| self.plans.get(*index)?.as_deref())
-            .collect();
-        let (secrets, mut findings) =
-            inputs::secrets(values, &self.process, loaded, &self.current, &plans)?;
-        for plan in plans {
-            findings.extend(secrets.judge(plan));
+        let there = |job: &&Job| {
+            self.suite.plans.get(job.position).is_some_and(|p| p.environment == environment)
+        };
+        let jobs: Vec<&Job> = jobs.iter().filter(there).collect();
+        let plans: Vec<&CheckedPlan> = jobs.iter().map(|job| &*job.plan).collect();
+        let (secrets, mut findings) = secrets::read(self.places(), loaded, &plans)?;
+        for job in jobs {
+            findings.extend(secrets.judge(&job.plan, &job.selected));
         }
         Ok((secrets, findings))
+    }
+
+    fn places(&self) -> Places<'_> {
+        Places { arguments: &self.arguments, process: &self.process, current: &self.current }
+    }
+
+    /// Teaches the gate what must not be shown, before anything is: secrets from outside, and what
+    /// looks like one in the files.
+    fn learn(&self) {
+        secrets::learn(&self.gate, self.places(), &self.suite);
+        for source in self.suite.sources.iter() {
+            for range in literal_secrets(&source.text) {
+                if let Some(text) = source.text.get(range) {
+                    let _ = self.gate.register("literal", text);
+                }
+            }
+        }
+        let literal =
+            |f: &&Finding| matches!(f.code, Code::LiteralSecret | Code::LiteralInEnvironment);
+        for place in self.findings.iter().filter(literal).filter_map(Finding::place) {
+            if let Some(source) = self.suite.sources.get(place.source) {
+                let text = source.slice(place.span).trim_matches(['"', '\'']);
+                let _ = self.gate.register("literal", text);
+            }
+        }
     }
 }
 
@@ -75,19 +102,19 @@ pub(super) fn prepare(
     values: &Values,
     current: &Path,
 ) -> Result<Prepared, UsageFault> {
-    if paths.is_empty() {
-        return Err(UsageFault::new("name a plan or a folder: `planrun plans/registration.yaml`"));
-    }
     let mut process = Process::read();
+    let root = paths.first().map(|path| project::find_root(path, current));
+    let unsafe_env = root.map(|root| process.with_dot_env(&root)).unwrap_or_default();
     let chosen = values
         .environment
         .clone()
         .or_else(|| process.get("PLANRUN_ENV").filter(|name| !name.is_empty()).map(str::to_owned));
     let suite = project::load(paths, chosen.as_deref(), current)?;
     let mut findings = suite.findings.clone();
-    findings.extend(process.with_dot_env(&suite.root));
+    findings.extend(unsafe_env);
     let given = inputs::vars(values, &process)?;
-    inputs::unknown_vars(&given, &suite.plans)?;
+    inputs::unknown_vars(values, &given, &suite)?;
+    let arguments = Arguments::read(values, &suite)?;
     let mut environments = Vec::new();
     for loaded in &suite.environments {
         let (checked, more) =
@@ -108,7 +135,7 @@ pub(super) fn prepare(
             .collect();
         let around = Surroundings {
             sources: &suite.sources,
-            environment: Some(&shape),
+            environment: if loaded.broken_environment { None } else { Some(&shape) },
             defaults: &defaults,
             given: &names,
         };
@@ -129,7 +156,10 @@ pub(super) fn prepare(
         given,
         process,
         current: current.to_path_buf(),
+        gate: Gate::new(),
+        arguments,
     };
+    prepared.learn();
     if values.strict {
         prepared.be_strict();
     }

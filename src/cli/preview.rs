@@ -1,6 +1,7 @@
 //! `--dry-run` and `curl`: requests as they would be sent, and nothing is sent.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -18,7 +19,8 @@ use crate::http::Client;
 use crate::report;
 use crate::run::{Context, PlanValues, Preview, Shown};
 use crate::schedule::{self, Job, Selection};
-use crate::secret::Gate;
+use crate::secret::{Gate, Redacted};
+use crate::source::{SourceSet, SourceText};
 
 /// A suite whose requests are to be shown.
 pub(super) struct Scene {
@@ -27,40 +29,38 @@ pub(super) struct Scene {
 }
 
 /// Shows every selected step's request.
-pub(super) fn dry_run(scene: Scene, args: &RunArgs, printer: &Printer) -> Result<u8, UsageFault> {
-    let gate = Gate::new();
-    let values = match values(&scene, args, &gate) {
+pub(super) fn dry_run(scene: &Scene, args: &RunArgs, printer: &Printer) -> u8 {
+    let gate = scene.prepared.gate.clone();
+    let values = match values(scene, args, &gate) {
         Ok(values) => values,
-        Err(findings) => return Ok(invalid(&scene.prepared, &findings, printer)),
+        Err(findings) => return invalid(&scene.prepared, &findings, printer),
     };
     let mut text = String::new();
     for job in &scene.jobs {
         let Some(values) = values.get(job.position) else { continue };
-        let name = &job.plan.name().value;
-        text.push_str(&format!("{name} ({})\n", values.path));
+        let _ = writeln!(text, "{} ({})", job.plan.name().value, values.path);
         let shown = preview(values, args.seed.unwrap_or(0)).steps(&job.plan);
         for ((step, shown), selected) in job.plan.steps().iter().zip(shown).zip(&job.selected) {
             if !selected {
                 continue;
             }
-            text.push_str(&format!("\n# {}\n", step.name.text().trim()));
-            text.push_str(&match shown {
+            let request = match shown {
                 Shown::Request(exchange) => {
-                    let exchange = gate.redact(*exchange);
-                    format!("{}\n", report::curl_line(&exchange, &report::variable_of))
+                    report::curl_line(&gate.redact(*exchange), &report::variable_of)
                 }
-                Shown::Nothing => "sends nothing\n".to_owned(),
-                Shown::Unknown(finding) => format!("known only in a run: {}\n", finding.message),
-            });
+                Shown::Nothing => "sends nothing".to_owned(),
+                Shown::Unknown(finding) => format!("known only in a run: {}", finding.message),
+            };
+            let _ = writeln!(text, "\n# {}\n{request}", step.name.text().trim());
         }
         text.push('\n');
     }
     text.push_str("dry run: nothing was sent\n");
     let text = crate::secret::sanitise(&text).into_owned();
-    Ok(match printer.out(&gate.redact(text)) {
+    match printer.out(&gate.redact(text)) {
         Ok(()) => u8::from(scene.jobs.is_empty()) * 4,
         Err(_) => 7,
-    })
+    }
 }
 
 /// Prints one step's request as one curl line.
@@ -75,7 +75,7 @@ pub(super) fn curl(args: &CurlArgs, current: &Path) -> Result<u8, UsageFault> {
     let jobs = schedule::schedule(&plans, &selection)?;
     let scene = Scene { prepared, jobs };
     let run = RunArgs { values: args.values.clone(), ..RunArgs::default() };
-    let gate = Gate::new();
+    let gate = scene.prepared.gate.clone();
     let values = match values(&scene, &run, &gate) {
         Ok(values) => values,
         Err(findings) => return Ok(invalid(&scene.prepared, &findings, &printer)),
@@ -160,10 +160,24 @@ fn values(
 
 /// Shows findings that keep anything from being shown.
 pub(super) fn invalid(prepared: &Prepared, findings: &[Finding], printer: &Printer) -> u8 {
-    let gate = Gate::new();
+    printer.error(&rendered(prepared, findings, printer));
+    3
+}
+
+/// Findings with their frames, as they may be shown.
+pub(super) fn rendered(
+    prepared: &Prepared,
+    findings: &[Finding],
+    printer: &Printer,
+) -> Redacted<String> {
+    let gate = &prepared.gate;
     let findings: Vec<Finding> =
         findings.iter().map(|finding| gate.redact(finding.clone()).into_inner()).collect();
-    let text = report::finding::render(&findings, &prepared.suite.sources, &printer.error_style);
-    printer.error(&gate.redact(text));
-    3
+    let mut sources = SourceSet::default();
+    for source in prepared.suite.sources.iter() {
+        // The same width keeps every mark in its place.
+        let text = gate.same_width(&source.text).into_owned();
+        sources.insert(SourceText::new(source.id, source.path.clone(), text.into()));
+    }
+    gate.redact(report::finding::render(&findings, &sources, &printer.error_style))
 }

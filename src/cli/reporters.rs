@@ -20,6 +20,9 @@ use crate::secret::Redacted;
 /// How long the listeners wait for more before they sleep until woken.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// The most that is held back, in bytes: a run that never pauses is shown too.
+const HELD: usize = 64 * 1024;
+
 /// What the terminal says until it is written at once.
 #[derive(Debug, Default)]
 pub(super) struct Held {
@@ -90,6 +93,9 @@ impl Reporters {
             };
             busy = true;
             self.one(event, &mut heard);
+            if self.held.text.len() >= HELD {
+                self.flush(&mut heard);
+            }
         }
         self.flush(&mut heard);
         heard
@@ -97,7 +103,10 @@ impl Reporters {
 
     fn one(&mut self, event: Redacted<Event>, heard: &mut Heard) {
         if let Some(file) = &mut self.events {
-            if let Err(error) = writeln!(file, "{}", Event::to_line(&event)) {
+            // A line at a time: a run that is killed leaves whole lines.
+            let mut line = Event::to_line(&event);
+            line.push('\n');
+            if let Err(error) = file.write_all(line.as_bytes()) {
                 heard.failures.push(format!("the stored run: {error}"));
                 self.events = None;
             }
@@ -118,18 +127,17 @@ impl Reporters {
                     terminal.event(&event, &mut self.held)
                 }
             }));
-            match shown {
-                Ok(result) => self.shown(result, heard),
-                Err(_) => {
-                    heard.failures.push("the terminal reporter failed".into());
-                    self.terminal = None;
-                }
+            if let Ok(result) = shown {
+                self.shown(result, heard);
+            } else {
+                heard.failures.push("the terminal reporter failed".into());
+                self.terminal = None;
             }
         }
-        if let Some(plan) = heard.fold.push(event.into_inner()) {
-            if self.keep {
-                heard.plans.push(plan);
-            }
+        if let Some(plan) = heard.fold.push(event.into_inner())
+            && self.keep
+        {
+            heard.plans.push(plan);
         }
     }
 

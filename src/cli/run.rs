@@ -12,16 +12,17 @@ use tokio::sync::mpsc;
 
 use super::args::RunArgs;
 use super::fault::UsageFault;
-use super::inputs;
 use super::outputs::{self, Report};
 use super::prepare::{Prepared, prepare};
+use super::preview::rendered;
 use super::printer::Printer;
 use super::reporters::{Heard, Held, Reporters};
+use super::secrets::{self, Secrets};
 use super::signals;
 use super::store::{RunFolder, log_file};
-use crate::check::CheckedPlan;
+use crate::check::{CheckedPlan, Late};
 use crate::event::{Event, RunStarted, VERSION};
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, nearest};
 use crate::http::{Client, Options};
 use crate::project::FileRoot;
 use crate::record::{Flaky, Fold, Record, gravest};
@@ -41,7 +42,7 @@ struct Ready {
     prepared: Prepared,
     jobs: Vec<Job>,
     /// The secrets of each environment that is used; `None` is no environment.
-    secrets: BTreeMap<Option<usize>, inputs::Secrets>,
+    secrets: BTreeMap<Option<usize>, Secrets>,
     gate: Gate,
     reports: Vec<Report>,
     started: Instant,
@@ -70,10 +71,10 @@ pub(super) fn run(args: &RunArgs, current: &Path) -> Result<u8, UsageFault> {
     let seed = args.seed.unwrap_or(random() >> 32);
     let run = format!("{}-{:04x}", started_at.strftime("%Y%m%d-%H%M%S"), entropy & 0xffff);
     let mut ready = Ready {
+        gate: prepared.gate.clone(),
         prepared,
         jobs: Vec::new(),
         secrets: BTreeMap::new(),
-        gate: Gate::new(),
         reports,
         started,
         started_at,
@@ -87,15 +88,38 @@ pub(super) fn run(args: &RunArgs, current: &Path) -> Result<u8, UsageFault> {
         let selection =
             Selection { tags: args.selection.tags.clone(), steps: args.selection.steps.clone() };
         ready.jobs = schedule::schedule(&plans, &selection)?;
+        if ready.jobs.is_empty() {
+            printer.error(&ready.gate.redact(nothing_selected(&plans, args)));
+        }
         ready.read_secrets(args)?;
+        if ready.prepared.process.get("GITHUB_ACTIONS") == Some("true") {
+            outputs::add_masks(ready.secrets.values().flat_map(|secrets| &secrets.found));
+        }
     }
     if ready.prepared.has_errors() {
         return Ok(ready.refuse(args, &printer));
     }
     if args.dry_run {
-        return super::preview::dry_run(ready.into(), args, &printer);
+        return Ok(super::preview::dry_run(&ready.into(), args, &printer));
     }
-    ready.carry_out(args, &printer)
+    Ok(ready.carry_out(args, &printer))
+}
+
+/// Why no plan is selected, and which words there are.
+fn nothing_selected(plans: &[Arc<CheckedPlan>], args: &RunArgs) -> String {
+    let mut tags: Vec<&str> =
+        plans.iter().flat_map(|plan| plan.tags()).map(String::as_str).collect();
+    tags.sort_unstable();
+    tags.dedup();
+    let text = match args.selection.tags.first() {
+        None => "no plans here: a plan is a YAML file that begins with `plan: NAME`".to_owned(),
+        Some(tag) => match nearest(tag, tags.iter().copied()) {
+            Some(near) => format!("no plan has the tag `{tag}`; did you mean `{near}`?"),
+            None if tags.is_empty() => format!("no plan has the tag `{tag}`, nor any other"),
+            None => format!("no plan has the tag `{tag}`; there is {}", tags.join(", ")),
+        },
+    };
+    crate::secret::sanitise_line(&text).into_owned()
 }
 
 impl From<Ready> for super::preview::Scene {
@@ -107,19 +131,15 @@ impl From<Ready> for super::preview::Scene {
 impl Ready {
     /// Reads the secrets of every environment that a job uses.
     fn read_secrets(&mut self, args: &RunArgs) -> Result<(), UsageFault> {
-        let positions: Vec<usize> = self.jobs.iter().map(|job| job.position).collect();
-        let environment =
-            |p: &usize| self.prepared.suite.plans.get(*p).and_then(|loaded| loaded.environment);
-        let mut used: Vec<Option<usize>> = positions.iter().map(environment).collect();
+        let environment = |job: &Job| {
+            self.prepared.suite.plans.get(job.position).and_then(|loaded| loaded.environment)
+        };
+        let mut used: Vec<Option<usize>> = self.jobs.iter().map(environment).collect();
         used.sort_unstable();
         used.dedup();
         for environment in used {
-            let (secrets, findings) =
-                self.prepared.secrets(&args.values, environment, &positions)?;
-            let visible = inputs::visible_secrets(&args.values, &secrets.found);
-            for secret in &secrets.found {
-                let _ = self.gate.register_secret(secret);
-            }
+            let (secrets, findings) = self.prepared.secrets(environment, &self.jobs)?;
+            let visible = secrets::visible(&args.values, &secrets.found);
             self.prepared.findings.extend(findings);
             self.prepared.findings.extend(visible);
             self.secrets.insert(environment, secrets);
@@ -128,6 +148,16 @@ impl Ready {
             self.prepared.be_strict();
         }
         Ok(())
+    }
+
+    /// How long the cleanup of any plan may take; the watchdog waits for it.
+    fn longest_cleanup(&self) -> Duration {
+        let known = self.jobs.iter().map(|job| match job.plan.cleanup_timeout() {
+            Some(Late::Known(timeout)) => *timeout,
+            Some(Late::Template(..)) => Duration::from_secs(600),
+            None => Duration::from_secs(60),
+        });
+        known.max().unwrap_or_default()
     }
 
     fn header(&self, args: &RunArgs) -> RunStarted {
@@ -165,17 +195,32 @@ impl Ready {
         let events: Vec<Event> =
             events.into_iter().map(|event| self.gate.redact(event).into_inner()).collect();
         let record = Record::fold(events);
-        let text = report::finding::render(&record.findings, &record.sources, &printer.error_style);
-        printer.error(&self.gate.redact(text));
+        printer.error(&rendered(&self.prepared, findings, printer));
         let failures = outputs::write(&self.reports, &record);
         outputs::complain(&failures, &self.gate, printer);
         gravest([3, if failures.is_empty() { 0 } else { 7 }])
     }
 
-    fn carry_out(mut self, args: &RunArgs, printer: &Printer) -> Result<u8, UsageFault> {
-        if self.prepared.process.get("GITHUB_ACTIONS") == Some("true") {
-            outputs::add_masks(self.secrets.values().flat_map(|secrets| &secrets.found));
-        }
+    /// An output that cannot be written, seen before the first request: nothing is sent, and the
+    /// reports that can be written say why.
+    fn give_up(&self, args: &RunArgs, mut failures: Vec<String>, printer: &Printer) -> u8 {
+        let finding = Finding::error(
+            Code::OutputFailed,
+            format!("could not write {}: no request was sent", failures.join(", ")),
+        );
+        let events = [
+            Event::RunStarted(self.header(args)),
+            Event::Finding { finding },
+            Event::RunFinished { duration: elapsed(self.started), interrupted: None },
+        ];
+        let record = Record::fold(events.map(|event| self.gate.redact(event).into_inner()));
+        failures.extend(outputs::write(&self.reports, &record));
+        outputs::complain(&failures, &self.gate, printer);
+        printer.error(&Redacted::literal("no request was sent"));
+        7
+    }
+
+    fn carry_out(mut self, args: &RunArgs, printer: &Printer) -> u8 {
         let folder = match RunFolder::create(
             &self.prepared.suite.root,
             args.out.as_deref().map(|out| self.prepared.current.join(out)).as_deref(),
@@ -183,8 +228,8 @@ impl Ready {
         ) {
             Ok(folder) => folder,
             Err(error) => {
-                outputs::complain(&[format!("the run's folder: {error}")], &self.gate, printer);
-                return Ok(7);
+                let failure = format!("the run's folder: {error}; `--out DIR` names another");
+                return self.give_up(args, vec![failure], printer);
             }
         };
         let stored = folder.events();
@@ -194,8 +239,7 @@ impl Ready {
         let log =
             log.and_then(|log| log.map_err(|e| failed.push(format!("the log file: {e}"))).ok());
         if !failed.is_empty() {
-            outputs::complain(&failed, &self.gate, printer);
-            return Ok(7);
+            return self.give_up(args, failed, printer);
         }
         let flaky = if args.fail_on_flaky { Flaky::Fails } else { Flaky::Passes };
         let mut terminal = Terminal::new(
@@ -221,7 +265,7 @@ impl Ready {
             keep: !self.reports.is_empty(),
         };
         let (sender, receiver) = mpsc::channel(WAITING);
-        let stop = signals::listen(self.deadline);
+        let stop = signals::listen(self.deadline, self.longest_cleanup());
         let listener = std::thread::spawn(move || reporters.listen(receiver));
         let threads = self.jobs.len().min(usize::from(args.jobs));
         let header = self.header(args);
@@ -239,12 +283,12 @@ impl Ready {
             Err(error) => {
                 let failures = [format!("the runtime: {error}")];
                 outputs::complain(&failures, &gate, printer);
-                return Ok(7);
+                return 7;
             }
         };
         let Ok(heard) = listener.join() else {
             outputs::complain(&["the reporters failed".to_owned()], &gate, printer);
-            return Ok(7);
+            return 7;
         };
         drop(folder);
         let Heard { fold, plans, mut failures } = heard;
@@ -253,7 +297,7 @@ impl Ready {
             failures.extend(outputs::write(&reports, &whole(fold, plans)));
         }
         outputs::complain(&failures, &gate, printer);
-        Ok(gravest(own.into_iter().chain([if failures.is_empty() { 0 } else { 7 }])))
+        gravest(own.into_iter().chain([if failures.is_empty() { 0 } else { 7 }]))
     }
 
     async fn run_all(
@@ -362,10 +406,10 @@ fn common_sources(prepared: &Prepared) -> Vec<&SourceText> {
         .chain(suite.projects.iter().map(|project| project.source));
     let mut found: Vec<&SourceText> = Vec::new();
     for id in ids {
-        if let Some(source) = suite.sources.get(id) {
-            if !found.iter().any(|known| known.id == source.id) {
-                found.push(source);
-            }
+        if let Some(source) = suite.sources.get(id)
+            && !found.iter().any(|known| known.id == source.id)
+        {
+            found.push(source);
         }
     }
     found
@@ -377,7 +421,7 @@ type Evaluated = BTreeMap<Option<usize>, Arc<EnvironmentValues>>;
 pub(super) async fn environments(
     prepared: &Prepared,
     jobs: &[Job],
-    secrets: &BTreeMap<Option<usize>, inputs::Secrets>,
+    secrets: &BTreeMap<Option<usize>, Secrets>,
     context: &Context,
 ) -> (Evaluated, Vec<Services>, Vec<Finding>) {
     let mut values = BTreeMap::new();

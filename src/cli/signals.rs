@@ -8,24 +8,39 @@ use tokio::sync::watch;
 
 use crate::run::Stop;
 
-/// How long a run may go on after it was told to end: its cleanup, and a little more.
-const GRACE: Duration = Duration::from_secs(90);
+/// How long a run may go on after its cleanup should have ended.
+const GRACE: Duration = Duration::from_secs(30);
 
-/// Listens until the process ends; the receiver tells the run.
-pub(super) fn listen(deadline: Option<Duration>) -> watch::Receiver<Option<Stop>> {
+/// Listens until the process ends; the receiver tells the run. A run that was told to end and takes
+/// longer than `cleanup`, and a little more, is ended.
+pub(super) fn listen(
+    deadline: Option<Duration>,
+    cleanup: Duration,
+) -> watch::Receiver<Option<Stop>> {
     let (sender, receiver) = watch::channel(None);
+    let (ready, is_ready) = std::sync::mpsc::channel();
     let listening = std::thread::Builder::new().name("signals".into()).spawn(move || {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
             return;
         };
-        runtime.block_on(wait(sender, deadline));
+        runtime.block_on(async {
+            let signals = Signals::new();
+            let _ = ready.send(());
+            wait(signals, sender, deadline, cleanup.saturating_add(GRACE)).await;
+        });
     });
     drop(listening);
+    // Nothing is sent before a signal is heard: it would end the process without its cleanup.
+    let _ = is_ready.recv();
     receiver
 }
 
-async fn wait(sender: watch::Sender<Option<Stop>>, deadline: Option<Duration>) {
-    let mut signals = Signals::new();
+async fn wait(
+    mut signals: Signals,
+    sender: watch::Sender<Option<Stop>>,
+    deadline: Option<Duration>,
+    patience: Duration,
+) {
     let first = tokio::select! {
         stop = signals.next() => stop,
         () = sleep(deadline) => Stop::Deadline,
@@ -34,7 +49,7 @@ async fn wait(sender: watch::Sender<Option<Stop>>, deadline: Option<Duration>) {
     // Only the second word ends the process without its cleanup; so does a run that is stuck.
     let last = tokio::select! {
         stop = signals.next() => stop,
-        () = tokio::time::sleep(GRACE) => first,
+        () = tokio::time::sleep(patience) => first,
     };
     leave(last);
 }

@@ -15,10 +15,11 @@ pub fn find_root(path: &Path, current: &Path) -> PathBuf {
         absolute.parent().unwrap_or(absolute.as_path())
     };
     let with = |name: &str| folder.ancestors().find(|dir| dir.join(name).exists());
-    with("planrun.yaml").or_else(|| with(".git")).map(Path::to_path_buf).unwrap_or_else(|| {
-        let current = current.canonicalize().unwrap_or_else(|_| current.to_path_buf());
-        if folder.starts_with(&current) { current } else { folder.to_path_buf() }
-    })
+    if let Some(root) = with("planrun.yaml").or_else(|| with(".git")) {
+        return root.to_path_buf();
+    }
+    let current = current.canonicalize().unwrap_or_else(|_| current.to_path_buf());
+    if folder.starts_with(&current) { current } else { folder.to_path_buf() }
 }
 
 /// A path made absolute, links resolved where it exists.
@@ -50,16 +51,18 @@ pub(super) fn shown(path: &Path, current: &Path) -> String {
 /// The YAML files under a folder, sorted by path; hidden folders are passed over.
 ///
 /// # Errors
-/// What the file system says of a folder that cannot be read.
-pub fn find_plans(folder: &Path) -> io::Result<Vec<PathBuf>> {
+/// The folder that cannot be read, and what the file system says of it.
+pub fn find_plans(folder: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
     let mut found = Vec::new();
     let mut folders = vec![(folder.to_path_buf(), 0)];
     while let Some((folder, depth)) = folders.pop() {
-        for entry in std::fs::read_dir(&folder)? {
-            let entry = entry?;
+        let here = |error| (folder.clone(), error);
+        for entry in std::fs::read_dir(&folder).map_err(here)? {
+            let entry = entry.map_err(here)?;
             let name = entry.file_name();
-            let Some(name) = name.to_str() else { continue };
-            let kind = entry.file_type()?;
+            let name = name.to_string_lossy();
+            let name = name.as_ref();
+            let kind = entry.file_type().map_err(here)?;
             if kind.is_dir() {
                 if !name.starts_with('.')
                     && name != "target"

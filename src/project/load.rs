@@ -1,7 +1,7 @@
 //! Reads everything that a command needs, once: plans, their environments, their project files.
 #![expect(clippy::disallowed_methods, reason = "this room reads the file system")]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use super::find::{absolute, environments_near, find_environment, find_plans, fin
 use crate::environment::{self, Environment, EnvironmentFile};
 use crate::finding::{Code, Fault as _, Finding, nearest};
 use crate::plan::{self, FileKind, Plan, Project};
-use crate::source::{Place, SourceSet, SourceText, Span, Spanned};
+use crate::source::{Place, SourceId, SourceSet, SourceText, Span, Spanned};
 use crate::yaml;
 
 /// The largest plan, environment or project file, in bytes.
@@ -46,6 +46,8 @@ pub struct LoadedPlan {
     pub root: PathBuf,
     /// Its environment's position in [`Suite::environments`].
     pub environment: Option<usize>,
+    /// Its environment, or what that extends, could not be read: nothing is known of it.
+    pub broken_environment: bool,
     /// Its project file's position in [`Suite::projects`].
     pub project: Option<usize>,
 }
@@ -55,18 +57,28 @@ pub struct LoadedPlan {
 pub struct LoadedEnvironment {
     /// The environment.
     pub environment: Environment,
-    /// The chosen file's path.
-    pub path: PathBuf,
-    /// Its project root.
-    pub root: PathBuf,
+    /// The folder of each of its files.
+    folders: Vec<(SourceId, PathBuf)>,
 }
 
 impl LoadedEnvironment {
-    /// The folder of the file that holds a place: what a path written there is relative to.
+    /// The folder of one of its files: what a path written there is relative to.
     #[must_use]
-    pub fn folder(&self) -> &Path {
-        self.path.parent().unwrap_or(&self.root)
+    pub fn folder(&self, file: SourceId) -> &Path {
+        let found = self.folders.iter().find(|(source, _)| *source == file);
+        found.or(self.folders.first()).map_or(Path::new("."), |(_, folder)| folder)
     }
+}
+
+/// What became of the environment of a plan.
+#[derive(Debug, Clone, Copy)]
+enum Chosen {
+    /// None was asked for.
+    Nothing,
+    /// It, or what it extends, could not be read, which was reported.
+    Broken(Option<usize>),
+    /// Its position.
+    Whole(usize),
 }
 
 /// What is wrong with the command line rather than with a file: exit 2.
@@ -147,10 +159,10 @@ pub fn load(
 struct Loader<'a> {
     current: &'a Path,
     suite: Suite,
-    environments: HashMap<PathBuf, usize>,
+    environments: HashMap<PathBuf, Chosen>,
     projects: HashMap<PathBuf, Option<usize>>,
     roots: HashMap<PathBuf, PathBuf>,
-    seen: HashMap<PathBuf, ()>,
+    seen: HashSet<PathBuf>,
 }
 
 impl<'a> Loader<'a> {
@@ -161,7 +173,7 @@ impl<'a> Loader<'a> {
             environments: HashMap::new(),
             projects: HashMap::new(),
             roots: HashMap::new(),
-            seen: HashMap::new(),
+            seen: HashSet::new(),
         }
     }
 
@@ -174,8 +186,8 @@ impl<'a> Loader<'a> {
             });
         }
         if full.is_dir() {
-            let files = find_plans(&full).map_err(|error| LoadFault::Unreadable {
-                path: path.display().to_string(),
+            let files = find_plans(&full).map_err(|(folder, error)| LoadFault::Unreadable {
+                path: shown(&folder, self.current),
                 why: error.to_string(),
             })?;
             for file in files {
@@ -193,7 +205,7 @@ impl<'a> Loader<'a> {
         environment: Option<&str>,
         named: Named,
     ) -> Result<(), LoadFault> {
-        if self.seen.insert(path.to_path_buf(), ()).is_some() {
+        if !self.seen.insert(path.to_path_buf()) {
             return Ok(());
         }
         let Some(source) = self.read(path) else { return Ok(()) };
@@ -209,22 +221,23 @@ impl<'a> Loader<'a> {
             return Ok(());
         }
         let folder = path.parent().unwrap_or(Path::new("/")).to_path_buf();
-        let root = match self.roots.get(&folder) {
-            Some(root) => root.clone(),
-            None => {
-                let root = find_root(path, self.current);
-                self.roots.insert(folder.clone(), root.clone());
-                root
-            }
-        };
+        let current = self.current;
+        let root =
+            self.roots.entry(folder.clone()).or_insert_with(|| find_root(path, current)).clone();
         let project = self.project(&root);
-        let environment = self.environment(environment, project, &folder, &root)?;
+        let chosen = self.environment(environment, project, &folder, &root)?;
+        let (environment, broken_environment) = match chosen {
+            Chosen::Nothing => (None, false),
+            Chosen::Broken(index) => (index, true),
+            Chosen::Whole(index) => (Some(index), false),
+        };
         self.suite.plans.push(LoadedPlan {
             plan,
             shown: source.path,
             folder,
             root,
             environment,
+            broken_environment,
             project,
         });
         Ok(())
@@ -295,19 +308,22 @@ impl<'a> Loader<'a> {
         project: Option<usize>,
         folder: &Path,
         root: &Path,
-    ) -> Result<Option<usize>, LoadFault> {
+    ) -> Result<Chosen, LoadFault> {
         let default = project
             .and_then(|index| self.suite.projects.get(index))
             .and_then(|project| project.default_environment.clone());
         let name = match (chosen, &default) {
             (Some(name), _) => name.to_owned(),
             (None, Some(default)) => default.value.clone(),
-            (None, None) => return Ok(None),
+            (None, None) => return Ok(Chosen::Nothing),
         };
         let Some(path) = find_environment(&name, folder, root) else {
             if let (None, Some(default)) = (chosen, default) {
-                self.suite.findings.push(unknown_environment(&default, folder, root));
-                return Ok(None);
+                let finding = unknown_environment(&default, folder, root);
+                if !self.suite.findings.contains(&finding) {
+                    self.suite.findings.push(finding);
+                }
+                return Ok(Chosen::Broken(None));
             }
             return Err(LoadFault::NoSuchEnvironment {
                 name,
@@ -315,27 +331,33 @@ impl<'a> Loader<'a> {
             });
         };
         if let Some(known) = self.environments.get(&path) {
-            return Ok(Some(*known));
+            return Ok(*known);
         }
-        let Some(environment) = self.chain(&path, root) else { return Ok(None) };
-        let index = self.suite.environments.len();
-        self.suite.environments.push(LoadedEnvironment {
-            environment,
-            path: path.clone(),
-            root: root.to_path_buf(),
-        });
-        self.environments.insert(path, index);
-        Ok(Some(index))
+        let before = self.suite.findings.len();
+        let chain = self.chain(&path, root);
+        let whole = !self.suite.findings.iter().skip(before).any(Finding::is_error);
+        let chosen = match chain {
+            Some(loaded) => {
+                let index = self.suite.environments.len();
+                self.suite.environments.push(loaded);
+                if whole { Chosen::Whole(index) } else { Chosen::Broken(Some(index)) }
+            }
+            None => Chosen::Broken(None),
+        };
+        self.environments.insert(path, chosen);
+        Ok(chosen)
     }
 
     /// An environment file and what it extends, the chosen one first.
-    fn chain(&mut self, path: &Path, root: &Path) -> Option<Environment> {
+    fn chain(&mut self, path: &Path, root: &Path) -> Option<LoadedEnvironment> {
         let mut files: Vec<EnvironmentFile> = Vec::new();
+        let mut folders = Vec::new();
         let mut visited: Vec<PathBuf> = Vec::new();
         let mut next = Some(path.to_path_buf());
         while let Some(path) = next.take() {
-            let file = self.environment_file(&path)?;
+            let Some(file) = self.environment_file(&path) else { break };
             visited.push(path.clone());
+            folders.push((file.source, path.parent().unwrap_or(root).to_path_buf()));
             if let Some(base) = &file.extends {
                 let folder = path.parent().and_then(Path::parent).unwrap_or(root);
                 match find_environment(&base.value, folder, root) {
@@ -356,7 +378,8 @@ impl<'a> Loader<'a> {
             files.push(file);
         }
         let mut files = files.into_iter();
-        files.next().map(|chosen| Environment::new(chosen, files.collect()))
+        let chosen = files.next()?;
+        Some(LoadedEnvironment { environment: Environment::new(chosen, files.collect()), folders })
     }
 
     fn environment_file(&mut self, path: &Path) -> Option<EnvironmentFile> {

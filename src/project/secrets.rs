@@ -16,8 +16,8 @@ pub struct DotEnv {
     pub readable_by_others: bool,
     /// git tracks it.
     pub tracked: bool,
-    /// A line that could not be read, from 1.
-    pub bad_line: Option<String>,
+    /// The first line that could not be read, from 1.
+    pub bad_line: Option<usize>,
 }
 
 /// Reads a secret from a file; one trailing newline is cut.
@@ -52,8 +52,13 @@ pub fn read_dot_env(root: &Path) -> Option<DotEnv> {
     for item in dotenvy::from_read_iter(bytes.as_slice()) {
         match item {
             Ok(pair) => found.variables.push(pair),
-            // The error would print the line, and the line may hold the secret.
-            Err(_) => found.bad_line = Some(".env".into()),
+            // The error would print the line, and the line may hold the secret: its number says it.
+            Err(dotenvy::Error::LineParse(bad, _)) => {
+                let text = String::from_utf8_lossy(&bytes);
+                let line = text.lines().position(|line| line.trim() == bad.trim());
+                found.bad_line = found.bad_line.or(line.map(|line| line + 1));
+            }
+            Err(_) => found.bad_line = found.bad_line.or(Some(1)),
         }
     }
     Some(found)
@@ -88,6 +93,7 @@ fn tracked_by_git(root: &Path) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test writes what is read")]
 mod tests {
     use super::*;
 

@@ -39,7 +39,13 @@ pub fn one(finding: &Finding, sources: &SourceSet, style: &Style) -> String {
     let main = Drawing {
         weight,
         code: Some(format!("{}[{}]", word(finding.severity), finding.code)),
-        message: sanitise(&finding.message).into_owned(),
+        message: match home.and_then(|home| sources.get(home)) {
+            // There is no line to show: the file is named all the same.
+            Some(file) if file.text.is_empty() && !finding.message.contains(&file.path) => {
+                format!("{}: {}", sanitise(&file.path), sanitise(&finding.message))
+            }
+            Some(_) | None => sanitise(&finding.message).into_owned(),
+        },
         frame: home.and_then(|home| frame(&finding.labels, home, sources, style)),
         located: true,
         help: finding.help.iter().map(|help| sanitise(help).into_owned()).collect(),

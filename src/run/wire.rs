@@ -51,12 +51,7 @@ pub(super) fn preview(rendered: &Rendered) -> Exchange {
             request.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         headers.push(("Cookie".into(), pairs.join("; ")));
     }
-    // Placeholders were encoded with the rest of the URL, braces and masks alike.
-    let url = percent_encoding::percent_decode_str(request.url.as_str()).decode_utf8();
-    let url = match url {
-        Ok(decoded) if decoded.contains(['{', '«']) => decoded.into_owned(),
-        Ok(_) | Err(_) => request.url.to_string(),
-    };
+    let url = placeholders_shown(request.url.as_str());
     Exchange {
         request: Request {
             method: request.method.clone(),
@@ -74,6 +69,32 @@ pub(super) fn preview(rendered: &Rendered) -> Exchange {
         url_from: rendered.provenance.url_from.clone(),
         secrets_sent: rendered.provenance.secrets_sent.clone(),
     }
+}
+
+/// A URL whose placeholders, which were encoded with the rest of it, can be read: masks and `{name}`.
+fn placeholders_shown(url: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = url;
+    loop {
+        let next = [("%C2%AB", "%C2%BB"), ("%7B", "%7D")]
+            .into_iter()
+            .filter_map(|(open, close)| {
+                let start = rest.find(open)?;
+                let end = start + rest.get(start..)?.find(close)? + close.len();
+                Some((start, end))
+            })
+            .min();
+        let Some((start, end)) = next else { break };
+        shown.push_str(rest.get(..start).unwrap_or_default());
+        let piece = rest.get(start..end).unwrap_or_default();
+        let decoded = percent_encoding::percent_decode_str(piece).decode_utf8_lossy();
+        let inner = decoded.trim_matches(['«', '»', '{', '}']);
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '.');
+        shown.push_str(if inner.chars().all(is_name) { &decoded } else { piece });
+        rest = rest.get(end..).unwrap_or_default();
+    }
+    shown.push_str(rest);
+    shown
 }
 
 fn response(answer: &Answer) -> Response {

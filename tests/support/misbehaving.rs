@@ -468,6 +468,7 @@ async fn answer(stream: &mut TcpStream, seen: &Seen, served: usize) -> io::Resul
             let body = in_every_encoding(seen.header("authorization").unwrap_or_default());
             plain(stream, "200 OK", &[("content-type", "text/plain")], body.as_bytes()).await
         }
+        "mirror" => mirror(stream, seen, &argument).await,
         "echo-header" => {
             let value = seen.header("authorization").unwrap_or_default().to_owned();
             plain(stream, "401 Unauthorized", &[JSON, ("x-echo", &value)], b"{\"error\":\"no\"}")
@@ -508,6 +509,192 @@ async fn answer(stream: &mut TcpStream, seen: &Seen, served: usize) -> io::Resul
 async fn encoded(stream: &mut TcpStream, encoding: &str, body: &[u8]) -> io::Result<Next> {
     plain(stream, "200 OK", &[JSON, ("content-encoding", encoding)], body).await
 }
+
+/// Gives the secret of a request back in every encoding: its bearer token, or `key` of its body.
+async fn mirror(stream: &mut TcpStream, seen: &Seen, how: &str) -> io::Result<Next> {
+    let sent: Option<serde_json::Value> = serde_json::from_slice(&seen.body).ok();
+    let key = sent.as_ref().and_then(|body| body["key"].as_str()).map(str::to_owned);
+    let bearer = seen.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    let secret = key.or_else(|| bearer.map(str::to_owned)).unwrap_or_default();
+    let all = encodings(&secret);
+    let mut text = String::new();
+    for one in &all {
+        let _ = writeln!(text, "{}: {} end", one.how, one.written);
+    }
+    let _ = writeln!(text, "give={}", seen.header("x-give").unwrap_or_default());
+    let page = |text: &str| format!("<html><title>{text}</title><p>{text}</p></html>");
+    let fields: serde_json::Map<String, serde_json::Value> =
+        all.iter().map(|one| (one.how.to_owned(), one.written.clone().into())).collect();
+    let (status, kind, body) = match how {
+        "json" => {
+            let mut fields = fields;
+            fields.insert(secret.clone(), "as a key".into());
+            fields.insert("list".into(), vec![secret.clone(), format!("in {secret} it")].into());
+            ("401 Unauthorized", "application/json", serde_json::Value::from(fields).to_string())
+        }
+        "html" => ("403 Forbidden", "text/html", page(&text)),
+        "reason" => return plain(stream, &format!("401 No {secret}"), &[JSON], b"{}").await,
+        "location" => {
+            let to = format!("http://{secret}:{secret}@127.0.0.1:1/{secret}?x={secret}#{secret}");
+            return plain(stream, "302 Found", &[("location", &to)], b"").await;
+        }
+        "garbage" => {
+            stream.write_all(format!("{secret} is no HTTP {secret}\r\n\r\n").as_bytes()).await?;
+            return Ok(Next::Close);
+        }
+        "cut" => {
+            let half = secret.get(..secret.len() / 2).unwrap_or_default();
+            let head =
+                format!("HTTP/1.1 200 {secret}\r\ncontent-length: 9999\r\nx-half: {half}\r\n\r\n");
+            stream.write_all(format!("{head}{secret} {secret}").as_bytes()).await?;
+            return Ok(Next::Close);
+        }
+        "headers" => {
+            let names: Vec<String> = (0..all.len()).map(|n| format!("X-Echo-{n}")).collect();
+            let plain_text = |text: &str| text.chars().all(|c| c.is_ascii() && !c.is_control());
+            let headers: Vec<(&str, &str)> = names
+                .iter()
+                .zip(&all)
+                .filter(|(_, one)| plain_text(&one.written))
+                .map(|(name, one)| (name.as_str(), one.written.as_str()))
+                .collect();
+            return plain(stream, "401 Unauthorized", &headers, b"{}").await;
+        }
+        _ => ("401 Unauthorized", "text/plain", text),
+    };
+    if seen.query("bytes").is_none() {
+        return plain(stream, status, &[("content-type", kind)], body.as_bytes()).await;
+    }
+    let head =
+        format!("HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ntransfer-encoding: chunked\r\n\r\n");
+    stream.write_all(head.as_bytes()).await?;
+    for byte in body.bytes() {
+        stream.write_all(&[b'1', b'\r', b'\n', byte, b'\r', b'\n']).await?;
+        tokio::task::yield_now().await;
+    }
+    stream.write_all(b"0\r\n\r\n").await?;
+    Ok(Next::Keep)
+}
+
+/// A secret in one encoding.
+#[derive(Debug, Clone)]
+pub struct Encoded {
+    /// Its name.
+    pub how: &'static str,
+    /// As a server writes it.
+    pub written: String,
+    /// The part of it that stands only for the secret: what must not be seen.
+    pub core: String,
+}
+
+/// A text in every encoding that redaction promises to know, each also in one more layer.
+pub fn encodings(secret: &str) -> Vec<Encoded> {
+    let mut all = Vec::new();
+    let mut add = |how, text: String| {
+        all.push(Encoded { how, core: text.clone(), written: text });
+    };
+    let each = |write: &dyn Fn(&mut String, u8)| {
+        secret.bytes().fold(String::new(), |mut text, byte| {
+            write(&mut text, byte);
+            text
+        })
+    };
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let percent = each(&|text, byte| {
+        if is_plain(byte) {
+            text.push(char::from(byte));
+        } else {
+            let _ = write!(text, "%{byte:02X}");
+        }
+    });
+    let lower = each(&|text, byte| {
+        if is_plain(byte) {
+            text.push(char::from(byte));
+        } else {
+            let _ = write!(text, "%{byte:02x}");
+        }
+    });
+    let json = |text: &str| {
+        let quoted = serde_json::Value::from(text).to_string();
+        quoted[1..quoted.len() - 1].to_owned()
+    };
+    let html = |text: &str| {
+        text.replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;")
+            .replace('"', "&quot;")
+            .replace('\'', "&#39;")
+    };
+    let unicode = secret.encode_utf16().fold(String::new(), |mut text, unit| {
+        let _ = write!(text, "\\u{unit:04x}");
+        text
+    });
+    add("raw", secret.to_owned());
+    add("JSON", json(secret));
+    add("\\u", unicode);
+    add("percent", percent);
+    add("percent in lower case", lower);
+    add(
+        "percent of all",
+        each(&|text, byte| {
+            let _ = write!(text, "%{byte:02X}");
+        }),
+    );
+    add(
+        "percent of all in lower case",
+        each(&|text, byte| {
+            let _ = write!(text, "%{byte:02x}");
+        }),
+    );
+    add("a form", url::form_urlencoded::byte_serialize(secret.as_bytes()).collect());
+    add("hex", hex(secret.as_bytes()));
+    add("HEX", hex(secret.as_bytes()).to_uppercase());
+    add("HTML", html(secret));
+    add("a shell's word", secret.replace('\'', "'\\''"));
+    let names = [
+        ("base64", "base64url"),
+        ("base64 after one byte", "base64url after one byte"),
+        ("base64 after two bytes", "base64url after two bytes"),
+    ];
+    for (before, (standard, url)) in names.into_iter().enumerate() {
+        let shifted = format!("{}{secret}", "x".repeat(before));
+        // Characters that hold bits of the secret alone.
+        let from = (before * 8).div_ceil(6);
+        let to = shifted.len() * 8 / 6;
+        let mut push = |how, written: String| {
+            all.push(Encoded {
+                how,
+                core: written.get(from..to).unwrap_or_default().to_owned(),
+                written,
+            });
+        };
+        push(standard, base64::engine::general_purpose::STANDARD.encode(&shifted));
+        push(url, base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&shifted));
+    }
+    for (at, (in_json, in_html)) in LAYERS.into_iter().enumerate() {
+        let Some(one) = all.get(at).cloned() else { continue };
+        for (how, layer) in [(in_json, &json as &dyn Fn(&str) -> String), (in_html, &html)] {
+            all.push(Encoded { how, written: layer(&one.written), core: layer(&one.core) });
+        }
+    }
+    all
+}
+
+/// The names of the first encodings in one more layer.
+const LAYERS: [(&str, &str); 12] = [
+    ("raw in JSON", "raw in HTML"),
+    ("JSON in JSON", "JSON in HTML"),
+    ("\\u in JSON", "\\u in HTML"),
+    ("percent in JSON", "percent in HTML"),
+    ("lower percent in JSON", "lower percent in HTML"),
+    ("percent of all in JSON", "percent of all in HTML"),
+    ("lower percent of all in JSON", "lower percent of all in HTML"),
+    ("a form in JSON", "a form in HTML"),
+    ("hex in JSON", "hex in HTML"),
+    ("HEX in JSON", "HEX in HTML"),
+    ("HTML in JSON", "HTML in HTML"),
+    ("a shell's word in JSON", "a shell's word in HTML"),
+];
 
 /// A text in the encodings that a server may use to give a secret back.
 fn in_every_encoding(text: &str) -> String {

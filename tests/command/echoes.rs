@@ -1,0 +1,148 @@
+//! A server that gives a secret back in every encoding: it stands in no output.
+
+use std::fmt::Write as _;
+
+use crate::Project;
+use crate::misbehaving::{Encoded, Misbehaving, encodings};
+
+const PLAIN: &str = "hk_live_Zq8rT2xW5vN1mK7p";
+const NASTY: &str = "p\"a's+s/w&o<r>d%é世\\1";
+
+/// Every output of a run, with its name.
+fn outputs(project: &Project, out: String, err: String) -> Vec<(&'static str, String)> {
+    let read = |file: &str| project.read(file);
+    vec![
+        ("standard output", out),
+        ("standard error", err),
+        ("the log", read("log")),
+        ("the json report", read("r.json")),
+        ("the stored run", read("run/events.jsonl")),
+    ]
+}
+
+fn nothing_shows(secret: &str, plan: &str) {
+    let project = Project::new();
+    project.write("p.yaml", plan);
+    let args = ["p.yaml", "-v", "--log-file", "log", "--report", "json=r.json", "--out", "run"];
+    let ran = project.run_with(&args, &[("API_KEY", secret), ("RUST_LOG", "trace")]);
+    assert!([0, 1, 5].contains(&ran.code), "{ran:?}");
+    assert!(ran.out.contains("«secret:api_key»"), "something was masked: {}", ran.out);
+    for (name, text) in outputs(&project, ran.out, ran.err) {
+        for Encoded { how, core, .. } in encodings(secret) {
+            if let Some(at) = text.find(&core) {
+                let mut from = at.saturating_sub(60);
+                while !text.is_char_boundary(from) {
+                    from -= 1;
+                }
+                let around: String =
+                    text.get(from..).unwrap_or_default().chars().take(160).collect();
+                panic!("{name} shows the secret as {how}: …{around}…");
+            }
+        }
+    }
+}
+
+fn plan(server: &Misbehaving, steps: &[&str]) -> String {
+    let mut plan = format!(
+        "plan: P\non_failure: continue\nsecrets: {{api_key: {{}}}}\ndefaults: {{base_url: \"{}\"}}\nsteps:\n",
+        server.url("")
+    );
+    for step in steps {
+        let _ = writeln!(plan, "  - {step}");
+    }
+    plan
+}
+
+#[test]
+fn the_encodings_are_what_they_are_said_to_be() {
+    let all = encodings("a\"b/é");
+    let core = |how: &str| all.iter().find(|e| e.how == how).map(|e| e.core.as_str());
+    assert_eq!(core("raw"), Some("a\"b/é"));
+    assert_eq!(core("JSON"), Some("a\\\"b/é"));
+    assert_eq!(core("\\u"), Some("\\u0061\\u0022\\u0062\\u002f\\u00e9"));
+    assert_eq!(core("percent"), Some("a%22b%2F%C3%A9"));
+    assert_eq!(core("hex"), Some("6122622fc3a9"));
+    assert_eq!(core("HTML"), Some("a&quot;b/é"));
+    assert_eq!(core("JSON in JSON"), Some("a\\\\\\\"b/é"));
+    assert!(all.len() >= 30, "{}", all.len());
+}
+
+#[test]
+fn a_body_with_the_key_in_every_encoding_shows_it_nowhere() {
+    let server = Misbehaving::start();
+    for how in ["", "?bytes=1"] {
+        let ask = |path: &str, expect: &str| {
+            format!(
+                "{{POST: {path}{how}, auth: {{bearer: \"${{{{ secrets.api_key }}}}\"}}, expect: {{{expect}}}}}"
+            )
+        };
+        let steps = [
+            ask("/mirror/text", "status: 200"),
+            ask("/mirror/text", "text: nothing of the kind"),
+            ask("/mirror/text", "text: {starts_with: no, length: 3}"),
+            ask("/mirror/json", "$.raw: x, \"$['JSON']\": y, $.hex: {length: 1}"),
+            ask("/mirror/json", "$: {type: array}"),
+            ask("/mirror/html", "$.a: 1"),
+            ask("/mirror/headers", "headers: {X-Echo-0: no, X-Echo-3: no}"),
+        ];
+        nothing_shows(PLAIN, &plan(&server, &steps.each_ref().map(String::as_str)));
+    }
+}
+
+#[test]
+fn a_nasty_key_in_a_body_shows_nowhere() {
+    let server = Misbehaving::start();
+    for how in ["", "?bytes=1"] {
+        let ask = |path: &str, expect: &str| {
+            format!(
+                "{{POST: {path}{how}, json: {{key: \"${{{{ secrets.api_key }}}}\"}}, expect: {{{expect}}}}}"
+            )
+        };
+        let steps = [
+            ask("/mirror/text", "text: nothing of the kind"),
+            ask("/mirror/json", "$.raw: x, \"$['JSON']\": y"),
+            ask("/mirror/html", "text: {contains: nothing}"),
+        ];
+        nothing_shows(NASTY, &plan(&server, &steps.each_ref().map(String::as_str)));
+    }
+}
+
+#[test]
+fn a_key_in_a_reason_a_location_or_an_answer_that_is_no_http_shows_nowhere() {
+    let server = Misbehaving::start();
+    let ask =
+        |path: &str| format!("{{POST: {path}, auth: {{bearer: \"${{{{ secrets.api_key }}}}\"}}}}");
+    let steps = [
+        ask("/mirror/reason"),
+        ask("/mirror/location"),
+        ask("/mirror/garbage"),
+        ask("/mirror/cut"),
+    ];
+    nothing_shows(PLAIN, &plan(&server, &steps.each_ref().map(String::as_str)));
+}
+
+#[test]
+fn a_captured_token_is_secret_also_where_it_came_from() {
+    let server = Misbehaving::start();
+    let token = "tok-4711-captured-value";
+    let project = Project::new();
+    project.write(
+        "p.yaml",
+        &plan(
+            &server,
+            &[
+                &format!("{{POST: /mirror/text, text: plain, headers: {{X-Give: {token}}}, capture: {{access: {{text: true, regex: 'give=(\\S+)', secret: true}}}}}}"),
+                "{GET: /echo, query: {again: \"${{ access }}\"}, expect: {text: no}}",
+            ],
+        )
+        // The plan gives it away itself; only its outputs count.
+        .replace("secrets: {api_key: {}}\n", ""),
+    );
+    let args = ["p.yaml", "-v", "--log-file", "log", "--report", "json=r.json", "--out", "run"];
+    let ran = project.run(&args).ends(1);
+    for (name, text) in outputs(&project, ran.out, ran.err) {
+        let after = text.split("give=").nth(1).unwrap_or_default();
+        assert!(!after.starts_with(token), "{name}: {text}");
+        assert!(!text.contains(&format!("again={token}")), "{name}: {text}");
+    }
+}
