@@ -6,7 +6,7 @@ mod redact;
 
 pub use exchange::{
     Body, Content, Exchange, Headers, Hop, Phase, Phases, Request, Response, Transport,
-    TransportClass, UrlPart,
+    TransportClass, UrlPart, is_framing,
 };
 pub use judged::{
     Actual, Assertion, Attempt, BudgetBreach, CaptureResult, Expected, Reason, StepResult, Verdict,

@@ -165,6 +165,10 @@ async fn a_post_without_a_body_says_that_it_is_empty() {
     let server = Misbehaving::start();
     send(&ask("POST", &server.url("/echo"))).await;
     assert_eq!(server.only("/echo").header("content-length"), Some("0"));
+    let mut empty = ask("PUT", &server.url("/echo"));
+    empty.body = Body::Bytes(bytes::Bytes::new());
+    send(&empty).await;
+    assert_eq!(server.log()[1].header("content-length"), Some("0"));
     send(&get(&server.url("/ok"))).await;
     assert_eq!(server.only("/ok").header("content-length"), None);
 }
@@ -204,6 +208,11 @@ async fn what_cannot_be_sent_is_refused_before_anything_is() {
     request.headers = vec![("X-Name".into(), "a\r\nX-Other: b".into())];
     let fault = client.exchange(&request, None).await.expect_err("it is refused");
     assert!(matches!(fault, RequestFault::HeaderValue { character: '\r', .. }), "{fault}");
+    for name in ["Content-Length", "Transfer-Encoding", "Connection"] {
+        request.headers = vec![(name.into(), "3".into())];
+        let fault = client.exchange(&request, None).await.expect_err("it is refused");
+        assert!(matches!(fault, RequestFault::FramingHeader { .. }), "{fault}");
+    }
     request.headers.clear();
     request.cookies = vec![("a".into(), "1; b=2".into())];
     assert!(client.exchange(&request, None).await.is_err());

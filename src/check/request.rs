@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::types::{Auth, Cookies, Header, Late, Redirects, Request, RequestBody, Retry};
 use super::values::Checker;
 use crate::finding::{Code, Finding};
+use crate::outcome::is_framing;
 use crate::plan::{self, BodyAst, Connection, CookiesAst, RequestAst, RequestOptions};
 use crate::source::Place;
 use crate::template::Template;
@@ -230,6 +231,14 @@ impl Checker<'_> {
                         Finding::error(Code::BadValue, format!("`{name}` is not a header name"))
                             .at(entry.key.place, "letters, digits and `-`")
                             .help("the value goes after the colon, in the same line"),
+                    );
+                    continue;
+                }
+                if is_framing(name) {
+                    self.report(
+                        Finding::error(Code::BadValue, format!("`{name}` is set by planrun"))
+                            .at(entry.key.place, "a plan may not state this header")
+                            .help("delete the line: it follows from the body and the connection"),
                     );
                     continue;
                 }

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::decode::ACCEPTED;
 use super::request::{Body, RequestFault};
-use crate::outcome::Headers;
+use crate::outcome::{Headers, is_framing};
 
 /// What `User-Agent` says unless the plan says otherwise.
 const USER_AGENT: &str = concat!("planrun/", env!("CARGO_PKG_VERSION"));
@@ -45,6 +45,9 @@ pub(crate) fn headers(
         let value = value(name, text)?;
         let name = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| RequestFault::HeaderName { name: name.clone() })?;
+        if is_framing(name.as_str()) {
+            return Err(RequestFault::FramingHeader { name: name.to_string() });
+        }
         headers.append(name, value);
     }
     for (name, text) in [
@@ -55,8 +58,7 @@ pub(crate) fn headers(
         headers.entry(name).or_insert(HeaderValue::from_static(text));
     }
     // RFC 9110 §8.6: a method that anticipates content says so even where there is none.
-    if matches!(body, Body::Empty) && matches!(*method, Method::POST | Method::PUT | Method::PATCH)
-    {
+    if body.is_empty() && matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
         headers.entry(header::CONTENT_LENGTH).or_insert(HeaderValue::from_static("0"));
     }
     Ok(headers)
@@ -142,6 +144,7 @@ pub(crate) fn sent(headers: &HeaderMap, url: &Url, body: &Body) -> Headers {
     }
     if !has(header::CONTENT_LENGTH) && !has(header::TRANSFER_ENCODING) {
         let size = match body {
+            body if body.is_empty() => None,
             Body::Empty => None,
             Body::Bytes(bytes) => Some(bytes.len() as u64),
             Body::Stream { size: Some(size), .. } => Some(*size),
@@ -167,6 +170,8 @@ pub(crate) fn texts(headers: &HeaderMap) -> Headers {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     fn pair(name: &str, value: &str) -> (String, String) {
@@ -183,6 +188,34 @@ mod tests {
         );
         assert!(headers(&[pair("X Name", "a")], &Method::GET, &Body::Empty).is_err());
         assert!(headers(&[pair("X-Name", "ä")], &Method::GET, &Body::Empty).is_ok());
+    }
+
+    #[test]
+    fn a_header_that_frames_the_message_is_not_the_plans_to_state() {
+        for name in ["Content-Length", "transfer-encoding", "Connection", "TE", "Trailer"] {
+            let fault = headers(&[pair(name, "3")], &Method::POST, &Body::Empty);
+            let fault = fault.expect_err("it is refused").to_string();
+            assert!(fault.ends_with("it follows from the body and the connection"), "{fault}");
+        }
+        for name in ["Host", "Expect", "Content-Type", "X-Upgrade"] {
+            assert!(headers(&[pair(name, "a")], &Method::POST, &Body::Empty).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_body_of_no_bytes_is_announced_where_content_is_expected() {
+        let empty = Body::Bytes(Bytes::new());
+        for (method, length) in
+            [(Method::POST, Some("0")), (Method::PUT, Some("0")), (Method::GET, None)]
+        {
+            let made = headers(&[], &method, &empty).expect("good headers");
+            let told = made.get("content-length").map(|value| value.to_str().expect("digits"));
+            assert_eq!(told, length, "{method}");
+            let url = Url::parse("http://a.test/").expect("a URL of the test");
+            let sent = sent(&made, &url, &empty);
+            let sent = sent.iter().find(|(name, _)| name == "content-length");
+            assert_eq!(sent.map(|(_, value)| value.as_str()), length, "{method}");
+        }
     }
 
     #[test]

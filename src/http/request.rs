@@ -98,6 +98,17 @@ pub enum Body {
     },
 }
 
+impl Body {
+    /// Whether nothing at all is to be sent.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Bytes(bytes) => bytes.is_empty(),
+            Self::Stream { size, .. } => *size == Some(0),
+        }
+    }
+}
+
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -224,6 +235,11 @@ pub enum RequestFault {
         /// As written.
         name: String,
     },
+    /// A header that follows from the body or the connection, stated by the plan.
+    FramingHeader {
+        /// As written.
+        name: String,
+    },
     /// A header value with a line break or another control character.
     HeaderValue {
         /// The header.
@@ -265,6 +281,10 @@ impl fmt::Display for RequestFault {
             Self::HeaderName { name } => {
                 write!(f, "`{}` is not a header name", name.escape_debug())
             }
+            Self::FramingHeader { name } => write!(
+                f,
+                "the header `{name}` is set by planrun: it follows from the body and the connection"
+            ),
             Self::HeaderValue { name, character } => write!(
                 f,
                 "the value of the header `{name}` holds {}, which cannot be sent in a header",

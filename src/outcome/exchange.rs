@@ -11,6 +11,23 @@ use crate::units::nanos;
 /// Header names as sent or received, each with its text; a repeated name stands several times.
 pub type Headers = Vec<(String, String)>;
 
+/// Whether a header frames the message or belongs to the connection: whoever sends the body sets
+/// it, and a plan that stated another one would cut the body or hang (RFC 9110 §7.6.1, RFC 9112 §6).
+#[must_use]
+pub fn is_framing(header: &str) -> bool {
+    const FRAMING: [&str; 8] = [
+        "connection",
+        "content-length",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    FRAMING.iter().any(|name| header.eq_ignore_ascii_case(name))
+}
+
 /// A part of an exchange's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

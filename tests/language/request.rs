@@ -287,3 +287,13 @@ fn a_file_whose_name_is_rendered_is_an_error_of_its_step() {
     Bench::plan(&plan).run().exits(5);
     assert_eq!(server.targets(), ["GET /first"]);
 }
+
+#[test]
+fn a_header_that_frames_the_message_is_refused_before_anything_is_sent() {
+    for header in ["Content-Length: \"3\"", "transfer-encoding: chunked", "Connection: close"] {
+        let plan = format!(
+            "plan: A\nsteps:\n  - POST: http://127.0.0.1:9/\n    headers: {{{header}}}\n    text: abcdef\n"
+        );
+        Bench::plan(&plan).run().exits(3).says("delete the line").says("no request was sent");
+    }
+}
