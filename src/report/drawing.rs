@@ -8,7 +8,7 @@ use miette::{
 };
 
 use super::frame::Frame;
-use super::style::Style;
+use super::style::{Style, hang};
 
 /// What a drawing is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,16 +40,27 @@ pub(crate) struct Drawing {
 
 impl Drawing {
     /// Draws it. Ends with a line break.
-    pub(crate) fn render(&self, style: &Style) -> String {
+    pub(crate) fn render(self, style: &Style) -> String {
         let handler = GraphicalReportHandler::new_themed(theme(style))
             .with_width(style.columns())
             .with_urls(false)
+            .with_wrap_lines(false)
             .without_cause_chain()
             .without_syntax_highlighting();
         let handler = if self.located { handler } else { handler.without_primary_span_start() };
         let mut out = String::new();
+        // miette's own wrapping breaks inside values and puts spaces before what it moves.
+        let laid = |text: &str, indent: usize| {
+            let room = style.columns().saturating_sub(indent);
+            text.lines().flat_map(|line| hang(line, room)).collect::<Vec<_>>().join("\n")
+        };
+        let laid = Self {
+            message: laid(&self.message, 6),
+            help: self.help.iter().map(|help| laid(help, 10)).collect(),
+            ..self
+        };
         // Writing to a String cannot fail, and the frame answers for each of its own labels.
-        let _ = handler.render_report(&mut out, self);
+        let _ = handler.render_report(&mut out, &laid);
         out.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
     }
 }

@@ -200,33 +200,30 @@ pub(crate) fn hang(text: &str, width: usize) -> Vec<String> {
         Some(word) if word.width() <= 10 => leading + word.width() + 2,
         Some(_) | None => leading,
     };
-    if inner + 12 > width {
-        return wrap(text, width);
-    }
-    let mut lines = wrap(text, width).into_iter();
-    let first = lines.next().unwrap_or_default();
-    let rest: Vec<String> = lines.map(|line| line.trim_start().to_owned()).collect();
-    let mut out = vec![first];
-    if !rest.is_empty() {
-        let pad = " ".repeat(inner);
-        out.extend(wrap(&rest.join(" "), width - inner).iter().map(|line| format!("{pad}{line}")));
-    }
-    out
+    lay(text, width, if inner + 12 > width { leading } else { inner })
 }
 
 /// A text broken at spaces into lines of at most `width` columns; a word that is longer is broken
-/// where it must. Leading spaces are kept on each line.
+/// where it must. Leading spaces are kept on each line. Nothing else changes: a line break stands
+/// for one space, or for nothing inside a word.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let leading = text.chars().take_while(|c| *c == ' ').count();
+    lay(text, width, leading.min(width / 2))
+}
+
+/// Lays a text out; what follows the first line stands `indent` columns to the right.
+fn lay(text: &str, width: usize, indent: usize) -> Vec<String> {
     let width = width.max(8);
     if text.width() <= width {
         return vec![text.to_owned()];
     }
-    let indent: String = text.chars().take_while(|c| *c == ' ').take(width / 2).collect();
+    let rest = text.trim_start_matches(' ');
+    let pad = " ".repeat(indent);
     let mut lines = Vec::new();
-    let mut line = indent.clone();
-    let mut used = indent.width();
+    let mut line = " ".repeat((text.len() - rest.len()).min(width / 2));
+    let mut used = line.width();
     let mut fresh = true;
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
+    for word in words(rest) {
         let wide = word.width();
         if !fresh && used + 1 + wide <= width {
             line.push(' ');
@@ -235,14 +232,14 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
             continue;
         }
         if !fresh {
-            lines.push(std::mem::replace(&mut line, indent.clone()));
-            used = indent.width();
+            lines.push(std::mem::replace(&mut line, pad.clone()));
+            used = indent;
         }
         for c in word.chars() {
             let wide = c.width().unwrap_or(0);
             if used + wide > width {
-                lines.push(std::mem::replace(&mut line, indent.clone()));
-                used = indent.width();
+                lines.push(std::mem::replace(&mut line, pad.clone()));
+                used = indent;
             }
             line.push(c);
             used += wide;
@@ -251,6 +248,22 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     }
     lines.push(line);
     lines
+}
+
+/// The parts between single spaces. Several spaces in a row are part of a value: they stay.
+fn words(text: &str) -> Vec<&str> {
+    let bytes = text.as_bytes();
+    let is_space = |at: usize| bytes.get(at) == Some(&b' ');
+    let mut words = Vec::new();
+    let mut start = 0;
+    for at in 1..bytes.len().saturating_sub(1) {
+        if is_space(at) && !is_space(at - 1) && !is_space(at + 1) {
+            words.extend(text.get(start..at));
+            start = at + 1;
+        }
+    }
+    words.extend(text.get(start..));
+    words
 }
 
 #[cfg(test)]
@@ -263,6 +276,27 @@ mod tests {
         assert_eq!(wrap("abcdefghijkl m", 8), ["abcdefgh", "ijkl m"]);
         assert_eq!(wrap("  one two three", 9), ["  one two", "  three"]);
         assert_eq!(wrap("", 8), [""]);
+    }
+
+    #[test]
+    fn a_value_keeps_every_character_when_it_is_broken() {
+        let value = r#"expected: equals [{"id":"D-2","q":2,"tok":"«secret:tok»"},{"n":18446744073709551616,"two":"a  b"}] (list)"#;
+        let bare = |text: &str| text.chars().filter(|c| *c != ' ').collect::<String>();
+        for width in 24..90 {
+            let lines = hang(value, width);
+            assert!(lines.iter().all(|line| line.width() <= width), "{width}: {lines:#?}");
+            assert_eq!(bare(&lines.concat()), bare(value), "{width}: {lines:#?}");
+            // No space is put where none was, and two of them are never made one.
+            let inside: Vec<&str> = lines.iter().map(|line| line.trim_start()).collect();
+            assert!(inside.iter().all(|line| value.contains(line)), "{width}: {lines:#?}");
+            assert!(lines.len() < 3 || lines.iter().skip(1).all(|line| line.starts_with(' ')));
+        }
+        let number = "1".repeat(20);
+        let text = format!("expected: equals {number} (number)");
+        assert!(
+            hang(&text, 34).iter().any(|line| line.contains(&number)),
+            "a number is not broken"
+        );
     }
 
     #[test]

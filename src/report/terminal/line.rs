@@ -8,7 +8,7 @@ use crate::finding::Severity;
 use crate::json;
 use crate::outcome::{Attempt, Body, Content, StepResult, Verdict};
 use crate::report::phrase;
-use crate::report::style::{Paint, Style, width, wrap};
+use crate::report::style::{Paint, Style, hang, width};
 use crate::secret::{sanitise, sanitise_line};
 use crate::units::{show_duration, show_size};
 
@@ -16,6 +16,8 @@ use crate::units::{show_duration, show_size};
 const WIDEST: usize = 100;
 /// Lines of a body under `-v`.
 const BODY: usize = 24;
+/// Rows of the terminal that one line of a header or body may take under `-v`.
+const ROWS: usize = 12;
 
 /// The line of a step that ended, with a second one that says what was wrong.
 pub(super) fn step(step: &StepRef, result: &StepResult, style: &Style) -> String {
@@ -199,15 +201,25 @@ pub(super) fn traffic(result: &StepResult, style: &Style) -> String {
     let request = &exchange.request;
     let mut out = String::new();
     let mut put = |mark: &str, line: &str| {
-        let line = style.cut(&sanitise(line).replace('\t', "    "), style.columns() - 8);
-        let text = format!("      {} {line}", style.paint(Paint::Key, mark));
-        out.push_str(text.trim_end());
-        out.push('\n');
+        let line = sanitise(line).replace('\t', "    ");
+        let lines = hang(&line, style.columns() - 8);
+        let more = lines.len().saturating_sub(ROWS);
+        for line in lines.iter().take(ROWS) {
+            let text = format!("      {} {line}", style.paint(Paint::Key, mark));
+            out.push_str(text.trim_end());
+            out.push('\n');
+        }
+        if more > 0 {
+            let ellipsis = style.symbols().ellipsis;
+            let _ = writeln!(
+                out,
+                "      {} {ellipsis} {more} more rows",
+                style.paint(Paint::Key, mark)
+            );
+        }
     };
     let asked = sanitise_line(&format!("{} {}", request.method, request.url)).into_owned();
-    for line in wrap(&asked, style.columns() - 8) {
-        put(">", &line);
-    }
+    put(">", &asked);
     for (name, value) in &request.headers {
         put(">", &sanitise_line(&format!("{name}: {value}")));
     }
