@@ -58,10 +58,49 @@ fn environment(reader: &mut Reader, root: &Node, source: &SourceText) -> Environ
         defaults: defaults(reader, fields.value("defaults"), &[keys::ENVIRONMENT_DEFAULTS_ONLY]),
         allow_origins: fields
             .value("allow_origins")
-            .map(|n| reader.texts(n, "origins"))
+            .map(|n| origins(reader, n))
             .unwrap_or_default(),
         services: fields.value("services").map(|n| services(reader, n)).unwrap_or_default(),
     }
+}
+
+/// Origins: a scheme, a host and at most a port (RFC 6454 §4); a path would suggest a limit that
+/// is not there.
+fn origins(reader: &mut Reader, node: &Node) -> Vec<Spanned<String>> {
+    let origins = reader.texts(node, "origins");
+    for origin in &origins {
+        if origin.value.contains("${{") {
+            continue;
+        }
+        let host = ["http://", "https://"].iter().find_map(|s| origin.value.strip_prefix(s));
+        let finding = match host.map(|host| host.split_once(['/', '?', '#'])) {
+            Some(Some((host, rest))) if !host.is_empty() && !rest.is_empty() => {
+                let end = origin.value.len() - rest.len() - 1;
+                let scheme_and_host = origin.value.get(..end).unwrap_or_default();
+                Finding::error(Code::BadUrl, "an origin has no path")
+                    .help(format!("write `{scheme_and_host}`: all its paths are allowed then"))
+            }
+            Some(rest) if !is_host(rest.map_or(host.unwrap_or_default(), |(host, _)| host)) => {
+                Finding::error(Code::BadUrl, format!("`{}` is no origin", origin.value))
+                    .help("write a scheme and a host, such as `https://api.example.com`")
+            }
+            Some(_) => continue,
+            None => Finding::error(Code::BadUrl, format!("`{}` is no origin", origin.value))
+                .help("write a scheme and a host, such as `https://api.example.com`"),
+        };
+        reader.push(finding.at(origin.place, ""));
+    }
+    origins
+}
+
+/// A host, and a port if one is named.
+fn is_host(text: &str) -> bool {
+    let port = text.rsplit_once(':').filter(|_| !text.ends_with(']'));
+    let (host, sound) =
+        port.map_or((text, true), |(host, port)| (host, port.parse::<u16>().is_ok()));
+    sound
+        && !host.is_empty()
+        && !host.contains(|c: char| c.is_whitespace() || "@\"<>\\^`{|}*".contains(c))
 }
 
 fn secrets(reader: &mut Reader, node: &Node) -> Vec<SecretSource> {

@@ -328,6 +328,13 @@ impl Reader {
         }
         let names = || words.iter().map(|(word, _)| *word);
         let list = names().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or ");
+        if node.has_template() {
+            let finding = Finding::error(Code::BadValue, "no template can stand here")
+                .at(node.place, "")
+                .help(format!("write {list}"));
+            self.push(finding);
+            return None;
+        }
         let shown = if text.is_empty() { node.kind_name().to_owned() } else { format!("`{text}`") };
         let mut finding =
             Finding::error(Code::BadValue, format!("{shown} is not {list}")).at(node.place, "");
@@ -346,6 +353,32 @@ impl Reader {
     /// A duration with its place.
     pub(crate) fn duration_at(&mut self, node: &Node) -> Option<Spanned<Templated<Duration>>> {
         self.duration(node).map(|value| Spanned::new(value, node.place))
+    }
+
+    /// A duration that is more than nothing, or a template that will give it.
+    pub(crate) fn positive(&mut self, node: &Node, example: &str) -> Option<Templated<Duration>> {
+        let duration = self.duration(node)?;
+        if duration == Templated::Known(Duration::ZERO) {
+            let finding = Finding::error(Code::BadDuration, "nothing is done in no time")
+                .at(node.place, "")
+                .help(format!("write for example `{example}`, or delete it"));
+            self.push(finding);
+        }
+        Some(duration)
+    }
+
+    /// A limit in time with its place.
+    pub(crate) fn limit_at(
+        &mut self,
+        node: &Node,
+        example: &str,
+    ) -> Option<Spanned<Templated<Duration>>> {
+        self.positive(node, example).map(|value| Spanned::new(value, node.place))
+    }
+
+    /// What would pass whatever the server answers.
+    pub(crate) fn asserts_nothing(&mut self, place: Place, message: &str, help: &str) {
+        self.push(Finding::error(Code::EmptyValue, message).at(place, "").help(help));
     }
 
     /// A size in bytes, or a template that will give it.

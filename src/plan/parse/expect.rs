@@ -73,6 +73,18 @@ pub(super) fn expect(reader: &mut Reader, entry: &Entry, under: Under) -> Option
         outcome: None,
         budget: None,
     };
+    if node.entries().is_empty() {
+        reader.asserts_nothing(
+            entry.key.place,
+            &format!("{} with nothing in it says nothing", under.what()),
+            match under {
+                Under::Expect | Under::Outcome => "write what is due, such as `{status: 200}`",
+                Under::Warn | Under::GiveUp => {
+                    "write a subject, such as `{status: 5xx}`, or delete it"
+                }
+            },
+        );
+    }
     for entry in node.entries() {
         subject(reader, entry, under, &mut expect);
     }
@@ -113,6 +125,13 @@ fn subject(reader: &mut Reader, entry: &Entry, under: Under, expect: &mut Expect
         "budget" => expect.budget = Some(entry.value.clone()),
         group if GROUPS.contains(&group) => {
             let example = format!("{group}: {{name: value}}");
+            if matches!(&entry.value.kind, Kind::Map(inner) if inner.is_empty()) {
+                reader.asserts_nothing(
+                    entry.key.place,
+                    &format!("`{group}` with nothing in it says nothing"),
+                    &format!("write `{example}`, or delete it"),
+                );
+            }
             let group = Spanned::new(group.to_owned(), entry.key.place);
             for inner in reader.entries(&entry.value, "a mapping of names", &example) {
                 if inner.value.kind == Kind::Empty {
@@ -162,6 +181,13 @@ fn unknown(reader: &mut Reader, key: &Key, under: Under) {
 
 fn outcomes(reader: &mut Reader, entry: &Entry) -> Vec<OutcomeAst> {
     let write = "one_of: {created: {status: 201}}";
+    if matches!(&entry.value.kind, Kind::Map(inner) if inner.is_empty()) {
+        reader.asserts_nothing(
+            entry.key.place,
+            "`one_of` names no outcome",
+            &format!("write `{write}`"),
+        );
+    }
     let mut outcomes = Vec::new();
     for inner in reader.entries(&entry.value, "a mapping of outcomes", write) {
         let name = reader.name(&inner.key.value, inner.key.place, "an outcome");

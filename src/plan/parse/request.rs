@@ -18,8 +18,8 @@ pub(crate) fn options(reader: &mut Reader, fields: &Fields<'_>) -> RequestOption
         auth: fields
             .value("auth")
             .and_then(|n| auth(reader, n).map(|auth| Spanned::new(auth, n.place))),
-        timeout: fields.value("timeout").and_then(|n| reader.duration_at(n)),
-        connect_timeout: fields.value("connect_timeout").and_then(|n| reader.duration_at(n)),
+        timeout: fields.value("timeout").and_then(|n| reader.limit_at(n, "30s")),
+        connect_timeout: fields.value("connect_timeout").and_then(|n| reader.limit_at(n, "10s")),
         follow_redirects: fields.value("follow_redirects").and_then(|n| follow(reader, n)),
         max_body: fields
             .value("max_body")
@@ -122,6 +122,12 @@ fn basic(reader: &mut Reader, entry: &Entry) -> Option<Auth> {
     let (user, password) = (fields.value("user")?, fields.value("password")?);
     reader.text(user, "a user name")?;
     reader.text(password, "a password")?;
+    if user.as_str().is_some_and(|user| !user.contains("${{") && user.contains(':')) {
+        let finding = Finding::error(Code::BadValue, "a user name of `basic` holds no `:`")
+            .at(user.place, "")
+            .help("what follows the first `:` would be read as the password (RFC 7617 §2)");
+        reader.push(finding);
+    }
     Some(Auth::Basic { user: user.clone(), password: password.clone() })
 }
 

@@ -39,14 +39,17 @@ pub(super) fn step(reader: &mut Reader, node: &Node) -> Option<Step> {
             let text = reader.spanned(id, "an id")?;
             Some(reader.name(&text.value, text.place, "a step"))
         }),
-        name: fields.value("name").filter(|name| reader.text(name, "a name").is_some()).cloned(),
+        name: fields
+            .value("name")
+            .filter(|name| reader.title(name, "the step's name").is_some())
+            .cloned(),
         action,
         condition: fields.value("if").filter(|node| is_condition(reader, node)).cloned(),
         skip: fields.value("skip").and_then(|node| skip(reader, node)),
-        needs: fields.value("needs").map(|n| reader.texts(n, "step ids")).unwrap_or_default(),
+        needs: fields.value("needs").map(|n| needs(reader, n)).unwrap_or_default(),
         poll: fields.get("poll").and_then(|entry| poll(reader, entry)),
         on_failure: fields.value("on_failure").and_then(|n| on_failure(reader, n)),
-        deadline: fields.value("deadline").and_then(|n| reader.duration_at(n)),
+        deadline: fields.value("deadline").and_then(|n| reader.limit_at(n, "1m")),
         covers: fields.value("covers").map(|n| reader.texts(n, "ids")).unwrap_or_default(),
         expect: fields
             .get("expect")
@@ -141,6 +144,14 @@ fn perform(
     match word {
         "assert" => {
             let expressions = match &entry.value.kind {
+                Kind::List(items) if items.is_empty() => {
+                    reader.asserts_nothing(
+                        entry.value.place,
+                        "`assert` with nothing in it would always pass",
+                        "write for example `assert: [steps.create.status == 201]`",
+                    );
+                    Vec::new()
+                }
                 Kind::List(items) => items.clone(),
                 Kind::String(text) => {
                     reader.wrong(&entry.value, "a list of expressions", format_args!("[{text}]"));
@@ -159,8 +170,22 @@ fn perform(
             let word = reader.spanned(&entry.value, "a method")?;
             let known = keys::METHODS.iter().find(|key| key.name == word.value);
             let is_token = !word.value.is_empty() && word.value.chars().all(is_token);
+            let upper = word.value.to_ascii_uppercase();
             let method = match known {
                 Some(key) => Method::Known(key.name),
+                None if keys::METHODS.iter().any(|key| key.name == upper) => {
+                    let finding = Finding::error(
+                        Code::BadValue,
+                        format!(
+                            "`{}` is no method: methods tell small letters from large ones",
+                            word.value
+                        ),
+                    )
+                    .at(word.place, "")
+                    .help(format!("write `{upper}`"));
+                    reader.push(finding);
+                    Method::Other(word.value)
+                }
                 None if is_token => Method::Other(word.value),
                 None => {
                     let finding =
@@ -263,12 +288,34 @@ fn is_condition(reader: &mut Reader, node: &Node) -> bool {
     sound
 }
 
+/// The ids of other steps; which step is meant is known before the run, so that no template helps.
+fn needs(reader: &mut Reader, node: &Node) -> Vec<Spanned<String>> {
+    let mut templates = false;
+    for node in std::iter::once(node).chain(node.items()).filter(|node| node.has_template()) {
+        templates |= node.as_str().is_some();
+        if node.as_str().is_some() {
+            let finding = Finding::error(Code::BadValue, "no template can stand here")
+                .at(node.place, "")
+                .help("write the id of a step; what decides at run time goes into `if`");
+            reader.push(finding);
+        }
+    }
+    if templates { Vec::new() } else { reader.texts(node, "step ids") }
+}
+
 fn skip(reader: &mut Reader, node: &Node) -> Option<Spanned<String>> {
     if let Kind::Bool(_) = node.kind {
         reader.wrong(node, "the reason", "skip: \"waits for release 2\"");
         return None;
     }
-    reader.spanned(node, "the reason")
+    let reason = reader.spanned(node, "the reason")?;
+    if reason.value.trim().is_empty() {
+        let finding = Finding::error(Code::BadValue, "the reason is empty")
+            .at(node.place, "")
+            .help("write why: `skip: \"waits for release 2\"`");
+        reader.push(finding);
+    }
+    Some(reason)
 }
 
 fn poll(reader: &mut Reader, entry: &Entry) -> Option<Spanned<Poll>> {
@@ -282,8 +329,8 @@ fn poll(reader: &mut Reader, entry: &Entry) -> Option<Spanned<Poll>> {
             reader.missing(entry.key.place, "`poll`", key, example);
         }
     }
-    let every = fields.value("every").and_then(|n| reader.duration(n));
-    let within = fields.value("for").and_then(|n| reader.duration(n));
+    let every = fields.value("every").and_then(|n| reader.positive(n, "500ms"));
+    let within = fields.value("for").and_then(|n| reader.positive(n, "10s"));
     let times = fields.value("times").and_then(|n| {
         let times = reader.templated(n, "a number of attempts", "20")?;
         if times == Templated::Known(0) {
