@@ -133,7 +133,8 @@ fn is_pretended(word: &str) -> bool {
 }
 
 fn has_known_shape(word: &str) -> bool {
-    if is_pretended(word) {
+    // The shortest of them; and most words are shorter.
+    if word.len() < 20 || is_pretended(word) {
         return false;
     }
     let long = |prefix: &str, least: usize| {
@@ -177,6 +178,9 @@ fn is_jwt(word: &str) -> bool {
 
 /// `Bearer` and a long word that is no template.
 fn bearer(text: &str) -> Option<Range<usize>> {
+    if text.len() < "Bearer ".len() + 20 {
+        return None;
+    }
     let start = text.find("Bearer ").or_else(|| text.find("bearer "))? + "Bearer ".len();
     let token = text.get(start..)?;
     let length = token.find(|c: char| c.is_whitespace()).unwrap_or(token.len());
@@ -187,6 +191,9 @@ fn bearer(text: &str) -> Option<Range<usize>> {
 
 /// A long word of mixed letters and digits under a key that names a secret.
 fn under_a_telling_key(key: &str, text: &str) -> Option<Range<usize>> {
+    if text.len() < 20 {
+        return None;
+    }
     let key = key.to_ascii_lowercase().replace('-', "_");
     let tells = [
         "token",
