@@ -143,7 +143,7 @@ impl Checker<'_> {
     }
 
     pub(super) fn captures(&mut self, asts: &[CaptureAst], step: StepIndex) -> Vec<Capture> {
-        let mut captures = Vec::new();
+        let mut captures = Vec::with_capacity(asts.len());
         for ast in asts {
             let text = self.text(ast.value.place);
             match query::Capture::parse(&ast.value, text) {

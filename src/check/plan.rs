@@ -39,6 +39,10 @@ pub fn check(plan: &Plan, around: &Surroundings<'_>) -> (Option<CheckedPlan>, Ve
     if findings.iter().any(Finding::is_error) {
         return (None, findings);
     }
+    // A step that is not there has its finding from reading the file.
+    let Some(steps) = steps.into_iter().collect::<Option<Vec<_>>>() else {
+        return (None, findings);
+    };
     let ready = CheckedPlan {
         source: plan.source,
         name: plan.name.clone(),
@@ -51,7 +55,7 @@ pub fn check(plan: &Plan, around: &Surroundings<'_>) -> (Option<CheckedPlan>, Ve
         budget,
         deadline,
         cleanup_timeout,
-        steps: steps.into_iter().flatten().collect(),
+        steps,
         literal_origins,
         files: checker.files,
     };
