@@ -71,6 +71,16 @@ pub struct Plan {
     pub cleanup: Vec<Step>,
 }
 
+impl Plan {
+    /// Lets go of the steps as they were written, once they have been checked.
+    pub fn forget_steps(&mut self) {
+        let Self { setup, steps, cleanup, .. } = self;
+        for section in [setup, steps, cleanup] {
+            *section = Vec::new();
+        }
+    }
+}
+
 /// Which part of a plan a step stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -6,9 +6,11 @@
 mod files;
 mod find;
 mod load;
+mod parallel;
 mod secrets;
 
 pub use files::{FileFault, FileRoot};
 pub use find::{environments_near, find_plans, find_root};
 pub use load::{LoadFault, LoadedEnvironment, LoadedPlan, Suite, load};
+pub use parallel::each;
 pub use secrets::{DotEnv, read_dot_env, read_secret_file};

@@ -42,7 +42,10 @@ pub(super) fn check(args: &CheckArgs, current: &Path) -> Result<u8, UsageFault> 
         plural(count),
         plural(steps)
     );
-    Ok(print(&printer, text))
+    let code = print(&printer, text);
+    // The process ends now: giving every small piece of memory back first would only take time.
+    std::mem::forget(prepared);
+    Ok(code)
 }
 
 /// Lists plans and their steps.

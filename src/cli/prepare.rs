@@ -109,7 +109,7 @@ pub(super) fn prepare(
         .environment
         .clone()
         .or_else(|| process.get("PLANRUN_ENV").filter(|name| !name.is_empty()).map(str::to_owned));
-    let suite = project::load(paths, chosen.as_deref(), current)?;
+    let mut suite = project::load(paths, chosen.as_deref(), current)?;
     let mut findings = suite.findings.clone();
     findings.extend(unsafe_env);
     let given = inputs::vars(values, &process)?;
@@ -123,8 +123,7 @@ pub(super) fn prepare(
         environments.push(checked);
     }
     let names: Vec<String> = given.plans.keys().cloned().collect();
-    let mut plans = Vec::new();
-    for loaded in &suite.plans {
+    let checked = project::each(&suite.plans, |loaded| {
         let environment = loaded.environment.and_then(|index| suite.environments.get(index));
         let shape = shape(environment.map(|loaded| &loaded.environment), &given);
         let project = loaded.project.and_then(|index| suite.projects.get(index));
@@ -139,12 +138,19 @@ pub(super) fn prepare(
             defaults: &defaults,
             given: &names,
         };
-        let (plan, more) = check::check(&loaded.plan, &around);
+        check::check(&loaded.plan, &around)
+    });
+    let mut plans = Vec::with_capacity(checked.len());
+    for ((plan, more), loaded) in checked.into_iter().zip(&suite.plans) {
         findings.extend(more);
         if let Some(plan) = plan.as_ref().filter(|plan| !plan.files().is_empty()) {
             findings.extend(unreadable_files(plan, loaded, values, current));
         }
         plans.push(plan.map(Arc::new));
+    }
+    for loaded in &mut suite.plans {
+        // What was written has become what is run: it need not stay beside it.
+        loaded.plan.forget_steps();
     }
     findings.sort_by_key(|finding| finding.place().map(|place| (place.source, place.span)));
     findings.dedup();

@@ -363,6 +363,8 @@ impl Ready {
             let duration = elapsed(started);
             let interrupted = stopped.map(|stop| stop.as_str().to_owned());
             emit(Event::RunFinished { duration, interrupted }).await;
+            // The process ends soon: giving each small piece back first would only take time.
+            std::mem::forget(prepared);
             return stopped;
         }
         let duration = elapsed(started);

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::files::{FileFault, read_regular};
 use super::find::{absolute, environments_near, find_environment, find_plans, find_root, shown};
+use super::parallel::each;
 use crate::environment::{self, Environment, EnvironmentFile};
 use crate::finding::{Code, Fault as _, Finding, nearest};
 use crate::plan::{self, FileKind, Plan, Project};
@@ -190,32 +191,47 @@ impl<'a> Loader<'a> {
                 path: shown(&folder, self.current),
                 why: error.to_string(),
             })?;
-            for file in files {
-                self.file(&file, environment, Named::ByFolder)?;
-            }
-            Ok(())
+            self.files(files, environment, Named::ByFolder)
         } else {
-            self.file(&full, environment, Named::ByPath)
+            self.files(vec![full], environment, Named::ByPath)
         }
     }
 
-    fn file(
+    /// All texts are read first: what is in each is independent of the others.
+    fn files(
         &mut self,
-        path: &Path,
+        paths: Vec<PathBuf>,
         environment: Option<&str>,
         named: Named,
     ) -> Result<(), LoadFault> {
-        if !self.seen.insert(path.to_path_buf()) {
-            return Ok(());
+        let mut texts = Vec::new();
+        for path in paths {
+            if !self.seen.insert(path.clone()) {
+                continue;
+            }
+            let Some(source) = self.read(&path) else { continue };
+            let kind = plan::kind_by_look(&source.text);
+            if named == Named::ByPath || matches!(kind, FileKind::Plan | FileKind::StepsWithoutPlan)
+            {
+                texts.push((path, source));
+            }
         }
-        let Some(source) = self.read(path) else { return Ok(()) };
-        let kind = plan::kind_by_look(&source.text);
-        if named == Named::ByFolder && !matches!(kind, FileKind::Plan | FileKind::StepsWithoutPlan)
-        {
-            return Ok(());
+        let parsed = each(&texts, |(_, source)| plan::parse(source));
+        for ((path, source), (plan, findings)) in texts.into_iter().zip(parsed) {
+            self.suite.findings.extend(findings);
+            self.plan(&path, source, plan, environment, named)?;
         }
-        let (plan, findings) = plan::parse(&source);
-        self.suite.findings.extend(findings);
+        Ok(())
+    }
+
+    fn plan(
+        &mut self,
+        path: &Path,
+        source: SourceText,
+        plan: Option<Plan>,
+        environment: Option<&str>,
+        named: Named,
+    ) -> Result<(), LoadFault> {
         let Some(plan) = plan else { return Ok(()) };
         if plan.include_only && named == Named::ByFolder {
             return Ok(());
