@@ -10,7 +10,7 @@ use super::finding::{beside, count, frame};
 use super::phrase;
 use super::response;
 use super::style::{Paint, Style};
-use crate::diagnose::{Cause, Confidence, next_step};
+use crate::diagnose::{Cause, Confidence, header, next_step};
 use crate::event::StepRef;
 use crate::finding::{Code, Label, Severity};
 use crate::outcome::{Attempt, Exchange, Reason, StepResult, Transport, Verdict};
@@ -341,7 +341,12 @@ fn tries(result: &StepResult) -> Vec<String> {
         facts.extend(result.attempts.iter().take(10).map(|attempt| {
             let exchange = attempt.exchange.as_deref();
             let got = match exchange.map(|exchange| (&exchange.response, &exchange.error)) {
-                Some((Some(response), _)) => response.status.to_string(),
+                Some((Some(response), _)) => match header(response, "retry-after") {
+                    Some(after) => {
+                        format!("{} (Retry-After: {})", response.status, sanitise_line(after))
+                    }
+                    None => response.status.to_string(),
+                },
                 Some((None, Some(error))) => sanitise_line(&error.message).into_owned(),
                 Some((None, None)) | None => "nothing was sent".to_owned(),
             };

@@ -6,7 +6,7 @@ use super::drawing::{Drawing, Weight};
 use super::frame::{Frame, Mark, Room};
 use super::style::{Paint, Style};
 use crate::finding::{Finding, Label, Severity};
-use crate::secret::sanitise;
+use crate::secret::{sanitise, sanitise_line};
 use crate::source::{SourceId, SourceSet};
 
 /// Lines around a mark in a plan.
@@ -20,17 +20,56 @@ pub fn render(findings: &[Finding], sources: &SourceSet, style: &Style) -> Strin
     let mut out = String::new();
     let mut ordered: Vec<&Finding> = findings.iter().collect();
     ordered.sort_by_key(|finding| finding.place().map(|place| (place.source, place.span)));
-    for finding in ordered {
-        out.push_str(&one(finding, sources, style));
-        out.push('\n');
+    for (n, finding) in ordered.iter().enumerate() {
+        out.push_str(&nth(n, finding, sources, style));
     }
+    out.push_str(&beyond(ordered.len()));
     out.push_str(&closing(findings, style));
     out
+}
+
+/// How many findings are shown with their lines; the next ones take a line each.
+const WHOLE: usize = 100;
+/// How many findings are shown at all; the rest is counted.
+const SHOWN: usize = 400;
+
+/// A finding by its turn, from 0: with its lines, on one line, or not at all.
+pub(crate) fn nth(n: usize, finding: &Finding, sources: &SourceSet, style: &Style) -> String {
+    if n < WHOLE {
+        return format!("{}\n", one(finding, sources, style));
+    }
+    if n >= SHOWN {
+        return String::new();
+    }
+    let message = sanitise_line(&finding.message);
+    let line = format!("{}: {message}", header(word(finding.severity), finding, sources));
+    let gap = if n + 1 == SHOWN { "\n" } else { "" };
+    format!("{}\n{gap}", style.cut(&line, style.columns().max(120)))
+}
+
+/// Says how many findings were not shown.
+pub(crate) fn beyond(findings: usize) -> String {
+    match findings.saturating_sub(SHOWN) {
+        0 if findings > WHOLE && findings < SHOWN => "\n".to_owned(),
+        0 => String::new(),
+        more => format!("and {more} more\n\n"),
+    }
+}
+
+/// `error[plan::unknown-key] plans/a.yaml:3:5`
+fn header(word: &str, finding: &Finding, sources: &SourceSet) -> String {
+    let at = finding.place().map(|place| sources.locate(place)).unwrap_or_default();
+    format!("{word}[{}] {}", finding.code, sanitise_line(&at)).trim_end().to_owned()
 }
 
 /// One finding with its lines; labels in other files follow, each file with a frame of its own.
 #[must_use]
 pub fn one(finding: &Finding, sources: &SourceSet, style: &Style) -> String {
+    headed(word(finding.severity), finding, sources, style)
+}
+
+/// Like [`one`], with another word before the code.
+pub(crate) fn headed(word: &str, finding: &Finding, sources: &SourceSet, style: &Style) -> String {
     let weight = match finding.severity {
         Severity::Error => Weight::Error,
         Severity::Warning => Weight::Warning,
@@ -38,7 +77,7 @@ pub fn one(finding: &Finding, sources: &SourceSet, style: &Style) -> String {
     let home = finding.place().map(|place| place.source);
     let main = Drawing {
         weight,
-        code: Some(format!("{}[{}]", word(finding.severity), finding.code)),
+        code: Some(header(word, finding, sources)),
         message: match home.and_then(|home| sources.get(home)) {
             // There is no line to show: the file is named all the same.
             Some(file) if file.text.is_empty() && !finding.message.contains(&file.path) => {
@@ -188,6 +227,24 @@ mod tests {
         let ascii = Style { unicode: false, ..Style::default() };
         let text = render(findings.get(1..2).unwrap_or_default(), &sources, &ascii);
         insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn every_finding_is_found_by_its_place_in_one_line_and_a_thousand_stay_readable() {
+        let (sources, findings) = two();
+        let text = render(&findings, &sources, &Style::default());
+        let place = "error[plan::unknown-key] plans/health.yaml:5:5\n";
+        assert!(text.contains(place), "{text}");
+        let Some(known) = findings.get(1) else { return };
+        let many: Vec<Finding> = (0..1000).map(|_| known.clone()).collect();
+        let text = render(&many, &sources, &Style::default());
+        assert_eq!(text.matches(place).count(), 100);
+        let short = "error[plan::unknown-key] plans/health.yaml:5:5: unknown key `expct`\n";
+        assert_eq!(text.matches(short).count(), 300);
+        assert!(text.contains("\n\nand 600 more\n\nerror: 1000 errors in 1 file"), "{text}");
+        assert!(text.len() < 80_000, "{}", text.len());
+        let text = render(many.get(..101).unwrap_or_default(), &sources, &Style::default());
+        assert!(text.contains("`expct`\n\nerror: 101 errors"), "{text}");
     }
 
     #[test]

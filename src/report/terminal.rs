@@ -52,7 +52,14 @@ pub struct Terminal {
     tally: Tally,
     stored: Option<String>,
     progress: Option<Progress>,
+    /// Findings about the run so far.
+    findings: usize,
+    /// Why steps that are under way were tried again.
+    retries: BTreeMap<(JobId, Section, u32), Vec<String>>,
 }
+
+/// How many reasons for trying again are kept of one step: a poll may have thousands.
+const RETRIES: usize = 10;
 
 /// One plan: what is not printed yet.
 #[derive(Debug)]
@@ -79,6 +86,8 @@ impl Terminal {
             tally: Tally::default(),
             stored: None,
             progress: options.is_terminal.then(|| Progress::new(&style)),
+            findings: 0,
+            retries: BTreeMap::new(),
         }
     }
 
@@ -128,6 +137,10 @@ impl Terminal {
                 if let Some(progress) = &mut self.progress {
                     progress.retried(*job, step, *attempt, why);
                 }
+                let whys = self.retries.entry((*job, step.section, step.index)).or_default();
+                if whys.len() < RETRIES {
+                    whys.push(sanitise_line(why).into_owned());
+                }
                 String::new()
             }
             Event::StepFinished { job, step, result } => {
@@ -149,11 +162,13 @@ impl Terminal {
         }
     }
 
-    fn finding(&self, finding: &Finding) -> String {
+    fn finding(&mut self, finding: &Finding) -> String {
         match finding.severity {
             Severity::Warning if self.options.quiet => String::new(),
             Severity::Warning | Severity::Error => {
-                format!("{}\n", finding::one(finding, self.fold.sources(), &self.style))
+                let n = self.findings;
+                self.findings += 1;
+                finding::nth(n, finding, self.fold.sources(), &self.style)
             }
         }
     }
@@ -185,6 +200,7 @@ impl Terminal {
         if let Some(progress) = &mut self.progress {
             progress.finished(job, step);
         }
+        let whys = self.retries.remove(&(job, step.section, step.index)).unwrap_or_default();
         let at = self.fold.sources().locate(step.place);
         self.tally.step(job, &at, (step, result), &self.style);
         let Some(block) = self.blocks.get_mut(&job).filter(|_| !self.options.quiet) else {
@@ -205,6 +221,7 @@ impl Terminal {
             block.text.push_str(&line::section(step.section, &self.style));
         }
         block.text.push_str(&line::step(step, result, &self.style));
+        block.text.push_str(&line::tried(&whys, result, self.options.verbose, &self.style));
         if self.options.verbose {
             block.text.push_str(&line::traffic(result, &self.style));
         }
@@ -235,8 +252,13 @@ impl Terminal {
         }
         for finding in plan.findings.iter().chain(&over_budget(plan)) {
             if finding.is_error() || !self.options.quiet {
+                let word = match (finding.severity, finding.code) {
+                    (Severity::Error, Code::BudgetExceeded) => "failed",
+                    (severity, _) => finding::word(severity),
+                };
+                let sources = self.fold.sources();
                 reports.push('\n');
-                reports.push_str(&finding::one(finding, self.fold.sources(), &self.style));
+                reports.push_str(&finding::headed(word, finding, sources, &self.style));
             }
         }
         if self.options.quiet && !reports.is_empty() {
@@ -290,10 +312,11 @@ impl Terminal {
         let ending = Ending {
             fold: &self.fold,
             exit_code: self.fold.exit_code(self.options.flaky),
+            without_flaky: self.fold.exit_code(Flaky::Passes),
             stored: self.stored.as_deref(),
             quiet: self.options.quiet,
         };
-        self.tally.closing(&ending, &self.style)
+        finding::beyond(self.findings) + &self.tally.closing(&ending, &self.style)
     }
 }
 

@@ -45,6 +45,8 @@ struct Slow {
 pub(super) struct Ending<'a> {
     pub(super) fold: &'a Fold,
     pub(super) exit_code: u8,
+    /// What the exit code would be if a flaky pass were good enough.
+    pub(super) without_flaky: u8,
     pub(super) stored: Option<&'a str>,
     pub(super) quiet: bool,
 }
@@ -97,6 +99,13 @@ impl Tally {
         }
         let run = ending.fold.started();
         let mut said = vec![self.counts(ending)];
+        if ending.exit_code != ending.without_flaky {
+            let why = match ending.fold.tally().flaky {
+                1 => "a step passed only on a later try".to_owned(),
+                n => format!("{n} steps passed only on a later try"),
+            };
+            said.insert(0, format!("{why} (`--fail-on-flaky`)"));
+        }
         said.extend(ending.fold.end().duration().map(show_duration));
         if let Some(name) = run.and_then(|run| run.environment.as_deref()) {
             said.push(format!("environment {}", sanitise_line(name)));
@@ -133,12 +142,15 @@ impl Tally {
             (steps.cancelled, "cancelled"),
             (steps.passed, "passed"),
             (steps.skipped, "skipped"),
-            (tally.flaky, "flaky"),
         ];
         let mut parts: Vec<String> = all
             .into_iter()
             .filter(|(n, _)| *n > 0)
-            .map(|(n, word)| format!("{n} {word}"))
+            .map(|(n, word)| match (word, tally.flaky) {
+                ("passed", 1..) if tally.flaky == n => format!("{n} passed (flaky)"),
+                ("passed", 1..) => format!("{n} passed ({} flaky)", tally.flaky),
+                _ => format!("{n} {word}"),
+            })
             .collect();
         if steps.total() == steps.passed && tally.flaky == 0 {
             parts = vec![count(steps.passed, "step", "steps")];
@@ -147,7 +159,11 @@ impl Tally {
             parts.push(count(tally.warnings, "warning", "warnings"));
         }
         if steps.total() == 0 {
-            return "no step ran".to_owned();
+            let command = ending.fold.started().map(|run| run.command.as_slice());
+            return match selectors(command.unwrap_or_default()).as_slice() {
+                [] => "no step ran".to_owned(),
+                chosen => format!("no step is selected by `{}`", chosen.join(" ")),
+            };
         }
         format!("{} in {}", parts.join(", "), count(self.plans, "plan", "plans"))
     }
@@ -202,6 +218,22 @@ impl Tally {
         }
         out
     }
+}
+
+/// The options of a command line that choose among plans and steps, with their values.
+fn selectors(command: &[String]) -> Vec<String> {
+    let mut chosen = Vec::new();
+    let mut words = command.iter();
+    while let Some(word) = words.next() {
+        let name = word.split('=').next().unwrap_or(word);
+        if ["-t", "--tag", "--step", "--until"].contains(&name) {
+            chosen.push(sanitise_line(word).into_owned());
+            if !word.contains('=') {
+                chosen.extend(words.next().map(|value| sanitise_line(value).into_owned()));
+            }
+        }
+    }
+    chosen
 }
 
 /// One word for the whole run, by its exit code.

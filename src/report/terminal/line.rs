@@ -6,7 +6,7 @@ use crate::diagnose;
 use crate::event::{Section, StepRef};
 use crate::finding::Severity;
 use crate::json;
-use crate::outcome::{Attempt, Body, Content, StepResult, Verdict};
+use crate::outcome::{Attempt, Body, Content, Exchange, StepResult, Verdict};
 use crate::report::phrase;
 use crate::report::style::{Paint, Style, hang, width};
 use crate::secret::{sanitise, sanitise_line};
@@ -192,12 +192,48 @@ fn did_not_run(symbol: &str, name: &str, result: &StepResult, style: &Style) -> 
     format!("  {symbol} {name}\n      {}\n", style.paint(Paint::Dim, &why))
 }
 
-/// Request and response of the last attempt, as `-v` shows them.
+/// Why a step was tried again: the last reason of a flaky pass, every one under `-v`.
+pub(super) fn tried(whys: &[String], result: &StepResult, verbose: bool, style: &Style) -> String {
+    let mut lines = Vec::new();
+    if verbose {
+        lines.extend(whys.iter().enumerate().map(|(n, why)| format!("attempt {}: {why}", n + 1)));
+        let tries = usize::try_from(result.tries).unwrap_or(usize::MAX);
+        let more = tries.saturating_sub(1).saturating_sub(whys.len());
+        if more > 0 && !whys.is_empty() {
+            lines.push(format!("and {more} more"));
+        }
+    }
+    if result.flaky
+        && let Some(why) = whys.last()
+    {
+        lines.push(format!("flaky: passed on attempt {}, after {why}", result.tries));
+    }
+    let mut out = String::new();
+    for line in lines.iter().flat_map(|line| hang(line, style.columns().saturating_sub(6))) {
+        let _ = writeln!(out, "      {}", style.paint(Paint::Warn, &line));
+    }
+    out
+}
+
+/// Requests and responses of the attempts that are kept, as `-v` shows them.
 pub(super) fn traffic(result: &StepResult, style: &Style) -> String {
-    let attempt = result.attempts.last();
-    let Some(exchange) = attempt.and_then(|attempt| attempt.exchange.as_deref()) else {
-        return String::new();
-    };
+    let exchanges: Vec<_> = result
+        .attempts
+        .iter()
+        .filter_map(|attempt| Some((attempt.number, attempt.exchange.as_deref()?)))
+        .collect();
+    let mut out = String::new();
+    for (number, exchange) in &exchanges {
+        if exchanges.len() > 1 {
+            let title = format!("attempt {number}");
+            let _ = writeln!(out, "      {}", style.paint(Paint::Dim, &title));
+        }
+        out.push_str(&one_exchange(exchange, style));
+    }
+    out
+}
+
+fn one_exchange(exchange: &Exchange, style: &Style) -> String {
     let request = &exchange.request;
     let mut out = String::new();
     let mut put = |mark: &str, line: &str| {

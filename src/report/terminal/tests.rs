@@ -212,10 +212,74 @@ fn a_flaky_pass_and_a_warning_are_seen() {
     events.push(fixture::end());
     let text = plain(&events);
     assert!(text.contains("flaky, 3 attempts  200"), "{text}");
-    assert!(text.contains("passed: 1 passed, 1 flaky, 1 warning in 1 plan"), "{text}");
+    assert!(text.contains("passed: 1 passed (flaky), 1 warning in 1 plan"), "{text}");
     let strict = Options { flaky: Flaky::Fails, ..Options::default() };
     let text = show(&events, Style::default(), strict);
-    assert!(text.contains("failed: 1 passed, 1 flaky"), "{text}");
+    let why = "failed: a step passed only on a later try (`--fail-on-flaky`)";
+    assert!(text.contains(why), "{text}");
+    assert!(text.contains("1 passed (flaky)"), "{text}");
+}
+
+#[test]
+fn why_a_step_was_tried_again_is_said() {
+    let (step, mut result) = fixture::direct(200, &json!({}));
+    result.flaky = true;
+    result.tries = 2;
+    let (_, failed) = fixture::direct(503, &json!({"error": "busy"}));
+    result.attempts.splice(0..0, failed.attempts);
+    if let Some(last) = result.attempts.last_mut() {
+        last.number = 2;
+    }
+    let mut events = fixture::beginning(1);
+    let mut job = fixture::job(0, vec![(step.clone(), result)]);
+    let why = "status 503; Retry-After `soon` is ignored".to_owned();
+    job.insert(2, Event::StepRetried { job: JobId(0), step, attempt: 1, why });
+    events.extend(job);
+    events.push(fixture::end());
+    let text = plain(&events);
+    let said = "flaky: passed on attempt 2, after status 503; Retry-After `soon` is";
+    assert!(text.contains(said), "{text}");
+    assert!(!text.contains("busy"), "{text}");
+    let verbose = Options { verbose: true, ..Options::default() };
+    let text = show(&events, Style::default(), verbose);
+    assert!(text.contains("      attempt 1: status 503; Retry-After `soon`"), "{text}");
+    assert!(text.contains("503 Service Unavailable") && text.contains("busy"), "{text}");
+    assert!(text.contains("200 OK"), "{text}");
+}
+
+#[test]
+fn a_plan_over_its_budget_is_headed_by_its_place() {
+    let mut events = fixture::beginning(1);
+    let mut job = fixture::job(0, vec![fixture::direct(200, &json!({}))]);
+    if let Some(Event::PlanFinished { breach, .. }) = job.last_mut() {
+        *breach = Some(crate::outcome::BudgetBreach {
+            phase: crate::outcome::Phase::Total,
+            place: fixture::at("steps"),
+            limit: std::time::Duration::from_millis(1),
+            actual: std::time::Duration::from_millis(420),
+            longest: None,
+            severity: crate::finding::Severity::Error,
+        });
+    }
+    events.extend(job);
+    events.push(fixture::end());
+    let text = plain(&events);
+    let at = fixture::sources().locate(fixture::at("steps"));
+    assert!(text.contains(&format!("\nfailed[step::budget] {at}\n")), "{text}");
+}
+
+#[test]
+fn what_selected_nothing_is_named() {
+    let mut events = fixture::beginning(0);
+    if let Some(Event::RunStarted(run)) = events.first_mut() {
+        run.command.extend(["--tag".into(), "smkoe".into()]);
+    }
+    events.push(fixture::end());
+    let text = plain(&events);
+    assert!(text.contains("nothing ran: no step is selected by `--tag smkoe`"), "{text}");
+    let mut bare = fixture::beginning(0);
+    bare.push(fixture::end());
+    assert!(plain(&bare).contains("nothing ran: no step ran"));
 }
 
 #[test]
