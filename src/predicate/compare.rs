@@ -21,42 +21,29 @@ pub(super) enum Extent {
 }
 
 /// The first difference.
-pub(super) struct Difference<'a> {
+pub(super) struct Difference {
     /// Where, relative to the values, as a JSON pointer; empty for the values themselves.
     pub(super) pointer: String,
-    /// What is there, if anything.
-    pub(super) actual: Option<&'a Value>,
     /// What makes the difference, where it is more than the value.
     pub(super) why: Option<String>,
 }
 
 /// The first place where `actual` is not as `expected`, in the order of `expected`.
-pub(super) fn difference<'a>(
-    expected: &Value,
-    actual: &'a Value,
-    extent: Extent,
-) -> Option<Difference<'a>> {
+pub(super) fn difference(expected: &Value, actual: &Value, extent: Extent) -> Option<Difference> {
     let mut pointer = String::new();
-    differ(expected, actual, extent, &mut pointer).map(|(actual, why)| Difference {
-        pointer,
-        actual,
-        why,
-    })
+    let why = differ(expected, actual, extent, &mut pointer)?.0;
+    Some(Difference { pointer, why })
 }
 
-type Found<'a> = Option<(Option<&'a Value>, Option<String>)>;
+/// What makes a difference, where it is more than the value.
+struct Why(Option<String>);
 
-fn differ<'a>(
-    expected: &Value,
-    actual: &'a Value,
-    extent: Extent,
-    pointer: &mut String,
-) -> Found<'a> {
+fn differ(expected: &Value, actual: &Value, extent: Extent, pointer: &mut String) -> Option<Why> {
     match (expected, actual) {
         (Value::Object(wanted), Value::Object(there)) => {
             for (key, wanted) in wanted {
                 let Some(there) = there.get(key) else {
-                    return Some((None, Some(format!("the field `{key}` is missing"))));
+                    return Some(Why(Some(format!("the field `{key}` is missing"))));
                 };
                 let len = pointer.len();
                 json::push(pointer, key);
@@ -67,10 +54,10 @@ fn differ<'a>(
                 pointer.truncate(len);
             }
             if extent == Extent::Exact
-                && let Some((key, extra)) = there.iter().find(|(key, _)| !wanted.contains_key(*key))
+                && let Some(key) = there.keys().find(|key| !wanted.contains_key(*key))
             {
                 json::push(pointer, key);
-                return Some((Some(extra), Some(format!("the field `{key}` is not expected"))));
+                return Some(Why(Some(format!("the field `{key}` is not expected"))));
             }
             None
         }
@@ -86,11 +73,11 @@ fn differ<'a>(
             }
             (wanted.len() != there.len()).then(|| {
                 let why = format!("{} expected, {} there", items(wanted.len()), there.len());
-                (Some(actual), Some(why))
+                Why(Some(why))
             })
         }
         _ if json::equal(expected, actual) => None,
-        _ => Some((Some(actual), kinds(expected, actual))),
+        _ => Some(Why(kinds(expected, actual))),
     }
 }
 

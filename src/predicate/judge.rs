@@ -247,11 +247,8 @@ impl Op {
             (None, true) => Some(format!("the first difference is {place}")),
             (None, false) => None,
         };
-        let actual = match found.actual {
-            Some(there) if inside => Actual::Value(there.clone()),
-            _ => actual(look),
-        };
-        Ruling::Fails(Blame { actual, pointer, note })
+        // The whole value is shown, since the expected one is whole too.
+        Ruling::Fails(Blame { actual: actual(look), pointer, note })
     }
 
     fn is_in(&self, look: Look<'_>) -> Ruling {

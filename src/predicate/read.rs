@@ -166,6 +166,27 @@ impl Reader<'_> {
             self.say(finding);
             return None;
         }
+        if matches!(operator, Operator::Contains | Operator::NotContains)
+            && let [_, ..] = node.entries()
+            && node.entries().iter().all(|entry| Operator::from_name(&entry.key.value).is_some())
+        {
+            let (name, quantifier) = match operator {
+                Operator::Contains => ("contains", "some"),
+                _ => ("not_contains", "none"),
+            };
+            self.say(
+                Finding::error(
+                    Code::WrongType,
+                    format!("`{name}` compares with a value, and these are operators"),
+                )
+                .at(node.place, "")
+                .help(format!(
+                    "write `{quantifier}: {{…}}` with them; for an item that is this very object \
+                     write `{quantifier}: {{equals: {{…}}}}`"
+                )),
+            );
+            return None;
+        }
         let (operand, check) = match operator {
             Operator::Each | Operator::Some | Operator::None => {
                 self.inner(node, About::Kind(Yields::Anything))

@@ -544,6 +544,29 @@ fn operands_with_templates_are_read_again_with_their_values() {
 }
 
 #[test]
+fn operators_under_contains_are_no_object() {
+    for (predicate, help) in [
+        ("{contains: {partial: {a: 1}}}", "write `some: {…}`"),
+        ("{not_contains: {gt: 1, lt: 5}}", "write `none: {…}`"),
+    ] {
+        let said = refused(predicate, About::Kind(Yields::Anything));
+        assert!(said.contains("these are operators") && said.contains(help), "{said}");
+    }
+    assert!(holds("{contains: {a: 1}}", "[{\"a\": 1}]"));
+    assert!(holds("{some: {partial: {a: 1}}}", "[{\"a\": 1, \"b\": 2}]"));
+    assert!(holds("{some: {equals: {type: x}}}", "[{\"type\": \"x\"}]"));
+}
+
+#[test]
+fn a_difference_deep_inside_shows_the_whole_value_and_its_place() {
+    let value: Value = serde_json::from_str("{\"a\": 1, \"b\": {\"c\": 2}}").unwrap();
+    let failed = failure("{equals: {a: 1}}", &value.to_string());
+    assert_eq!(failed.actual, Some(Actual::Value(value)));
+    assert_eq!(failed.note.as_deref(), Some("at `/b`: the field `b` is not expected"));
+    assert_eq!(failed.pointer.as_deref(), Some("/b"));
+}
+
+#[test]
 fn omit_never_removes_an_assertion() {
     let one = serde_json::json!([1]);
     for (predicate, holes) in [
