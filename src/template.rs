@@ -29,7 +29,7 @@ use eval::{Data, Evaluation};
 use expression::{Expr, Node};
 use names::Uses;
 use operators::text_of;
-use scan::{Braces, Piece};
+use scan::Piece;
 
 pub use fault::{EvalFault, EvalFaultKind, MissingField, Role, TemplateFault, TemplateFaultKind};
 pub use names::{FileUse, NameUse};
@@ -101,12 +101,8 @@ impl Template {
     /// # Errors
     /// All faults at once, in the order of the text.
     pub fn parse(text: &str) -> Result<Self, Vec<TemplateFault>> {
-        Self::parse_with(text, Braces::Fault)
-    }
-
-    fn parse_with(text: &str, braces: Braces) -> Result<Self, Vec<TemplateFault>> {
         let mut faults = Vec::new();
-        let pieces = scan::scan(text, braces, &mut faults);
+        let pieces = scan::scan(text, &mut faults);
         let mut uses = Uses::default();
         let mut parts = Vec::with_capacity(pieces.len());
         for piece in pieces {
@@ -145,7 +141,7 @@ impl Template {
         let mut faults = Vec::new();
         let bare = text.trim();
         if bare.starts_with("{{") && bare.ends_with("}}") {
-            scan::scan(text, Braces::Fault, &mut faults);
+            scan::scan(text, &mut faults);
         }
         let mut uses = Uses::default();
         let outer = 0..text.len();
@@ -344,6 +340,13 @@ impl Template {
 pub fn is_omit(text: &str) -> bool {
     let inner = text.trim().strip_prefix("${{").and_then(|rest| rest.strip_suffix("}}"));
     inner.is_some_and(|inner| inner.trim() == "omit")
+}
+
+/// How a function is called, if it is one: `now()`.
+#[must_use]
+pub fn call_of(name: &str) -> Option<String> {
+    let function = catalog::Function::from_name(name)?;
+    Some(function.signature().map_or_else(|| format!("{name}()"), str::to_owned))
 }
 
 /// What is said of `omit` where nothing may be removed: an assertion or a limit that disappears

@@ -7,7 +7,7 @@ use super::types::{StepIndex, Uses};
 use crate::environment::EnvironmentShape;
 use crate::finding::{Code, Finding, nearest};
 use crate::source::Place;
-use crate::template::NameUse;
+use crate::template::{self, NameUse};
 
 /// Fields of `steps.ID`.
 const STEP_FIELDS: [&str; 11] = [
@@ -403,6 +403,9 @@ impl<'a> Names<'a> {
         }
         if self.secrets.contains_key(root) {
             return finding.help(format!("did you mean `secrets.{root}`?"));
+        }
+        if let Some(call) = template::call_of(root) {
+            return finding.help(format!("`{root}` is a function: call it, `{call}`"));
         }
         let names = self.defined.keys().map(String::as_str).chain(RESERVED);
         match nearest(root, names) {

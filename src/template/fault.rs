@@ -180,6 +180,11 @@ impl Fault for TemplateFault {
             Kind::OpenQuote => "close the quote before `}}`".into(),
             Kind::Empty => "write a name or an expression; a literal `${{` is written `$${{`".into(),
             Kind::Foreign { instead, .. } => format!("write {instead}"),
+            Kind::Unknown { role: Role::Function, name, .. }
+                if matches!(name.as_str(), "unique" | "omit" | "attempt" | "iter") =>
+            {
+                format!("`{name}` is a name: write `${{{{ {name} }}}}`, without brackets")
+            }
             Kind::Unknown { role, name, similar, elsewhere } => match (elsewhere, similar) {
                 (Some(Role::Filter), _) => format!("`{name}` is a filter: write `value | {name}`"),
                 (Some(Role::Function), _) => format!("`{name}` is a function: write `{name}(…)`"),

@@ -18,17 +18,8 @@ pub(super) enum Piece {
     },
 }
 
-/// What `{{ x }}` without `$` is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Braces {
-    /// A mistake.
-    Fault,
-    /// Text: whoever read the file warned of it already.
-    Text,
-}
-
 /// Cuts a content; what is wrong is collected and the rest is still cut.
-pub(super) fn scan(text: &str, braces: Braces, faults: &mut Vec<TemplateFault>) -> Vec<Piece> {
+pub(super) fn scan(text: &str, faults: &mut Vec<TemplateFault>) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut literal = String::new();
     let mut at = 0;
@@ -46,9 +37,7 @@ pub(super) fn scan(text: &str, braces: Braces, faults: &mut Vec<TemplateFault>) 
             }
             at = end;
         } else {
-            if braces == Braces::Fault
-                && let Some(inner) = foreign_braces(rest)
-            {
+            if let Some(inner) = foreign_braces(rest) {
                 let range = at..at + inner.len() + 4;
                 let kind = TemplateFaultKind::MissingDollar { inner: inner.trim().to_owned() };
                 faults.push(TemplateFault { range: range.clone(), kind });

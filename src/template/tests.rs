@@ -743,3 +743,19 @@ fn no_text_makes_it_panic() {
     });
     assert!(evaluated > 3000, "{evaluated}");
 }
+
+#[test]
+fn names_and_functions_are_told_apart() {
+    let help = |text: &str| {
+        let faults = Template::parse(text).unwrap_err();
+        faults.first().and_then(crate::finding::Fault::help).unwrap_or_default()
+    };
+    assert_eq!(
+        help("${{ unique() }}"),
+        "`unique` is a name: write `${{ unique }}`, without brackets"
+    );
+    assert!(Template::parse("${{ unique }}").is_ok());
+    assert_eq!(call_of("now").as_deref(), Some("now()"));
+    assert_eq!(call_of("uuid").as_deref(), Some("uuid()"));
+    assert_eq!(call_of("model"), None);
+}

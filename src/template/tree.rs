@@ -3,12 +3,11 @@
 use serde_json::Value;
 
 use super::fault::{EvalFault, TemplateFault};
-use super::scan::Braces;
 use super::scope::{Evaluated, Scope, Taint};
 use super::{Template, eval::either};
-use crate::finding::Finding;
+use crate::finding::{Code, Finding};
 use crate::source::Place;
-use crate::yaml::{Kind, Node};
+use crate::yaml::{Kind, Node, Style};
 
 /// A YAML value whose templates are compiled.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,9 +39,23 @@ pub fn compile(node: &Node, text: &str) -> Result<ValueTemplate, Vec<Finding>> {
 /// # Errors
 /// Every fault of the template, each at its place.
 pub fn compile_text(node: &Node, text: &str) -> Result<Template, Vec<Finding>> {
-    // Whoever read the file warned of `{{ x }}` already.
     let content = node.text_of().unwrap_or_default();
-    placed(Template::parse_with(&content, Braces::Text), node, text)
+    let template = placed(Template::parse(&content), node, text)?;
+    // In quotes a line break at the end is written on purpose; in a block it is easily overlooked.
+    if template.is_whole_but_line_break() && node.style == Style::Block {
+        return Err(vec![line_break(node)]);
+    }
+    Ok(template)
+}
+
+/// A block that ends with a line break, where the value of the template was meant.
+fn line_break(node: &Node) -> Finding {
+    Finding::error(Code::YamlTrap, "the block ends with a line break, which makes this a text")
+        .at(node.place, "")
+        .help(
+            "write `|-`, and the value keeps its type; if the line break is meant, \
+             write `\"${{ … }}\\n\"`",
+        )
 }
 
 /// Compiles one scalar that must be an expression, bare or in `${{ }}`: `if:`, an item of `assert:`.
@@ -202,8 +215,8 @@ impl ValueTemplate {
 mod tests {
     use serde_json::json;
 
+    use super::super::Seed;
     use super::super::tests::{names, with_scope};
-    use super::super::{Seed, Template};
     use super::*;
     use crate::source::{SourceId, SourceText};
 
@@ -227,7 +240,7 @@ plain: {a: [1, null], text: "$${{ x }}"}
 gone: ${{ omit }}
 list: ["${{ left_out }}", "n-${{ count }}", 2]
 nested: {deep: {gone: "${{ missing | default(omit) }}", secret: "${{ secrets.api_key }}"}}
-braces: "{{ x }}"
+braces: "${{ '{{ x }}' }}"
 "#;
 
     #[test]
@@ -297,9 +310,44 @@ braces: "{{ x }}"
     }
 
     #[test]
-    fn braces_without_a_dollar_are_text_where_the_reader_warned_of_them() {
-        let (tree, _) = tree("'{{ x }}'");
-        assert_eq!(tree.as_literal(), Some(&json!("{{ x }}")));
-        assert!(Template::parse("{{ x }}").is_err());
+    fn braces_without_a_dollar_are_a_mistake_wherever_a_template_may_stand() {
+        for text in ["'{{ x }}'", "/echo/{{ host }}", "\"Hi {{ name }}\"", "a: ['{{ x }}']"] {
+            let (node, source) = read(text);
+            let findings = compile(&node, &source.text).unwrap_err();
+            let [finding] = findings.as_slice() else { panic!("{text}: {findings:?}") };
+            assert_eq!(finding.code, Code::YamlTrap, "{text}");
+            let place = source.slice(finding.place().unwrap().span);
+            assert!(place.starts_with("{{ ") && place.ends_with(" }}"), "{text}: {place}");
+        }
+        // The twins: what is meant as text, and what only looks a little like it.
+        for (text, meant) in [
+            ("\"${{ '{{ x }}' }}\"", "{{ x }}"),
+            ("'a{{2}} {\"b\":{\"c\":1}}'", "a{{2}} {\"b\":{\"c\":1}}"),
+        ] {
+            let (tree, _) = tree(text);
+            let evaluated = with_scope(&names(), Seed::default(), |scope| tree.eval(scope));
+            assert_eq!(evaluated.unwrap().value(), Some(json!(meant)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_block_that_ends_with_a_line_break_is_no_whole_template() {
+        for text in
+            ["a: |\n  ${{ count }}\n", "a: >\n  ${{ count }}\n", "a: |+\n  ${{ count }}\n\n"]
+        {
+            let (node, source) = read(text);
+            let findings = compile(&node, &source.text).unwrap_err();
+            assert_eq!(findings.iter().map(|f| f.code).collect::<Vec<_>>(), [Code::YamlTrap]);
+            assert!(findings.iter().flat_map(|f| &f.help).any(|help| help.contains("`|-`")));
+        }
+        for (text, value) in [
+            ("a: |-\n  ${{ count }}\n", json!({"a": 3})),
+            ("a: \"${{ count }}\\n\"\n", json!({"a": "3\n"})),
+            ("a: |\n  n ${{ count }}\n", json!({"a": "n 3\n"})),
+        ] {
+            let (tree, _) = tree(text);
+            let evaluated = with_scope(&names(), Seed::default(), |scope| tree.eval(scope));
+            assert_eq!(evaluated.unwrap().value(), Some(value), "{text}");
+        }
     }
 }
