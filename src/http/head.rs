@@ -144,7 +144,7 @@ pub(crate) fn sent(headers: &HeaderMap, url: &Url, body: &Body) -> Headers {
     }
     if !has(header::CONTENT_LENGTH) && !has(header::TRANSFER_ENCODING) {
         let size = match body {
-            body if body.is_empty() => None,
+            Body::Bytes(_) | Body::Stream { .. } if body.is_empty() => None,
             Body::Empty => None,
             Body::Bytes(bytes) => Some(bytes.len() as u64),
             Body::Stream { size: Some(size), .. } => Some(*size),
