@@ -82,3 +82,16 @@ fn current() -> Result<PathBuf, UsageFault> {
     std::env::current_dir()
         .map_err(|error| UsageFault::new(format!("the current folder cannot be read: {error}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_a_panic_is_its_place_and_none_of_its_words() {
+        let here = std::panic::Location::caller();
+        let said = panicked(Some(here));
+        assert!(said.contains("itself failed at") && said.contains("src/cli.rs:"), "{said}");
+        assert!(!panicked(None).contains(" at "));
+    }
+}

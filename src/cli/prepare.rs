@@ -102,6 +102,9 @@ pub(super) fn prepare(
     values: &Values,
     current: &Path,
 ) -> Result<Prepared, UsageFault> {
+    if paths.is_empty() {
+        return Err(UsageFault::new("name a plan or a folder: `planrun plans/registration.yaml`"));
+    }
     let mut process = Process::read();
     let root = paths.first().map(|path| project::find_root(path, current));
     let unsafe_env = root.map(|root| process.with_dot_env(&root)).unwrap_or_default();

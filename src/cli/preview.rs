@@ -6,6 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
 use super::args::{CurlArgs, RunArgs};
@@ -16,6 +18,7 @@ use super::run::{environments, plan_values, runtime};
 use crate::check::CheckedPlan;
 use crate::finding::Finding;
 use crate::http::Client;
+use crate::outcome::Exchange;
 use crate::report;
 use crate::run::{Context, PlanValues, Preview, Shown};
 use crate::schedule::{self, Job, Selection};
@@ -45,9 +48,7 @@ pub(super) fn dry_run(scene: &Scene, args: &RunArgs, printer: &Printer) -> u8 {
                 continue;
             }
             let request = match shown {
-                Shown::Request(exchange) => {
-                    report::curl_line(&gate.redact(*exchange), &report::variable_of)
-                }
+                Shown::Request(exchange) => curl_line(*exchange, &gate),
                 Shown::Nothing => "sends nothing".to_owned(),
                 Shown::Unknown(finding) => format!("known only in a run: {}", finding.message),
             };
@@ -90,9 +91,7 @@ pub(super) fn curl(args: &CurlArgs, current: &Path) -> Result<u8, UsageFault> {
             .zip(shown)
             .find(|(step, _)| step.id.as_deref() == Some(args.step.as_str()));
         let line = match wanted {
-            Some((_, Shown::Request(exchange))) => {
-                report::curl_line(&gate.redact(*exchange), &report::variable_of)
-            }
+            Some((_, Shown::Request(exchange))) => curl_line(*exchange, &gate),
             Some((_, Shown::Nothing)) => {
                 return Err(UsageFault::new(format!("the step `{}` sends nothing", args.step)));
             }
@@ -162,6 +161,26 @@ fn values(
 pub(super) fn invalid(prepared: &Prepared, findings: &[Finding], printer: &Printer) -> u8 {
     printer.error(&rendered(prepared, findings, printer));
     3
+}
+
+/// A request as one curl line. Its secrets are masks with their names already, so that user and
+/// password of Basic can be told apart, which a gate would mask together.
+fn curl_line(exchange: Exchange, gate: &Gate) -> String {
+    let basic = |(name, value): &(String, String)| {
+        let encoded =
+            value.strip_prefix("Basic ").filter(|_| name.eq_ignore_ascii_case("authorization"))?;
+        let pair = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+        let (_, password) = pair.split_once(':')?;
+        password.starts_with("«secret:").then(|| format!("Basic {}", gate.text(&pair)))
+    };
+    let pairs: Vec<Option<String>> = exchange.request.headers.iter().map(basic).collect();
+    let mut exchange = gate.redact(exchange).into_inner();
+    for ((_, value), pair) in exchange.request.headers.iter_mut().zip(pairs) {
+        if let Some(pair) = pair {
+            *value = pair;
+        }
+    }
+    report::curl_line(&exchange, &report::variable_of)
 }
 
 /// Findings with their frames, as they may be shown.

@@ -11,6 +11,8 @@ use crate::{Project, json, signal};
 fn planrun_alone_says_what_to_type() {
     let ran = Project::new().run(&[]).ends(2).says("planrun plans/").says("planrun -h");
     assert!(ran.out.is_empty() && ran.err.lines().count() <= 12, "{}", ran.err);
+    Project::new().run(&["run"]).ends(2).says("name a plan or a folder");
+    Project::new().run(&["check"]).ends(2).says("PATH");
 }
 
 #[test]
@@ -148,6 +150,29 @@ fn the_curl_line_sends_what_planrun_sends() {
         }
     }
     project.run(&["curl", "p.yaml", "--step", "jsn"]).ends(2).says("did you mean `json`?");
+}
+
+#[test]
+fn the_curl_line_of_a_user_and_password_runs_too() {
+    let server = Misbehaving::start();
+    let project = Project::new();
+    project.write(
+        "p.yaml",
+        &format!(
+            "plan: P\nsecrets: {{pw: {{}}}}\nsteps:\n  - id: basic\n    GET: {}\n    auth: {{basic: {{user: me, password: \"${{{{ secrets.pw }}}}\"}}}}\n",
+            server.url("/echo")
+        ),
+    );
+    let given = [("PW", "it's a \"secret\"")];
+    project.run_with(&["p.yaml"], &given).ends(0);
+    let line = project.run_with(&["curl", "p.yaml", "--step", "basic"], &given).ends(0).out;
+    assert!(line.contains("me:\"$PW\""), "{line}");
+    let shell = Command::new("sh").arg("-c").arg(&line).envs(given).output();
+    assert!(shell.expect("sh").status.success(), "{line}");
+    let log = server.log();
+    let sent: Vec<_> = log.iter().map(|seen| seen.header("authorization")).collect();
+    assert_eq!(sent.len(), 2);
+    assert_eq!(sent.first(), sent.last(), "{line}");
 }
 
 #[test]
