@@ -159,6 +159,11 @@ fn unknown(reader: &mut Reader, key: &Key, under: Under) {
             "a path into the body begins with `$`: `$.{}`",
             name.trim_start_matches(['.', '/']).replace('/', ".")
         ))
+    } else if name.split_once('.').is_some_and(|(first, rest)| {
+        !rest.is_empty() && !matches!(first, "headers" | "cookies" | "values" | "header" | "cookie")
+    }) {
+        let path = ["body.", "json.", "response."].iter().find_map(|head| name.strip_prefix(head));
+        Some(format!("a path into the body begins with `$`: `$.{}`", path.unwrap_or(name)))
     } else if matches!(name, "duration" | "time" | "response_time" | "latency") {
         Some("the time is judged by `budget` beside `expect`: `budget: 800ms`".to_owned())
     } else if name.starts_with(|c: char| c.is_ascii_uppercase()) {
