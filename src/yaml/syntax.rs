@@ -296,6 +296,9 @@ impl Scene<'_> {
         let head = self.slice(self.line.start..self.at);
         let body = head.trim_start_matches([' ', '-']);
         let Some((_, value)) = body.split_once(": ") else {
+            if let Some(explained) = self.no_colon_above() {
+                return Some(explained);
+            }
             let finding = Finding::error(Code::YamlSyntax, "a `key:` cannot begin here")
                 .at(self.place(self.at..self.at + 1), "this colon")
                 .help("look at the indentation of this line and of the one above it");
@@ -304,9 +307,35 @@ impl Scene<'_> {
         let start = self.at - value.len();
         let whole = self.shown(start..self.line.end).trim_end();
         let finding = Finding::error(Code::YamlSyntax, "a text with `: ` in it needs quotes")
-            .at(self.place(self.at..self.at + 1), "")
-            .help(quoted(whole));
+            .at(self.place(self.at..self.at + 1), "");
+        let key = self.slice(start..self.at);
+        let is_key =
+            key.starts_with('$') || key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        let finding = if is_key {
+            finding.help(format!("{}; or, if it is a key, `{{{whole}}}`", quoted(whole)))
+        } else {
+            finding.help(quoted(whole))
+        };
         Some(Explained { finding, patch: Some(self.at..self.at + 1) })
+    }
+
+    /// `- GET http://…` above a line that is sound.
+    fn no_colon_above(&self) -> Option<Explained> {
+        let above = line_of(self.text, self.line.start.checked_sub(1)?);
+        let content = self.slice(above.clone());
+        let start = content.len() - content.trim_start_matches([' ', '-']).len();
+        let body = content.get(start..)?.trim_end();
+        let (word, rest) = body.split_once(' ')?;
+        let is_word =
+            word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '$' | '.'));
+        if !is_word || word.is_empty() || body.ends_with(':') || body.contains(": ") {
+            return None;
+        }
+        let at = above.start + start;
+        let finding = Finding::error(Code::YamlSyntax, format!("a `:` is missing after `{word}`"))
+            .at(self.place(at..at + word.len()), "")
+            .help(format!("write `{word}: {}`", rest.trim_start()));
+        Some(Explained { finding, patch: None })
     }
 
     fn tab(&self) -> Option<Explained> {
