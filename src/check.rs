@@ -37,3 +37,6 @@ pub struct Surroundings<'a> {
     /// Names of variables that the command line gives to the plan.
     pub given: &'a [String],
 }
+
+#[cfg(test)]
+mod tests;

@@ -159,7 +159,8 @@ mod tests {
              = write `\"${{ y }}/z\"`
              = quotes keep the type: a number stays a number
              3:1 [d] yaml::duplicate-key `d` stands twice in one mapping
-             also 2:1 first here",
+             also 2:1 first here
+             = keep one of the two",
             r#"{"a":{"b":"${{ x }}","c":["${{ y }}/z",2]},"d":1}"#,
         );
     }

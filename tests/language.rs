@@ -11,6 +11,8 @@ mod bench;
 #[path = "support/scripted.rs"]
 mod scripted;
 
+#[path = "language/fifteen.rs"]
+mod fifteen;
 #[path = "language/flow.rs"]
 mod flow;
 #[path = "language/judge.rs"]

@@ -394,7 +394,8 @@ impl<'a> Names<'a> {
             };
             return Finding::error(Code::UndefinedName, message)
                 .at(place, "used here")
-                .at(*later, "captured here");
+                .at(*later, "captured here")
+                .help("use it in a step after the one that captures it");
         }
         let finding = Finding::error(Code::UndefinedName, format!("undefined name `{root}`"))
             .at(place, "not defined at this point");

@@ -31,7 +31,10 @@ pub fn check(plan: &Plan, around: &Surroundings<'_>) -> (Option<CheckedPlan>, Ve
     let deadline = checker.late_duration(plan.deadline.as_ref());
     let cleanup_timeout = checker.cleanup_timeout(plan);
     let secrets = checker.secrets(plan, &steps, &vars);
-    checker.unused(plan);
+    // Where something is wrong, a use may be what is wrong.
+    if !checker.findings.iter().any(Finding::is_error) {
+        checker.unused(plan);
+    }
     checker.bare_negatives(plan, &steps);
     let mut findings = std::mem::take(&mut checker.findings);
     findings.sort_by_key(|finding| finding.place().map(|place| (place.source, place.span)));
@@ -101,7 +104,8 @@ impl Checker<'_> {
         }
         for input in &plan.inputs {
             self.names.define_input(&input.value, Some(input.place));
-            if let Some(var) = plan.vars.iter().find(|var| var.key.value == input.value) {
+            let also_var = plan.vars.iter().find(|var| var.key.value == input.value);
+            if let Some(var) = also_var {
                 self.report(
                     Finding::error(
                         Code::DuplicateName,
@@ -112,7 +116,8 @@ impl Checker<'_> {
                     .help("keep one of the two"),
                 );
             }
-            if !self.around.given.contains(&input.value) && !plan.include_only {
+            if also_var.is_none() && !self.around.given.contains(&input.value) && !plan.include_only
+            {
                 self.report(
                     Finding::error(
                         Code::MissingKey,

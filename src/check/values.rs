@@ -58,8 +58,31 @@ impl<'a> Checker<'a> {
             }
             Err(findings) => {
                 self.findings.extend(findings);
+                self.resolve_what_parses(node);
                 None
             }
+        }
+    }
+
+    /// Where one scalar of a value is wrong, the names of the others are resolved all the same.
+    fn resolve_what_parses(&mut self, node: &Node) {
+        match &node.kind {
+            Kind::List(items) => {
+                for item in items {
+                    self.resolve_what_parses(item);
+                }
+            }
+            Kind::Map(entries) => {
+                for entry in entries {
+                    self.resolve_what_parses(&entry.value);
+                }
+            }
+            Kind::String(_) => {
+                if let Ok(value) = template::compile(node, self.text(node.place)) {
+                    self.resolve_all(&value);
+                }
+            }
+            Kind::Empty | Kind::Null | Kind::Bool(_) | Kind::Number { .. } => {}
         }
     }
 

@@ -145,11 +145,15 @@ pub(super) fn prepare(
     });
     let mut plans = Vec::with_capacity(checked.len());
     for ((plan, more), loaded) in checked.into_iter().zip(&suite.plans) {
-        findings.extend(more);
+        findings.extend(more.into_iter().filter(|finding| !is_said_already(finding, &suite)));
         if let Some(plan) = plan.as_ref().filter(|plan| !plan.files().is_empty()) {
             findings.extend(unreadable_files(plan, loaded, values, current));
         }
         plans.push(plan.map(Arc::new));
+    }
+    // Where something is wrong, a use may be what is wrong.
+    if findings.iter().any(Finding::is_error) {
+        findings.retain(|finding| finding.code != Code::UnusedName);
     }
     for loaded in &mut suite.plans {
         // What was written has become what is run: it need not stay beside it.
@@ -189,6 +193,17 @@ fn unreadable_files(
         Some(Finding::of(&fault, file.place))
     };
     plan.files().iter().filter_map(probe).collect()
+}
+
+/// Whether a finding of the check phase is about a text that could not be read as it was meant.
+fn is_said_already(finding: &Finding, suite: &Suite) -> bool {
+    let Some(place) = finding.place() else { return false };
+    suite.findings.iter().filter(|said| said.is_error()).filter_map(Finding::place).any(|said| {
+        said.source == place.source
+            && said.span.start <= place.span.start
+            && place.span.start <= said.span.end
+            && said.span.start < said.span.end
+    })
 }
 
 fn shape(

@@ -38,9 +38,13 @@ impl Fault for RegularFault {
     }
 
     fn help(&self) -> Option<String> {
-        self.why.contains("look-around").then(|| {
+        Some(if self.why.contains("look-around") {
             "look-around and back-references are left out: no expression may take more than a moment"
                 .to_owned()
+        } else if self.why.contains("unclosed") {
+            "close it, or write `\\` before it where the character itself is meant".to_owned()
+        } else {
+            "write `\\` before a character that is meant as itself".to_owned()
         })
     }
 }

@@ -178,7 +178,8 @@ impl Builder<'_> {
                     format!("`{}` stands twice in one mapping", key.value),
                 )
                 .at(key.place, "stands here again")
-                .at(first.key.place, "first here");
+                .at(first.key.place, "first here")
+                .help("keep one of the two");
                 self.findings.push(finding);
                 continue;
             }
