@@ -21,8 +21,9 @@ const VERSION: &str = "3.17.2";
 /// The most that the body of a call other than an upload may have.
 const BODY_LIMIT: usize = 16 << 20;
 
-/// How long a registration waits between its check and its insert, where they are to race.
-const RACE: Duration = Duration::from_millis(10);
+/// How long a registration waits between its check and its insert for another one, where they are
+/// to race.
+const RACE: Duration = Duration::from_millis(500);
 
 /// One call of the tracking or the registry API: pure, on the memory.
 type Call = fn(&mut Memory, &Params) -> Result<Value, Refusal>;
@@ -137,7 +138,7 @@ async fn answer(state: &State, request: Request) -> Response {
 async fn call(state: &State, method: &str, path: &str, params: &Params) -> Result<Value, Refusal> {
     if state.fault == Fault::Race && path == "registered-models/create" {
         models::check_new(&state.lock(), params)?;
-        tokio::time::sleep(RACE).await;
+        state.until_a_rival_came(RACE).await;
         return models::insert_new(&mut state.lock(), params);
     }
     let found =

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use indexmap::IndexMap;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use super::Fault;
 use super::artifacts::Artifacts;
@@ -19,11 +20,23 @@ pub(super) type Pairs = IndexMap<String, String>;
 pub(super) struct State {
     pub(super) fault: Fault,
     memory: Arc<Mutex<Memory>>,
+    /// Tells a registration that waits between its check and its insert that another one came.
+    rival: Arc<Notify>,
 }
 
 impl State {
     pub(super) fn new(fault: Fault, keys: &Arc<Keys>) -> Self {
-        Self { fault, memory: Arc::new(Mutex::new(Memory::new(Arc::clone(keys)))) }
+        Self {
+            fault,
+            memory: Arc::new(Mutex::new(Memory::new(Arc::clone(keys)))),
+            rival: Arc::default(),
+        }
+    }
+
+    /// Waits until another registration has checked too, or for so long.
+    pub(super) async fn until_a_rival_came(&self, longest: Duration) {
+        self.rival.notify_waiters();
+        let _ = tokio::time::timeout(longest, self.rival.notified()).await;
     }
 
     /// Everything, for as long as the guard lives.
