@@ -5,6 +5,7 @@ mod line;
 mod planted;
 mod redact;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -163,6 +164,10 @@ pub struct RunStarted {
     pub steps: u32,
     /// The command line without secrets, for `run it again`.
     pub command: Vec<String>,
+    /// Secrets that come from a variable of the process with another name than their own in upper
+    /// case: each with that variable.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
 }
 
 /// What is known when a job begins.

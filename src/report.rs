@@ -15,7 +15,7 @@ pub mod finding;
 pub mod json;
 pub mod terminal;
 
-pub use curl::{curl_line, variable_of};
+pub use curl::{curl_line, variables_of};
 pub use style::Style;
 pub(crate) use style::wrap;
 pub use terminal::{Options, Terminal};

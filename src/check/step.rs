@@ -164,7 +164,7 @@ impl Checker<'_> {
         let name = match &step.action {
             Action::Request(request) => {
                 let url = request.url.as_str().unwrap_or_default();
-                format!("{} {url}", request.method.value)
+                format!("{} {}", request.method.value, path_of(url))
             }
             Action::Assert(conditions) => {
                 let first = conditions.first().and_then(Node::as_str).unwrap_or("true");
@@ -220,6 +220,12 @@ impl Checker<'_> {
     ) -> Option<Late<std::time::Duration>> {
         self.late_duration(plan.cleanup_timeout.as_ref())
     }
+}
+
+/// What of a URL names a step: without the template that stands for its host.
+fn path_of(url: &str) -> &str {
+    let rest = url.strip_prefix("${{").and_then(|rest| rest.split_once("}}"));
+    rest.map(|(_, path)| path).filter(|path| path.starts_with('/')).unwrap_or(url)
 }
 
 /// Whether a condition uses no name and no function, and is false.

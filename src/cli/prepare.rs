@@ -1,5 +1,6 @@
 //! From paths to checked plans: everything that is known before anything is sent.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use super::fault::UsageFault;
 use super::inputs::{self, GivenVars, Process};
 use super::secrets::{self, Arguments, Places, Secrets};
 use crate::check::{self, CheckedEnvironment, CheckedPlan, Surroundings};
-use crate::environment::EnvironmentShape;
+use crate::environment::{EnvironmentShape, SourceOfSecret};
 use crate::finding::{Code, Finding, Severity};
 use crate::plan::{RequestOptions, literal_secrets};
 use crate::project::{self, Suite};
@@ -49,6 +50,28 @@ impl Prepared {
         for finding in &mut self.findings {
             finding.severity = Severity::Error;
         }
+    }
+
+    /// Secrets that the environments of these plans take from a variable with another name than
+    /// their own in upper case, each with that variable.
+    pub(super) fn variables(
+        &self,
+        positions: impl Iterator<Item = usize>,
+    ) -> BTreeMap<String, String> {
+        let mut environments: Vec<usize> =
+            positions.filter_map(|position| self.suite.plans.get(position)?.environment).collect();
+        environments.sort_unstable();
+        environments.dedup();
+        environments
+            .iter()
+            .filter_map(|index| self.suite.environments.get(*index))
+            .flat_map(|loaded| loaded.environment.secrets())
+            .filter_map(|secret| match &secret.source {
+                SourceOfSecret::EnvVar(word) => Some((secret.name.value.clone(), word.clone())),
+                SourceOfSecret::File(_) | SourceOfSecret::Value(_) => None,
+            })
+            .filter(|(name, word)| name.to_ascii_uppercase() != *word)
+            .collect()
     }
 
     /// The secrets of one environment (or of none), with what is wrong with them.

@@ -42,13 +42,14 @@ pub(super) fn dry_run(scene: &Scene, args: &RunArgs, printer: &Printer) -> u8 {
     for job in &scene.jobs {
         let Some(values) = values.get(job.position) else { continue };
         let _ = writeln!(text, "{} ({})", job.plan.name().value, values.path);
+        let variables = scene.prepared.variables([job.position].into_iter());
         let shown = preview(values, args.seed.unwrap_or(0)).steps(&job.plan);
         for ((step, shown), selected) in job.plan.steps().iter().zip(shown).zip(&job.selected) {
             if !selected {
                 continue;
             }
             let request = match shown {
-                Shown::Request(exchange) => curl_line(*exchange, &gate),
+                Shown::Request(exchange) => curl_line(*exchange, &gate, &variables),
                 Shown::Nothing => "sends nothing".to_owned(),
                 Shown::Unknown(finding) => format!("known only in a run: {}", finding.message),
             };
@@ -91,7 +92,9 @@ pub(super) fn curl(args: &CurlArgs, current: &Path) -> Result<u8, UsageFault> {
             .zip(shown)
             .find(|(step, _)| step.id.as_deref() == Some(args.step.as_str()));
         let line = match wanted {
-            Some((_, Shown::Request(exchange))) => curl_line(*exchange, &gate),
+            Some((_, Shown::Request(exchange))) => {
+                curl_line(*exchange, &gate, &scene.prepared.variables([job.position].into_iter()))
+            }
             Some((_, Shown::Nothing)) => {
                 return Err(UsageFault::new(format!("the step `{}` sends nothing", args.step)));
             }
@@ -165,7 +168,7 @@ pub(super) fn invalid(prepared: &Prepared, findings: &[Finding], printer: &Print
 
 /// A request as one curl line. Its secrets are masks with their names already, so that user and
 /// password of Basic can be told apart, which a gate would mask together.
-fn curl_line(exchange: Exchange, gate: &Gate) -> String {
+fn curl_line(exchange: Exchange, gate: &Gate, variables: &BTreeMap<String, String>) -> String {
     let basic = |(name, value): &(String, String)| {
         let encoded =
             value.strip_prefix("Basic ").filter(|_| name.eq_ignore_ascii_case("authorization"))?;
@@ -180,7 +183,7 @@ fn curl_line(exchange: Exchange, gate: &Gate) -> String {
             *value = pair;
         }
     }
-    report::curl_line(&exchange, &report::variable_of)
+    report::curl_line(&exchange, &report::variables_of(Some(variables)))
 }
 
 /// Findings with their frames, as they may be shown.

@@ -182,6 +182,7 @@ impl Ready {
             jobs: u32::try_from(self.jobs.len()).unwrap_or(u32::MAX),
             steps: u32::try_from(steps).unwrap_or(u32::MAX),
             command: outputs::command(args),
+            variables: self.prepared.variables(self.jobs.iter().map(|job| job.position)),
         }
     }
 

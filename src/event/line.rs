@@ -133,6 +133,7 @@ mod tests {
             jobs: 1,
             steps: 1,
             command: Vec::new(),
+            variables: std::collections::BTreeMap::new(),
         })
     }
 

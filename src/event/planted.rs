@@ -202,6 +202,7 @@ fn events() -> Vec<Event> {
             jobs: 1,
             steps: 1,
             command: vec![s(), format!("key={SECRET}")],
+            variables: [(s(), s())].into(),
         }),
         Event::Source { id: SourceId(0), path: s(), sha256: s(), text: encodings().into() },
         Event::Finding { finding: finding() },
@@ -425,6 +426,7 @@ fn arguments_named_like_secrets_are_masked_and_sources_of_them_stay() {
         ]
         .map(str::to_owned)
         .to_vec(),
+        variables: std::collections::BTreeMap::new(),
     });
     let Event::RunStarted(started) = gate().redact(event).into_inner() else {
         panic!("it stays what it is");

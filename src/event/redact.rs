@@ -49,6 +49,7 @@ impl Redact for RunStarted {
             jobs: _,
             steps: _,
             command,
+            variables,
         } = self;
         planrun.redact(gate);
         run.redact(gate);
@@ -57,6 +58,8 @@ impl Redact for RunStarted {
         for argument in command {
             redact_argument(argument, gate);
         }
+        let masked = |text: &String| gate.text(text).into_owned();
+        *variables = variables.iter().map(|(name, word)| (masked(name), masked(word))).collect();
     }
 }
 

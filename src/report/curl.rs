@@ -1,5 +1,6 @@
 //! An exchange as one line for a shell: it repeats the request, and each secret is its variable.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::outcome::{Content, Exchange};
@@ -73,8 +74,16 @@ pub fn curl_line(exchange: &Exchange, variable: &dyn Fn(&str) -> String) -> Stri
 
 /// The process variable of a secret: its name in upper case.
 #[must_use]
-pub fn variable_of(secret: &str) -> String {
+pub(crate) fn variable_of(secret: &str) -> String {
     secret.to_ascii_uppercase()
+}
+
+/// The process variable of each secret: the one that a run names, else its own name in upper case.
+pub fn variables_of(known: Option<&BTreeMap<String, String>>) -> impl Fn(&str) -> String + '_ {
+    move |secret| {
+        let named = known.and_then(|known| known.get(secret));
+        named.cloned().unwrap_or_else(|| variable_of(secret))
+    }
 }
 
 /// A word for the shell; masks become variables.

@@ -1,10 +1,10 @@
 //! One step that did not pass, as one report: the plan's lines, what came back, why, how long it
 //! took, and the commands that try it again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::curl::{curl_line, variable_of};
+use super::curl::{curl_line, variables_of};
 use super::drawing::{Drawing, Weight};
 use super::finding::{beside, count, frame};
 use super::phrase;
@@ -27,6 +27,8 @@ pub struct Scene<'a> {
     pub plan: &'a str,
     /// The chosen environment.
     pub environment: Option<&'a str>,
+    /// Process variables of secrets that have another name than their own, for the curl line.
+    pub variables: Option<&'a BTreeMap<String, String>>,
     /// How to draw.
     pub style: &'a Style,
 }
@@ -326,7 +328,7 @@ fn facts(scene: &Scene<'_>, step: &StepRef, result: &StepResult, causes: &[Cause
         }
         out.push_str(&style.facts("time", &phrase::phases(&exchange.phases, exchange.reused)));
         // One line however long, so that it can be copied.
-        let line = curl_line(exchange, &variable_of);
+        let line = curl_line(exchange, &variables_of(scene.variables));
         let _ = writeln!(out, "  {}   {line}", style.paint(Paint::Key, "curl"));
     }
     let _ = writeln!(out, "  {}  {}", style.paint(Paint::Key, "again"), again(scene, step));

@@ -360,6 +360,7 @@ pub(crate) fn beginning(jobs: u32) -> Vec<Event> {
             jobs,
             steps: 5 * jobs,
             command: vec!["planrun".into(), "plans".into(), "-e".into(), "demo".into()],
+            variables: [("deploy_key".to_owned(), "CI_DEPLOY_KEY".to_owned())].into(),
         }),
         source(0, PATH, PLAN),
         source(1, "plans/environments/demo.yaml", ENVIRONMENT),

@@ -21,11 +21,13 @@
 //! whole nanoseconds. A key whose value is unknown is null. What an attempt holds is named as in
 //! the event stream, with places as above.
 
+use std::collections::BTreeMap;
+
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::curl::{curl_line, variable_of};
+use super::curl::{curl_line, variables_of};
 use crate::diagnose::{self, Cause, Witness};
 use crate::finding::Finding;
 use crate::outcome::{Attempt, BudgetBreach, UrlPart};
@@ -38,8 +40,9 @@ const FORM: u32 = 1;
 /// The document. Ends with a line break.
 #[must_use]
 pub fn render(record: &Record) -> String {
-    let document = Document { sources: &record.sources };
     let started = record.started.as_ref();
+    let variables = started.map(|run| &run.variables);
+    let document = Document { sources: &record.sources, variables };
     let interrupted = match &record.end {
         End::Interrupted { by, duration: _ } => Some(by),
         End::Incomplete | End::Finished { .. } => None,
@@ -106,6 +109,7 @@ fn counts(counts: &Counts) -> Value {
 /// Turns parts of a record into values; it knows the texts that places point into.
 struct Document<'a> {
     sources: &'a SourceSet,
+    variables: Option<&'a BTreeMap<String, String>>,
 }
 
 impl Document<'_> {
@@ -149,7 +153,7 @@ impl Document<'_> {
             "code": result.and_then(|result| result.code),
             "message": result.and_then(|result| result.message.as_ref()),
             "causes": causes.unwrap_or_default().iter().map(cause).collect::<Vec<_>>(),
-            "curl": exchange.map(|exchange| curl_line(exchange, &variable_of)),
+            "curl": exchange.map(|exchange| curl_line(exchange, &variables_of(self.variables))),
             "attempts": result
                 .iter()
                 .flat_map(|result| &result.attempts)

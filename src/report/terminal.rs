@@ -235,6 +235,7 @@ impl Terminal {
             sources: self.fold.sources(),
             plan: &plan.started.path,
             environment,
+            variables: self.fold.started().map(|run| &run.variables),
             style: &self.style,
         };
         let mut witnesses = None;

@@ -297,3 +297,30 @@ fn a_header_that_frames_the_message_is_refused_before_anything_is_sent() {
         Bench::plan(&plan).run().exits(3).says("delete the line").says("no request was sent");
     }
 }
+
+#[test]
+fn a_step_without_a_name_is_called_by_its_method_and_path() {
+    let server = Scripted::ok();
+    let ran = Bench::plan("plan: P\nsteps:\n  - GET: ${{ env.host }}/health\n")
+        .environment("e", &format!("environment: e\nvars: {{host: \"{}\"}}\n", server.url()))
+        .run()
+        .exits(0);
+    assert_eq!(ran.step(0)["name"], "GET /health");
+    let named = Bench::plan("plan: P\nsteps:\n  - {name: Up, GET: \"${{ env.host }}/health\"}\n")
+        .environment("e", &format!("environment: e\nvars: {{host: \"{}\"}}\n", server.url()));
+    assert_eq!(named.run().exits(0).step(0)["name"], "Up");
+}
+
+#[test]
+fn the_curl_line_names_the_variable_that_the_environment_reads() {
+    let server = Scripted::start(|_, _| crate::scripted::Reply::json(401, "{}"));
+    let plan = format!(
+        "plan: P\nsecrets: {{api_key: {{}}}}\ndefaults: {{base_url: \"{}\", auth: {{bearer: \"${{{{ secrets.api_key }}}}\"}}}}\nsteps:\n  - GET: /a\n",
+        server.url()
+    );
+    let named = "environment: e\nsecrets: {api_key: {env_var: STAGING_KEY}}\n";
+    let ran = Bench::plan(&plan).environment("e", named).variable("STAGING_KEY", "abcdefgh1234");
+    ran.run().exits(1).says("\"$STAGING_KEY\"");
+    let ran = Bench::plan(&plan).variable("API_KEY", "abcdefgh1234").run().exits(1);
+    ran.says("\"$API_KEY\"");
+}

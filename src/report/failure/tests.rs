@@ -13,8 +13,13 @@ use crate::report::style::width;
 fn report(steps: &[(StepRef, StepResult)]) -> String {
     let sources = fixture::sources();
     let style = Style::default();
-    let scene =
-        Scene { sources: &sources, plan: fixture::PATH, environment: Some("demo"), style: &style };
+    let scene = Scene {
+        sources: &sources,
+        plan: fixture::PATH,
+        environment: Some("demo"),
+        variables: None,
+        style: &style,
+    };
     let witnesses: Vec<Witness> =
         steps.iter().filter_map(|(step, result)| Witness::of(step, result)).collect();
     let Some((step, result)) = steps.last() else { return String::new() };
