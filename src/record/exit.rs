@@ -23,7 +23,12 @@ pub fn exit_code(tally: &Tally, end: &End, flaky: Flaky) -> u8 {
         End::Incomplete => {
             codes.insert(OUTPUT);
         }
-        End::Finished { .. } => {}
+        // Every plan that began also ends, unless planrun itself failed under it.
+        End::Finished { .. } => {
+            if tally.unfinished > 0 {
+                codes.insert(OUTPUT);
+            }
+        }
         End::Interrupted { by, duration: _ } => {
             codes.insert(match by.as_str() {
                 "SIGINT" => 130,

@@ -101,7 +101,8 @@ impl Fold {
     /// The code that the process would end with now; see [`exit_code`].
     #[must_use]
     pub fn exit_code(&self, flaky: Flaky) -> u8 {
-        exit_code(&self.record.tally, &self.record.end, flaky)
+        let tally = Tally { unfinished: self.open.len(), ..self.record.tally.clone() };
+        exit_code(&tally, &self.record.end, flaky)
     }
 
     /// The record without the plans that were handed out, and the plans that did not end.

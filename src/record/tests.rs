@@ -446,3 +446,18 @@ fn sources_and_findings_are_kept_for_the_reports() {
     let at = Place { source: SourceId(1), span: Span::new(6, 7) };
     assert_eq!(record.sources.locate(at), "b.yaml:1:7");
 }
+
+#[test]
+fn a_plan_that_never_ended_is_no_pass_in_a_run_that_did() {
+    let passed = || finished(0, Section::Steps, 0, ended(Verdict::Passed));
+    let lost = vec![plan_started(0), passed(), run_finished(None)];
+    let mut fold = Fold::default();
+    for event in lost.clone() {
+        fold.push(event);
+    }
+    assert_eq!(fold.exit_code(Flaky::Passes), 7);
+    assert_eq!(code(lost), 7);
+    let ended =
+        vec![plan_started(0), passed(), plan_finished(0, Verdict::Passed), run_finished(None)];
+    assert_eq!(code(ended), 0);
+}
