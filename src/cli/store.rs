@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 /// How many runs are kept in `.planrun/runs`.
 const KEPT: usize = 20;
 
+/// The events of a run, in its folder.
+const EVENTS: &str = "events.jsonl";
+
 /// The folder of one run, held against a second run until it is dropped.
 #[derive(Debug)]
 pub(super) struct RunFolder {
@@ -20,7 +23,8 @@ impl RunFolder {
     /// takes `out` where one is given.
     ///
     /// # Errors
-    /// What the file system says; also where another run is using `out`.
+    /// What the file system says; also where another run is using `out`, or has ended in it. What
+    /// a run left that was killed may be written over.
     pub(super) fn create(root: &Path, out: Option<&Path>, run: &str) -> io::Result<Self> {
         let path = if let Some(out) = out {
             private_folder(out)?;
@@ -40,6 +44,12 @@ impl RunFolder {
             path
         };
         let lock = path.join(".running");
+        if !lock.exists() && path.join(EVENTS).exists() {
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                format!("`{}` holds a run already", path.display()),
+            ));
+        }
         let mut file = private_file(OpenOptions::new().write(true).create_new(true), &lock)
             .map_err(|error| {
                 if error.kind() == io::ErrorKind::AlreadyExists && !stale(&lock) {
@@ -68,7 +78,7 @@ impl RunFolder {
     /// # Errors
     /// What the file system says.
     pub(super) fn events(&self) -> io::Result<BufWriter<File>> {
-        log_file(&self.path.join("events.jsonl"))
+        log_file(&self.path.join(EVENTS))
     }
 }
 

@@ -51,6 +51,28 @@ fn a_folder_that_cannot_be_made_ends_the_run_before_its_first_request() {
 }
 
 #[test]
+fn a_folder_that_holds_a_run_is_not_written_over() {
+    let server = Misbehaving::start();
+    let project = passing(&server);
+    let args = ["p.yaml", "--out", "run", "--report", "json=r.json"];
+    project.run(&args).ends(0);
+    let first = project.read("run/events.jsonl");
+    project
+        .run(&args)
+        .ends(7)
+        .says("holds a run already")
+        .says("`--out DIR` names another")
+        .says("no request was sent");
+    assert!(project.read("r.json").contains("output::failed"));
+    assert_eq!(project.read("run/events.jsonl"), first);
+    assert_eq!(server.log().len(), 1);
+    // A folder that holds anything else will do.
+    project.write("other/notes.txt", "mine");
+    project.run(&["p.yaml", "--out", "other"]).ends(0);
+    assert_eq!(project.read("other/notes.txt"), "mine");
+}
+
+#[test]
 fn a_full_disk_under_the_terminal_is_said_and_the_run_is_stored() {
     let server = Misbehaving::start();
     let project = passing(&server);

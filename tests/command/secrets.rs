@@ -221,6 +221,7 @@ fn a_plan_that_contains_the_value_shows_it_nowhere() {
                 &["curl", "p.yaml", "--step", "lit"],
                 &["p.yaml", "--dry-run"],
             ] {
+                let _ = std::fs::remove_dir_all(project.path("run"));
                 let ran = project.run_with(args, &key).never_says(value);
                 assert!([0, 1, 3].contains(&ran.code), "{ran:?}");
             }
