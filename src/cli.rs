@@ -2,6 +2,7 @@
 
 mod args;
 mod fault;
+mod guard;
 mod inputs;
 mod other;
 mod outputs;

@@ -31,6 +31,8 @@ pub struct EnvironmentFile {
     pub allow_origins: Vec<Spanned<String>>,
     /// What is started before the run.
     pub services: Vec<ServiceAst>,
+    /// Whether requests that may write need `--allow-writes`.
+    pub protected: Option<Spanned<bool>>,
 }
 
 /// Where one secret comes from.

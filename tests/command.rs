@@ -23,6 +23,8 @@ mod folders;
 mod other;
 #[path = "command/outputs.rs"]
 mod outputs;
+#[path = "command/protection.rs"]
+mod protection;
 #[path = "command/secrets.rs"]
 mod secrets;
 #[path = "command/signals.rs"]

@@ -16,11 +16,12 @@ use planrun::finding::Code;
 use planrun::plan::keys;
 
 /// Codes whose cause is no text of a plan: bytes of a file, other files, the machine, the process.
-const NOT_OF_A_PLAN: [Code; 6] = [
+const NOT_OF_A_PLAN: [Code; 7] = [
     Code::YamlLimit,
     Code::YamlEncoding,
     Code::OutsideRoot,
     Code::MissingFile,
+    Code::ProtectedEnvironment,
     Code::SecretSource,
     Code::ShortSecret,
 ];

@@ -66,6 +66,7 @@ impl Checker<'_> {
         }
         Some(Request {
             method: request.method.value.clone(),
+            method_place: request.method.place,
             url,
             url_place: request.url.place,
             base_url,

@@ -337,6 +337,8 @@ impl<T: LateValue> Late<T> {
 pub struct Request {
     /// The method.
     pub method: Method,
+    /// The key that names it.
+    pub method_place: Place,
     /// The URL as written, or `base_url` before it when it begins with `/`.
     pub url: Template,
     /// Where the URL is written.

@@ -179,6 +179,9 @@ pub(super) struct RunArgs {
     /// Repeats the random values of an earlier run
     #[arg(long, value_name = "N", hide_short_help = true)]
     pub(super) seed: Option<u64>,
+    /// Sends requests that may write also in a protected environment
+    #[arg(long, hide_short_help = true)]
+    pub(super) allow_writes: bool,
     /// Shows what would be sent, secrets masked, and sends nothing
     #[arg(long)]
     pub(super) dry_run: bool,

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::args::RunArgs;
 use super::fault::UsageFault;
+use super::guard;
 use super::outputs::{self, Report};
 use super::prepare::{Prepared, prepare};
 use super::preview::rendered;
@@ -90,6 +91,9 @@ pub(super) fn run(args: &RunArgs, current: &Path) -> Result<u8, UsageFault> {
         ready.jobs = schedule::schedule(&plans, &selection)?;
         if ready.jobs.is_empty() {
             printer.error(&ready.gate.redact(nothing_selected(&plans, args)));
+        }
+        if !args.allow_writes && !args.dry_run {
+            ready.prepared.findings.extend(guard::writes(&ready.prepared, &ready.jobs));
         }
         ready.read_secrets(args)?;
         if ready.prepared.process.get("GITHUB_ACTIONS") == Some("true") {

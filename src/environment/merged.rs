@@ -2,7 +2,7 @@
 
 use super::{EnvironmentFile, SecretSource, ServiceAst};
 use crate::plan::RequestOptions;
-use crate::source::Spanned;
+use crate::source::{Place, Spanned};
 use crate::yaml::Entry;
 
 /// An environment: the chosen file first, then what it extends, in order.
@@ -46,6 +46,14 @@ impl Environment {
     #[must_use]
     pub fn services(&self) -> Vec<&ServiceAst> {
         nearest(self.files.iter().map(|file| file.services.as_slice()), |s| &s.name.value)
+    }
+
+    /// Where it is said that requests which may write need `--allow-writes`; the nearest file that
+    /// says anything of it counts.
+    #[must_use]
+    pub fn protected(&self) -> Option<Place> {
+        let nearest = self.files.iter().find_map(|file| file.protected.as_ref())?;
+        nearest.value.then_some(nearest.place)
     }
 
     /// Request defaults, the nearest first.

@@ -61,6 +61,10 @@ fn environment(reader: &mut Reader, root: &Node, source: &SourceText) -> Environ
             .map(|n| origins(reader, n))
             .unwrap_or_default(),
         services: fields.value("services").map(|n| services(reader, n)).unwrap_or_default(),
+        protected: fields.value("protected").and_then(|node| {
+            let protected = reader.typed(node, "true or false", "true")?;
+            Some(Spanned::new(protected, node.place))
+        }),
     }
 }
 

@@ -140,6 +140,10 @@ codes! {
         "    environment: staging\n    extends: bsae\n\nEnvironments are files `environments/NAME.yaml` beside the plan or in a folder above it, up to the project root.\n\nRepair: use one of the names in the help, or write the file.";
     MissingVariable = "environment::missing-variable", "a variable that this environment does not have",
         "    GET: ${{ env.registry_ulr }}/health\n\nThe chosen environment, what it extends, `--var env.NAME=…` and PLANRUN_VAR_NAME all lack the variable.\n\nRepair: use the suggested name, or define it under `vars:` of the environment.";
+    MisnamedEnvironment = "environment::misnamed", "an environment with another name than its file",
+        "    environment: production\n\nThe example stands in `environments/staging.yaml`. An environment is chosen by its file's name (`-e staging`), and reports show the name that it gives itself: whoever reads them would look for the wrong file.\n\nRepair: give the file and the environment one name.";
+    ProtectedEnvironment = "environment::protected", "a request that may write, in a protected environment",
+        "The environment says `protected: true`, and a step that is selected would send something other than GET, HEAD or OPTIONS. An example is a POST in a plan that is run on production. Nothing was sent.\n\nRepair: choose another environment. If writing there is meant: `--allow-writes`.";
     LiteralInEnvironment = "environment::literal-secret", "a secret written into an environment file",
         "    environment: staging\n    secrets:\n      api_key: {value: hk_live_a8Kd03jfLq92mZx7Pw51}\n\n`value` is for what a service gives (`${{ services.registry.api_key }}`). A literal would be in the repository.\n\nRepair: use `{env_var: NAME}` or `{file: path}`. A key that has been in a repository should be replaced.";
     // secrets

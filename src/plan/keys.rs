@@ -230,7 +230,7 @@ table! {
         has "defaults" "What requests have in common, under the plan's own." "defaults: {timeout: 20s}";
         has "allow_origins" "Where a URL out of a response may lead." "allow_origins: [https://example.com]";
         has "services" "What is started before the run." "services: {registry: {builtin: demo}}";
-        later "protected" "Writing requests need --allow-writes." "protected: true";
+        has "protected" "Requests that may write need `--allow-writes`." "protected: true";
     }
     /// Where a secret comes from.
     SECRET_SOURCE {

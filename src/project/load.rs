@@ -161,6 +161,7 @@ struct Loader<'a> {
     current: &'a Path,
     suite: Suite,
     environments: HashMap<PathBuf, Chosen>,
+    environment_files: HashMap<PathBuf, Option<EnvironmentFile>>,
     projects: HashMap<PathBuf, Option<usize>>,
     roots: HashMap<PathBuf, PathBuf>,
     seen: HashSet<PathBuf>,
@@ -172,6 +173,7 @@ impl<'a> Loader<'a> {
             current,
             suite: Suite::default(),
             environments: HashMap::new(),
+            environment_files: HashMap::new(),
             projects: HashMap::new(),
             roots: HashMap::new(),
             seen: HashSet::new(),
@@ -398,10 +400,18 @@ impl<'a> Loader<'a> {
         Some(LoadedEnvironment { environment: Environment::new(chosen, files.collect()), folders })
     }
 
+    /// A file is read once, however many environments extend it.
     fn environment_file(&mut self, path: &Path) -> Option<EnvironmentFile> {
-        let source = self.read(path)?;
-        let (file, findings) = environment::parse(&source);
-        self.suite.findings.extend(findings);
+        if let Some(known) = self.environment_files.get(path) {
+            return known.clone();
+        }
+        let file = self.read(path).and_then(|source| {
+            let (file, findings) = environment::parse(&source);
+            self.suite.findings.extend(findings);
+            self.suite.findings.extend(file.as_ref().and_then(|file| misnamed(file, path)));
+            file
+        });
+        self.environment_files.insert(path.to_path_buf(), file.clone());
         file
     }
 }
@@ -413,6 +423,24 @@ enum Named {
     ByPath,
     /// It lies in a folder: it may be anything.
     ByFolder,
+}
+
+/// An environment is chosen by its file's name: another one inside misleads whoever reads reports.
+fn misnamed(file: &EnvironmentFile, path: &Path) -> Option<Finding> {
+    let stem = path.file_stem()?.to_str()?;
+    let name = &file.name;
+    // An empty name has its finding, and a template would be one.
+    if name.value == stem || name.value.trim().is_empty() {
+        return None;
+    }
+    Some(
+        Finding::warning(
+            Code::MisnamedEnvironment,
+            format!("the environment `{}` is chosen as `{stem}`", name.value),
+        )
+        .at(name.place, format!("its file is `{stem}`"))
+        .help(format!("write `environment: {stem}`, or rename the file")),
+    )
 }
 
 fn unknown_environment(name: &Spanned<String>, folder: &Path, root: &Path) -> Finding {

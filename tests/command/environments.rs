@@ -104,6 +104,21 @@ fn an_environment_that_is_not_there_is_a_usage_error_or_a_finding() {
 }
 
 #[test]
+fn an_environment_with_another_name_than_its_file_is_a_warning() {
+    let server = Misbehaving::start();
+    let project = showing(&server);
+    project.write("environments/top.yaml", "environment: tip\nextends: base\n");
+    project
+        .run(&["plans", "-e", "top"])
+        .ends(0)
+        .says("environment::misnamed")
+        .says("environments/top.yaml:1:14")
+        .says("`environment: top`");
+    project.run(&["check", "plans", "-e", "top", "--strict"]).ends(3);
+    project.run(&["plans", "-e", "n"]).ends(0).never_says("misnamed");
+}
+
+#[test]
 fn environments_that_extend_each_other_are_a_cycle() {
     let server = Misbehaving::start();
     let project = showing(&server);
