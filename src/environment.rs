@@ -27,8 +27,9 @@ pub struct EnvironmentFile {
     pub secrets: Vec<SecretSource>,
     /// What requests have in common; a plan's own come over them.
     pub defaults: RequestOptions,
-    /// Origins that a URL out of a response may lead to, beside those the plan names.
-    pub allow_origins: Vec<Spanned<String>>,
+    /// The only origins that a URL out of a response may lead to, where they are stated; templates
+    /// inside.
+    pub allow_origins: Option<Vec<Node>>,
     /// What is started before the run.
     pub services: Vec<ServiceAst>,
     /// Whether requests that may write need `--allow-writes`.

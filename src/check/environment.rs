@@ -18,6 +18,8 @@ pub struct CheckedEnvironment {
     pub vars: Vec<(String, Place, ValueTemplate)>,
     /// Secrets that come from a template over services.
     pub secret_values: Vec<(Spanned<String>, ValueTemplate)>,
+    /// The only origins that a URL out of a response may lead to, where they are stated.
+    pub allow_origins: Option<Vec<(Place, ValueTemplate)>>,
 }
 
 /// Checks an environment; `fields` are the values that each service gives.
@@ -53,7 +55,12 @@ pub fn check_environment(
             SourceOfSecret::EnvVar(_) | SourceOfSecret::File(_) => None,
         })
         .collect();
-    let ready = CheckedEnvironment { name: environment.name().to_owned(), vars, secret_values };
+    let allow_origins = environment.allow_origins().map(|origins| {
+        let origins = origins.iter();
+        origins.filter_map(|node| Some((node.place, checker.value(node, true)?.0))).collect()
+    });
+    let name = environment.name().to_owned();
+    let ready = CheckedEnvironment { name, vars, secret_values, allow_origins };
     (ready, checker.findings)
 }
 

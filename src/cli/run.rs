@@ -462,16 +462,10 @@ pub(super) async fn environments(
                 continue;
             }
         };
-        let allow: Vec<url::Url> = loaded
-            .iter()
-            .flat_map(|loaded| loaded.environment.allow_origins())
-            .filter_map(|origin| url::Url::parse(&origin.value).ok())
-            .collect();
         let given = Given {
             vars: &prepared.given.environment,
             secrets: secrets.get(&index).map_or(&none, |secrets| &secrets.found),
             services: &services.values(),
-            allow: &allow,
             run: &shared,
             gate: &context.gate,
             now: context.started_at,

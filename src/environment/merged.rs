@@ -2,8 +2,8 @@
 
 use super::{EnvironmentFile, SecretSource, ServiceAst};
 use crate::plan::RequestOptions;
-use crate::source::{Place, Spanned};
-use crate::yaml::Entry;
+use crate::source::Place;
+use crate::yaml::{Entry, Node};
 
 /// An environment: the chosen file first, then what it extends, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,14 +62,11 @@ impl Environment {
         self.files.iter().map(|file| &file.defaults).collect()
     }
 
-    /// Origins that URLs out of responses may lead to; the nearest file that names any.
+    /// The only origins that URLs out of responses may lead to, where any file states them; the
+    /// nearest one counts, and an empty list allows none.
     #[must_use]
-    pub fn allow_origins(&self) -> &[Spanned<String>] {
-        self.files
-            .iter()
-            .map(|file| file.allow_origins.as_slice())
-            .find(|origins| !origins.is_empty())
-            .unwrap_or_default()
+    pub fn allow_origins(&self) -> Option<&[Node]> {
+        self.files.iter().find_map(|file| file.allow_origins.as_deref())
     }
 }
 

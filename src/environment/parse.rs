@@ -56,10 +56,7 @@ fn environment(reader: &mut Reader, root: &Node, source: &SourceText) -> Environ
         vars: vars.unwrap_or_default(),
         secrets: fields.value("secrets").map(|n| secrets(reader, n)).unwrap_or_default(),
         defaults: defaults(reader, fields.value("defaults"), &[keys::ENVIRONMENT_DEFAULTS_ONLY]),
-        allow_origins: fields
-            .value("allow_origins")
-            .map(|n| origins(reader, n))
-            .unwrap_or_default(),
+        allow_origins: fields.value("allow_origins").map(|n| origins(reader, n)),
         services: fields.value("services").map(|n| services(reader, n)).unwrap_or_default(),
         protected: fields.value("protected").and_then(|node| {
             let protected = reader.typed(node, "true or false", "true")?;
@@ -70,7 +67,7 @@ fn environment(reader: &mut Reader, root: &Node, source: &SourceText) -> Environ
 
 /// Origins: a scheme, a host and at most a port (RFC 6454 §4); a path would suggest a limit that
 /// is not there.
-fn origins(reader: &mut Reader, node: &Node) -> Vec<Spanned<String>> {
+fn origins(reader: &mut Reader, node: &Node) -> Vec<Node> {
     let origins = reader.texts(node, "origins");
     for origin in &origins {
         if origin.value.contains("${{") {
@@ -94,7 +91,7 @@ fn origins(reader: &mut Reader, node: &Node) -> Vec<Spanned<String>> {
         };
         reader.push(finding.at(origin.place, ""));
     }
-    origins
+    node.items().to_vec()
 }
 
 /// A host, and a port if one is named.

@@ -9,11 +9,11 @@ use serde_json::Value;
 use super::context::{EnvironmentValues, Origin};
 use super::render::as_text;
 use crate::check::CheckedEnvironment;
-use crate::finding::Finding;
+use crate::finding::{Code, Finding};
 use crate::http::AllowOrigins;
 use crate::secret::{Gate, Secret};
-use crate::source::SourceSet;
-use crate::template::{Evaluated, Names, Scope, Seed};
+use crate::source::{Place, SourceSet};
+use crate::template::{Evaluated, Names, Scope, Seed, ValueTemplate};
 
 /// What comes from outside the environment's files.
 pub struct Given<'a> {
@@ -23,8 +23,6 @@ pub struct Given<'a> {
     pub secrets: &'a [Secret],
     /// What the services give.
     pub services: &'a Value,
-    /// Origins that the environment allows, where it names any.
-    pub allow: &'a [url::Url],
     /// `run.…` and other names that every plan sees.
     pub run: &'a Arc<Names>,
     /// Where values of secrets are registered.
@@ -90,8 +88,12 @@ pub fn evaluate(
             values.secrets.push(name.value.clone());
         }
     }
-    values.allow_given = !given.allow.is_empty();
-    values.allow = allowed(&defined, given.allow);
+    let stated = environment.and_then(|environment| environment.allow_origins.as_ref());
+    values.allow_given = stated.is_some();
+    values.allow = match stated {
+        Some(origins) => stated_origins(origins, &env, &services, given)?,
+        None => origins_of(&defined),
+    };
     let mut names = Names::over(Arc::clone(given.run));
     names.insert_group("env", env);
     names.insert_group("secrets", secrets);
@@ -100,7 +102,7 @@ pub fn evaluate(
 }
 
 fn scope_eval(
-    template: &crate::template::ValueTemplate,
+    template: &ValueTemplate,
     env: &Names,
     services: &Arc<Value>,
     given: &Given<'_>,
@@ -122,22 +124,40 @@ fn scope_eval(
     }
 }
 
-/// Where URLs out of responses may lead: what is allowed, else the origins of all variables that
-/// are URLs.
-fn allowed(vars: &[(String, Value)], given: &[url::Url]) -> AllowOrigins {
+/// The origins of all variables that are URLs.
+fn origins_of(vars: &[(String, Value)]) -> AllowOrigins {
     let mut allow = AllowOrigins::default();
-    if given.is_empty() {
-        for (_, value) in vars {
-            if let Some(Ok(url)) = value.as_str().map(url::Url::parse) {
-                allow.add(&url);
-            }
-        }
-    } else {
-        for url in given {
-            allow.add(url);
+    for (_, value) in vars {
+        if let Some(Ok(url)) = value.as_str().map(url::Url::parse) {
+            allow.add(&url);
         }
     }
     allow
+}
+
+/// The origins that the environment states; nothing else counts then.
+fn stated_origins(
+    origins: &[(Place, ValueTemplate)],
+    env: &Names,
+    services: &Arc<Value>,
+    given: &Given<'_>,
+) -> Result<AllowOrigins, Box<Finding>> {
+    let mut allow = AllowOrigins::default();
+    for (place, template) in origins {
+        let Some(value) = scope_eval(template, env, services, given)? else { continue };
+        let text = as_text(&value);
+        match url::Url::parse(&text) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") => allow.add(&url),
+            Ok(_) | Err(_) => {
+                return Err(Box::new(
+                    Finding::error(Code::BadUrl, format!("`{text}` is no origin"))
+                        .at(*place, "what this template rendered to")
+                        .help("a scheme and a host, such as `https://api.example.com`"),
+                ));
+            }
+        }
+    }
+    Ok(allow)
 }
 
 /// A text from outside, typed like the value that it replaces; else it is a text.

@@ -231,7 +231,24 @@ fn a_url_out_of_a_response_goes_only_where_it_may() {
     Bench::plan(&plan).environment("e", &environment(&other.url())).run().exits(0);
     assert_eq!(other.targets(), ["GET /next"]);
     Bench::plan(&plan).environment("e", &environment("http://localhost:1")).run().exits(5);
-    assert_eq!(other.targets().len(), 1);
+    let named = format!("vars: {{other: {}}}\n", other.url());
+    let templated = named.clone() + &environment("'${{ env.other }}'");
+    Bench::plan(&plan).environment("e", &templated).run().exits(0);
+    assert_eq!(other.targets().len(), 2);
+    // A variable that is a URL counts only where nothing is stated, and an empty list is a statement.
+    let unstated = format!("environment: e\n{named}");
+    Bench::plan(&plan).environment("e", &unstated).run().exits(0);
+    assert_eq!(other.targets().len(), 3);
+    Bench::plan(&plan).environment("e", &format!("{unstated}allow_origins: []\n")).run().exits(5);
+    let base = format!("environment: base\n{named}allow_origins: []\n");
+    let bench = |own: &str| {
+        let own = format!("environment: e\nextends: base\n{own}");
+        Bench::plan(&plan).file("environments/base.yaml", &base).environment("e", &own)
+    };
+    bench("").run().exits(5);
+    bench("allow_origins: ['${{ env.other }}']\n").run().exits(0);
+    bench("allow_origins: ['${{ 1 }}']\n").run().exits(3).says("`1` is no origin");
+    assert_eq!(other.targets().len(), 4);
     // A captured segment has no say in where the request goes.
     run(&home, "", &format!("{first}  - GET: /x/${{{{ next }}}}\n")).exits(0);
 }
