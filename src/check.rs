@@ -6,7 +6,9 @@
 
 mod environment;
 mod expect;
+mod groups;
 mod names;
+mod placed;
 mod plan;
 mod request;
 mod step;
@@ -17,8 +19,8 @@ pub use environment::{CheckedEnvironment, check_environment};
 pub use plan::check;
 pub use types::{
     Assertion, Auth, Capture, CheckedBudget, CheckedPlan, CheckedStep, Condition, Cookies, Expect,
-    Header, Late, LateValue, Outcome, Poll, Redirects, Request, RequestBody, Retry, SecretUse,
-    StepIndex, Uses, Var, Work,
+    Group, Header, Late, LateValue, Outcome, Poll, Redirects, Request, RequestBody, Retry,
+    SecretUse, StepIndex, Uses, Var, Work,
 };
 
 use crate::environment::EnvironmentShape;

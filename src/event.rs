@@ -5,6 +5,7 @@ mod line;
 mod planted;
 mod redact;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,8 +32,24 @@ pub struct JobId(pub u32);
 pub struct StepRef {
     /// The part of the plan.
     pub section: Section,
-    /// Its position in that part, from 0.
+    /// Its position in that part or in what holds it, from 0.
     pub index: u32,
+    /// Where it stands inside others: the positions of all that hold it, the outermost first, each
+    /// followed by the number of the case or repetition where there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub within: Vec<u32>,
+    /// Which case of the step, where it has cases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case: Option<CaseRef>,
+    /// How many steps that are reported hold it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub depth: u32,
+    /// Whether it holds others.
+    #[serde(default, skip_serializing_if = "StepKind::is_plain")]
+    pub kind: StepKind,
+    /// Whether it is one of several ways (`first_of`): what it finds decides nothing by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tentative: bool,
     /// Its id, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
@@ -43,6 +60,123 @@ pub struct StepRef {
     /// Requirement ids that a pass is evidence for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub covers: Vec<String>,
+}
+
+/// One of the cases of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaseRef {
+    /// Its number, from 0.
+    pub number: u32,
+    /// Its name.
+    pub name: String,
+}
+
+/// What kind of step is reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepKind {
+    /// Does its one thing itself.
+    #[default]
+    Plain,
+    /// Holds steps that run at once.
+    Parallel,
+    /// Holds steps of which the first that passes is the result.
+    FirstOf,
+}
+
+impl StepKind {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+    fn is_plain(&self) -> bool {
+        *self == Self::Plain
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+impl StepRef {
+    /// A step that stands in no other.
+    #[must_use]
+    pub fn new(section: Section, index: u32, name: &str, place: Place) -> Self {
+        Self {
+            section,
+            index,
+            within: Vec::new(),
+            case: None,
+            depth: 0,
+            kind: StepKind::Plain,
+            tentative: false,
+            id: None,
+            name: name.to_owned(),
+            place,
+            covers: Vec::new(),
+        }
+    }
+
+    /// What a person reads: the name, and the case in brackets.
+    #[must_use]
+    pub fn title(&self) -> Cow<'_, str> {
+        match &self.case {
+            Some(case) => Cow::Owned(format!("{} [{}]", self.name, case.name)),
+            None => Cow::Borrowed(&self.name),
+        }
+    }
+
+    /// Sorts the steps of a job as they are written: what holds others before them.
+    #[must_use]
+    pub fn key(&self) -> StepKey {
+        StepKey { section: self.section, trail: self.trail() }
+    }
+
+    /// The [`within`](Self::within) of the steps that it holds.
+    #[must_use]
+    pub fn trail(&self) -> Vec<u32> {
+        let mut trail = self.within.clone();
+        trail.push(self.index);
+        trail.extend(self.case.as_ref().map(|case| case.number));
+        trail
+    }
+
+    /// Whether both name the same step.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        let number = |step: &Self| step.case.as_ref().map(|case| case.number);
+        (self.section, self.index) == (other.section, other.index)
+            && self.within == other.within
+            && number(self) == number(other)
+    }
+
+    /// Whether it does its one thing itself, and holds no others.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.kind.is_plain()
+    }
+
+    /// Whether another one holds it, near or far.
+    #[must_use]
+    pub fn is_inside(&self, other: &Self) -> bool {
+        self.section == other.section && self.within.starts_with(&other.trail())
+    }
+
+    /// Whether its verdict is one of the run's steps: what only holds others adds nothing to them,
+    /// and one of several ways nothing to the step that tries them.
+    #[must_use]
+    pub fn is_counted(&self) -> bool {
+        let holds = match self.kind {
+            StepKind::Plain | StepKind::FirstOf => false,
+            StepKind::Parallel => true,
+        };
+        !holds && !self.tentative
+    }
+}
+
+/// The position of a step among all of its job.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StepKey {
+    section: Section,
+    trail: Vec<u32>,
 }
 
 /// One line of `events.jsonl`. Each is emitted through the gate as `Redacted<Event>`.

@@ -20,7 +20,7 @@ pub use options::{
     Templated, TlsAst,
 };
 pub use parse::{parse, parse_project};
-pub use step::{Action, CaptureAst, OnFailure, Poll, RequestAst, Step};
+pub use step::{Action, CaptureAst, GroupKind, OnFailure, Poll, RequestAst, Step};
 
 pub(crate) use parse::{defaults, finish, look_everywhere, other_kind};
 pub(crate) use reader::Reader;

@@ -16,7 +16,7 @@ pub use exit::{Flaky, exit_code, gravest};
 pub use fold::Fold;
 pub use tally::{Counts, Tally};
 
-use crate::event::{Event, JobId, PlanStarted, RunStarted, StepRef};
+use crate::event::{Event, JobId, PlanStarted, RunStarted, StepKind, StepRef};
 use crate::finding::Finding;
 use crate::outcome::{BudgetBreach, StepResult, Verdict};
 use crate::source::SourceSet;
@@ -130,6 +130,18 @@ impl PlanRecord {
             breach: None,
             findings: Vec::new(),
         }
+    }
+
+    /// Whether a step is one of several ways of which another passed: what was wrong with it is no
+    /// failure of the plan.
+    #[must_use]
+    pub fn is_overruled(&self, step: &StepRef) -> bool {
+        step.tentative
+            && self.steps.iter().any(|record| {
+                record.step.kind == StepKind::FirstOf
+                    && step.is_inside(&record.step)
+                    && record.verdict() == Some(Verdict::Passed)
+            })
     }
 
     /// Its steps that ended so, in their order.

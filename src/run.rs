@@ -1,8 +1,12 @@
 //! Carries jobs out and tells what happens as events; never prints, never looks at a reporter.
 
 mod attempt;
+mod carry;
 mod context;
 mod environment;
+mod execution;
+mod flow;
+mod group;
 mod job;
 mod judge;
 mod names;

@@ -1,10 +1,12 @@
 //! What is going to run: one job for each plan and case, with the steps that are selected.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::check::{CheckedPlan, StepIndex};
+use crate::check::{CheckedPlan, CheckedStep, StepIndex, Work};
 use crate::event::{JobId, Section};
 use crate::finding::nearest;
+use crate::plan::GroupKind;
 
 /// One plan in one case.
 #[derive(Debug, Clone)]
@@ -17,6 +19,37 @@ pub struct Job {
     pub position: usize,
     /// Whether each step is selected.
     pub selected: Vec<bool>,
+}
+
+impl Job {
+    /// Whether a step is selected.
+    #[must_use]
+    pub fn is_selected(&self, step: StepIndex) -> bool {
+        self.selected.get(step.0).copied().unwrap_or(true)
+    }
+
+    /// How many steps are going to be counted: those that hold others are not.
+    #[must_use]
+    pub fn steps(&self) -> u32 {
+        let steps = self.plan.steps();
+        let is_counted = |step: &CheckedStep| {
+            let mut holder = step.parent;
+            while let Some(above) = holder.and_then(|index| steps.get(index.0)) {
+                if is_group(above, GroupKind::FirstOf) {
+                    return false;
+                }
+                holder = above.parent;
+            }
+            !is_group(step, GroupKind::Parallel)
+        };
+        let selected = self.selected.iter().zip(steps).filter(|(selected, _)| **selected);
+        let counted = selected.filter(|(_, step)| is_counted(step)).count();
+        u32::try_from(counted).unwrap_or(u32::MAX)
+    }
+}
+
+fn is_group(step: &CheckedStep, kind: GroupKind) -> bool {
+    matches!(&step.work, Work::Group(group) if group.kind == kind)
 }
 
 /// What the command line selects; empty lists select everything.
@@ -76,25 +109,44 @@ fn selected_steps(plan: &CheckedPlan, ids: &[String]) -> Vec<bool> {
     if !steps.iter().any(|step| named(&step.id)) {
         return vec![false; steps.len()];
     }
-    let mut selected: Vec<bool> =
-        steps.iter().map(|step| step.section != Section::Steps || named(&step.id)).collect();
-    // What is needed stands before: one pass from the end reaches it all. Cleanup is not asked,
-    // it takes what is there.
-    for index in (0..steps.len()).rev() {
-        let Some(step) = steps.get(index) else { continue };
-        if step.section == Section::Cleanup || !selected.get(index).copied().unwrap_or(false) {
+    let mut selected: Vec<bool> = vec![false; steps.len()];
+    let mut asked: Vec<StepIndex> = Vec::new();
+    let mut whole: BTreeSet<StepIndex> = BTreeSet::new();
+    for (number, step) in steps.iter().enumerate() {
+        if step.section != Section::Steps || named(&step.id) {
+            asked.push(StepIndex(number));
+        }
+    }
+    // A step comes with what holds it, a group with its steps, and both with what they need.
+    // Cleanup is not asked, it takes what is there.
+    while let Some(index) = asked.pop() {
+        let Some(step) = steps.get(index.0) else { continue };
+        if !whole.insert(index) {
             continue;
         }
-        for StepIndex(needed) in needed(step) {
-            if let Some(slot) = selected.get_mut(needed) {
+        if let Some(slot) = selected.get_mut(index.0) {
+            *slot = true;
+        }
+        let mut holder = step.parent;
+        while let Some(above) = holder {
+            if let Some(slot) = selected.get_mut(above.0) {
                 *slot = true;
             }
+            let Some(group) = steps.get(above.0) else { break };
+            asked.extend(needed(group));
+            holder = group.parent;
+        }
+        if let Work::Group(group) = &step.work {
+            asked.extend(&group.children);
+        }
+        if step.section != Section::Cleanup {
+            asked.extend(needed(step));
         }
     }
     selected
 }
 
-fn needed(step: &crate::check::CheckedStep) -> impl Iterator<Item = StepIndex> + '_ {
+fn needed(step: &CheckedStep) -> impl Iterator<Item = StepIndex> + '_ {
     step.needs
         .iter()
         .copied()

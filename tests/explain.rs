@@ -27,9 +27,10 @@ const NOT_OF_A_PLAN: [Code; 7] = [
 ];
 
 /// Codes of a run that the built-in registry can be made to give.
-const SHOWN_BY_A_RUN: [Code; 7] = [
+const SHOWN_BY_A_RUN: [Code; 8] = [
     Code::TransportRefused,
     Code::AssertionFailed,
+    Code::NonePassed,
     Code::CaptureFailed,
     Code::BudgetExceeded,
     Code::TemplateFailed,

@@ -15,6 +15,8 @@ mod scripted;
 mod fifteen;
 #[path = "language/flow.rs"]
 mod flow;
+#[path = "language/groups.rs"]
+mod groups;
 #[path = "language/judge.rs"]
 mod judge;
 #[path = "language/request.rs"]

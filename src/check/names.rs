@@ -59,7 +59,11 @@ pub(super) struct At {
 enum Defined {
     Var,
     Input,
-    Capture(StepIndex),
+    /// By which step, and whether it may have passed without making it.
+    Capture {
+        by: StepIndex,
+        by_some: bool,
+    },
 }
 
 /// What later steps can look at.
@@ -83,6 +87,8 @@ pub(super) struct Names<'a> {
     later: BTreeMap<String, Place>,
     secrets: BTreeMap<String, Place>,
     ids: BTreeMap<String, (StepIndex, Place, Has)>,
+    /// The outermost step that holds each step: what stands in one may run in any order.
+    tops: Vec<StepIndex>,
     /// The secrets that go into each variable.
     var_secrets: BTreeMap<String, Vec<String>>,
     used: BTreeSet<String>,
@@ -97,10 +103,25 @@ impl<'a> Names<'a> {
             later: BTreeMap::new(),
             secrets: BTreeMap::new(),
             ids: BTreeMap::new(),
+            tops: Vec::new(),
             var_secrets: BTreeMap::new(),
             used: BTreeSet::new(),
             used_secrets: BTreeSet::new(),
         }
+    }
+
+    /// Which steps stand in which.
+    pub(super) fn stand(&mut self, tops: Vec<StepIndex>) {
+        self.tops = tops;
+    }
+
+    /// Whether a step has ended when another begins.
+    fn ran_before(&self, earlier: StepIndex, now: StepIndex) -> bool {
+        earlier < now && !self.in_one_group(earlier, now)
+    }
+
+    fn in_one_group(&self, one: StepIndex, other: StepIndex) -> bool {
+        self.tops.get(one.0).is_some_and(|top| self.tops.get(other.0) == Some(top))
     }
 
     pub(super) fn define_var(&mut self, name: &str, place: Place) {
@@ -154,8 +175,23 @@ impl<'a> Names<'a> {
         if let Some((Defined::Var | Defined::Input, taken)) = definitions.first() {
             return Some(taken.unwrap_or(place));
         }
-        definitions.push((Defined::Capture(step), Some(place)));
+        definitions.push((Defined::Capture { by: step, by_some: false }, Some(place)));
         None
+    }
+
+    /// What a group leaves for the steps after it: the step that makes the capture whenever the
+    /// group passes, or one that may not have run.
+    pub(super) fn define_group_capture(
+        &mut self,
+        name: &str,
+        by: StepIndex,
+        by_some: bool,
+        place: Place,
+    ) {
+        let definitions = self.defined.entry(name.to_owned()).or_default();
+        if !matches!(definitions.first(), Some((Defined::Var | Defined::Input, _))) {
+            definitions.push((Defined::Capture { by, by_some }, Some(place)));
+        }
     }
 
     pub(super) fn is_used(&self, name: &str) -> bool {
@@ -174,18 +210,23 @@ impl<'a> Names<'a> {
         now: Option<StepIndex>,
     ) -> Result<StepIndex, Box<Finding>> {
         match self.ids.get(id) {
-            Some((index, ..)) if now.is_none_or(|now| *index < now) => Ok(*index),
+            Some((index, ..)) if now.is_none_or(|now| self.ran_before(*index, now)) => Ok(*index),
             Some((index, at, _)) => {
-                let message = if Some(*index) == now {
-                    format!("the step `{id}` refers to itself")
+                let (message, help) = if Some(*index) == now {
+                    ("refers to itself", "a step can only refer to steps that ran before it")
+                } else if now.is_some_and(|now| self.in_one_group(*index, now)) {
+                    (
+                        "stands in the same group: it may not have run",
+                        "refer to it in a step after the group",
+                    )
                 } else {
-                    format!("the step `{id}` runs later")
+                    ("runs later", "a step can only refer to steps that ran before it")
                 };
                 Err(Box::new(
-                    Finding::error(Code::LaterStep, message)
+                    Finding::error(Code::LaterStep, format!("the step `{id}` {message}"))
                         .at(place, "used here")
                         .at(*at, "runs here")
-                        .help("a step can only refer to steps that ran before it"),
+                        .help(help),
                 ))
             }
             None => {
@@ -348,11 +389,13 @@ impl<'a> Names<'a> {
         at: At,
         uses: &mut Uses,
     ) -> Result<(), Box<Finding>> {
-        let own = |defined: &Defined| {
-            !at.in_values && matches!(defined, Defined::Capture(step) if Some(*step) == at.now)
+        let not_yet = |defined: &Defined| match (defined, at.now) {
+            (Defined::Capture { by, .. }, Some(now)) if *by == now => !at.in_values,
+            (Defined::Capture { by, .. }, Some(now)) => self.in_one_group(*by, now),
+            (Defined::Var | Defined::Input | Defined::Capture { .. }, _) => false,
         };
         let definitions = self.defined.get(root).map(Vec::as_slice).unwrap_or_default();
-        match definitions.iter().rev().find(|(defined, _)| !own(defined)) {
+        match definitions.iter().rev().find(|(defined, _)| !not_yet(defined)) {
             Some((Defined::Var | Defined::Input, _)) => {
                 self.used.insert(root.to_owned());
                 for secret in self.secrets_in(root) {
@@ -360,25 +403,49 @@ impl<'a> Names<'a> {
                 }
                 Ok(())
             }
-            Some((Defined::Capture(step), _)) => {
-                uses.captures.push((root.to_owned(), *step, name.guarded));
+            Some((Defined::Capture { by_some: true, .. }, here)) if !name.guarded => {
+                let here = *here;
+                self.used.insert(root.to_owned());
+                let finding = Finding::error(
+                    Code::UndefinedName,
+                    format!("only some steps of `first_of` capture `{root}`"),
+                )
+                .at(at.place, "may not be there");
+                let finding = match here {
+                    Some(here) => finding.at(here, "captured here"),
+                    None => finding,
+                };
+                Err(finding.help_boxed(&format!(
+                    "capture it in every alternative, or write `${{{{ {root} | default(none) }}}}`"
+                )))
+            }
+            Some((Defined::Capture { by, .. }, _)) => {
+                uses.captures.push((root.to_owned(), *by, name.guarded));
                 self.used.insert(root.to_owned());
                 Ok(())
             }
             None => match definitions.last() {
-                Some((_, here)) => {
+                Some((defined, here)) => {
+                    let by_itself =
+                        matches!(defined, Defined::Capture { by, .. } if Some(*by) == at.now);
+                    let (who, help) = if by_itself {
+                        (
+                            "this step itself",
+                            "an assertion sees its step's own captures under `values:` alone",
+                        )
+                    } else {
+                        ("a step of the same group", "use it in a step after the group")
+                    };
                     let finding = Finding::error(
                         Code::UndefinedName,
-                        format!("`{root}` is captured by this step itself"),
+                        format!("`{root}` is captured by {who}"),
                     )
                     .at(at.place, "not defined yet");
                     let finding = match here {
                         Some(here) => finding.at(*here, "captured here"),
                         None => finding,
                     };
-                    Err(finding.help_boxed(
-                        "an assertion sees its step's own captures under `values:` alone",
-                    ))
+                    Err(finding.help_boxed(help))
                 }
                 None => Err(Box::new(self.unknown(root, at.place, at.stage))),
             },

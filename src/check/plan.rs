@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use super::Surroundings;
 use super::names::{Has, RESERVED, Stage};
+use super::placed::in_order;
 use super::step::Inherited;
-use super::types::{CheckedPlan, CheckedStep, SecretUse, StepIndex, Uses, Var, Work};
+use super::types::{CheckedPlan, CheckedStep, SecretUse, Uses, Var, Work};
 use super::values::Checker;
 use crate::budget;
 use crate::finding::{Code, Finding};
-use crate::plan::{Action, OnFailure, Plan, RequestOptions, Section, Step};
+use crate::plan::{Action, OnFailure, Plan, RequestOptions, Step};
 use crate::predicate::Predicate;
 use crate::query::SubjectKind;
 use crate::source::Spanned;
@@ -82,19 +83,6 @@ fn values(list: &[Spanned<String>]) -> Vec<String> {
     list.iter().map(|item| item.value.clone()).collect()
 }
 
-/// The steps of a plan in the order in which they are numbered.
-fn in_order(plan: &Plan) -> Vec<(Section, u32, &Step)> {
-    let mut all = Vec::with_capacity(plan.setup.len() + plan.steps.len() + plan.cleanup.len());
-    for (section, steps) in [
-        (Section::Setup, &plan.setup),
-        (Section::Steps, &plan.steps),
-        (Section::Cleanup, &plan.cleanup),
-    ] {
-        all.extend((0_u32..).zip(steps).map(|(position, step)| (section, position, step)));
-    }
-    all
-}
-
 impl Checker<'_> {
     /// Every name that the plan defines anywhere, so that each use can be judged.
     fn declare(&mut self, plan: &Plan) {
@@ -131,14 +119,13 @@ impl Checker<'_> {
         for secret in &plan.secrets {
             self.names.declare_secret(&secret.name.value, secret.name.place);
         }
-        for (number, (_, _, step)) in in_order(plan).into_iter().enumerate() {
+        let all = in_order(plan);
+        self.names.stand(all.iter().map(|placed| placed.top).collect());
+        for placed in all {
+            let step = placed.step;
             if let Some(id) = &step.id {
-                let first = self.names.announce_step(
-                    &id.value,
-                    StepIndex(number),
-                    id.place,
-                    what_it_has(step),
-                );
+                let has = what_it_has(step);
+                let first = self.names.announce_step(&id.value, placed.index, id.place, has);
                 if let Some(first) = first {
                     self.report(
                         Finding::error(
@@ -246,13 +233,19 @@ impl Checker<'_> {
             defaults: &defaults,
             on_failure: plan.on_failure.as_ref().map_or(OnFailure::Stop, |word| word.value),
         };
-        let steps: Vec<Option<CheckedStep>> = in_order(plan)
-            .into_iter()
-            .enumerate()
-            .map(|(number, (section, position, step))| {
-                self.step(step, section, position, StepIndex(number), &inherited)
-            })
-            .collect();
+        let all = in_order(plan);
+        let mut steps: Vec<Option<CheckedStep>> = Vec::with_capacity(all.len());
+        for (number, placed) in all.iter().enumerate() {
+            steps.push(self.step(placed, &inherited));
+            let next = all.get(number + 1);
+            // The last step of a group: what the group leaves is known.
+            if placed.top != placed.index
+                && next.is_none_or(|next| next.top != placed.top)
+                && let Some(group) = all.get(placed.top.0)
+            {
+                self.leave_group(&all, group);
+            }
+        }
         let mut origins = Vec::new();
         for step in steps.iter().flatten() {
             if let Work::Request(request) = &step.work {
@@ -346,8 +339,8 @@ impl Checker<'_> {
 
     /// A step that only says "some error" also passes when the wrong thing failed.
     fn bare_negatives(&mut self, plan: &Plan, steps: &[Option<CheckedStep>]) {
-        for ((_, _, ast), step) in in_order(plan).into_iter().zip(steps) {
-            let (Some(expect), Some(step)) = (&ast.expect, step) else { continue };
+        for (placed, step) in in_order(plan).into_iter().zip(steps) {
+            let (Some(expect), Some(step)) = (&placed.step.expect, step) else { continue };
             if !matches!(step.work, Work::Request(_)) || !step.expect.one_of.is_empty() {
                 continue;
             }
@@ -382,7 +375,7 @@ fn what_it_has(step: &Step) -> Has {
     let outcomes = step.expect.as_ref().is_some_and(|expect| !expect.one_of.is_empty());
     match &step.action {
         Action::Request(request) => Has { response: true, body: request.body.is_some(), outcomes },
-        Action::Assert(_) | Action::Sleep(_) => {
+        Action::Assert(_) | Action::Sleep(_) | Action::Group(..) => {
             Has { response: false, body: false, outcomes: false }
         }
     }

@@ -1,13 +1,14 @@
 //! One step becomes one that can be carried out.
 
+use super::placed::Placed;
 use super::request::is_blank;
-use super::types::{CheckedBudget, CheckedStep, Late, Poll, StepIndex, Work};
+use super::types::{CheckedBudget, CheckedStep, Group, Late, Poll, StepIndex, Work};
 use super::values::Checker;
 use serde_json::Value;
 
 use crate::budget::{self, Budget, Samples, Scope};
 use crate::finding::{Code, Finding};
-use crate::plan::{Action, Connection, OnFailure, RequestOptions, Section, Step};
+use crate::plan::{Action, Connection, OnFailure, RequestOptions, Step};
 use crate::template::{self, Names, Seed, Template};
 use crate::yaml::{Kind, Node};
 
@@ -21,12 +22,11 @@ impl Checker<'_> {
     /// Lowers a step; `None` where something was reported that leaves nothing to run.
     pub(super) fn step(
         &mut self,
-        step: &Step,
-        section: Section,
-        position: u32,
-        index: StepIndex,
+        placed: &Placed<'_>,
         inherited: &Inherited<'_>,
     ) -> Option<CheckedStep> {
+        let Placed { step, index, section, position, parent, top: _, children } = placed;
+        let (step, index) = (*step, *index);
         self.now = Some(index);
         self.uses = super::types::Uses::default();
         let name = self.step_name(step);
@@ -47,13 +47,19 @@ impl Checker<'_> {
             })
             .collect();
         let deadline = self.late_duration(step.deadline.as_ref());
-        let (work, retry, fresh) = self.work(&step.action, inherited);
+        let (work, retry, fresh) = self.work(&step.action, children, inherited);
         let connection = if fresh { budget::Connection::Fresh } else { budget::Connection::Reused };
-        let scope = Scope::Step { connection, samples: Samples::One };
+        let scope = match &step.action {
+            // Like a plan's: the wall clock, and nothing has phases.
+            Action::Group(..) => Scope::Plan,
+            Action::Request(_) | Action::Assert(_) | Action::Sleep(_) => {
+                Scope::Step { connection, samples: Samples::One }
+            }
+        };
         // Where a request says nothing of its status, its method is the place of what is implied.
         let method = match &step.action {
             Action::Request(request) => Some(request.method.place),
-            Action::Assert(_) | Action::Sleep(_) => None,
+            Action::Assert(_) | Action::Sleep(_) | Action::Group(..) => None,
         };
         let is_request = method.is_some();
         let poll = step.poll.as_ref().and_then(|poll| {
@@ -99,8 +105,9 @@ impl Checker<'_> {
             self.budget(step.warn.as_ref().and_then(|warn| warn.budget.as_ref()), scope);
         let uses = self.own_captures_left_out(index);
         Some(CheckedStep {
-            section,
-            position,
+            section: *section,
+            position: *position,
+            parent: *parent,
             place: step.place,
             id: step.id.as_ref().map(|id| id.value.clone()),
             name: name?,
@@ -132,6 +139,7 @@ impl Checker<'_> {
     fn work(
         &mut self,
         action: &Action,
+        children: &[StepIndex],
         inherited: &Inherited<'_>,
     ) -> (Option<Work>, Option<super::types::Retry>, bool) {
         match action {
@@ -146,6 +154,10 @@ impl Checker<'_> {
                 (conditions.into_iter().collect::<Option<_>>().map(Work::Assert), None, false)
             }
             Action::Sleep(duration) => (self.late(&duration.value).map(Work::Sleep), None, false),
+            Action::Group(kind, _) => {
+                let group = Group { kind: *kind, children: children.to_vec() };
+                (Some(Work::Group(group)), None, false)
+            }
         }
     }
 
@@ -178,6 +190,7 @@ impl Checker<'_> {
                     format!("sleep {}", node.as_str().unwrap_or_default())
                 }
             },
+            Action::Group(kind, steps) => format!("{} ({})", kind.key(), steps.value.len()),
         };
         Some(Template::literal(&name))
     }

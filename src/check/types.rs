@@ -7,14 +7,15 @@ use serde_json::Value;
 
 use crate::budget::Budget;
 use crate::finding::{Code, Finding};
-use crate::plan::{ApiKeyPlace, Connection, Method, OnFailure, RetryWhen, Section};
+use crate::plan::{ApiKeyPlace, Connection, GroupKind, Method, OnFailure, RetryWhen, Section};
 use crate::predicate::Predicate;
 use crate::query::{self, Subject};
 use crate::source::{Place, SourceId, Spanned};
 use crate::template::{Template, ValueTemplate};
 use crate::units;
 
-/// A step's position among all steps of its plan: setup, steps, cleanup in this order.
+/// A step's position among all steps of its plan: setup, steps, cleanup in this order, each group
+/// before its own steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StepIndex(pub usize);
 
@@ -104,7 +105,7 @@ impl CheckedPlan {
         self.cleanup_timeout.as_ref()
     }
 
-    /// All steps: setup, steps, cleanup in this order.
+    /// All steps: setup, steps, cleanup in this order, each group before its own steps.
     #[must_use]
     pub fn steps(&self) -> &[CheckedStep] {
         &self.steps
@@ -169,8 +170,10 @@ pub struct Uses {
 pub struct CheckedStep {
     /// The part of the plan.
     pub section: Section,
-    /// Its position in that part, from 0.
+    /// Its position in that part or in its group, from 0.
     pub position: u32,
+    /// The group that it stands in.
+    pub parent: Option<StepIndex>,
     /// Where it begins.
     pub place: Place,
     /// Refers to it.
@@ -237,6 +240,17 @@ pub enum Work {
     Assert(Vec<Condition>),
     /// Waits.
     Sleep(Late<Duration>),
+    /// Carries its own steps out.
+    Group(Group),
+}
+
+/// Steps that belong together.
+#[derive(Debug)]
+pub struct Group {
+    /// How.
+    pub kind: GroupKind,
+    /// Its steps, in their order.
+    pub children: Vec<StepIndex>,
 }
 
 /// A value that is known, or a template that gives it when it is used.

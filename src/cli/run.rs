@@ -171,11 +171,7 @@ impl Ready {
             .filter_map(|job| self.prepared.suite.plans.get(job.position)?.environment)
             .find_map(|index| self.prepared.environments.get(index))
             .map(|environment| environment.name.clone());
-        let steps: usize = self
-            .jobs
-            .iter()
-            .map(|job| job.selected.iter().filter(|selected| **selected).count())
-            .sum();
+        let steps = self.jobs.iter().fold(0, |sum: u32, job| sum.saturating_add(job.steps()));
         RunStarted {
             version: VERSION,
             planrun: env!("CARGO_PKG_VERSION").to_owned(),
@@ -184,7 +180,7 @@ impl Ready {
             environment,
             seed: self.seed,
             jobs: u32::try_from(self.jobs.len()).unwrap_or(u32::MAX),
-            steps: u32::try_from(steps).unwrap_or(u32::MAX),
+            steps,
             command: outputs::command(args),
             variables: self.prepared.variables(self.jobs.iter().map(|job| job.position)),
         }

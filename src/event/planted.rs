@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{Event, JobId, PlanStarted, RunStarted, Section, StepRef, read_line};
+use super::{CaseRef, Event, JobId, PlanStarted, RunStarted, Section, StepRef, read_line};
 use crate::finding::{Code, Finding, Label, Severity};
 use crate::outcome::{
     Actual, Assertion, Attempt, BODY_LIMIT, Body, BudgetBreach, CaptureResult, Content, Exchange,
@@ -56,12 +56,10 @@ fn finding() -> Finding {
 
 fn step() -> StepRef {
     StepRef {
-        section: Section::Steps,
-        index: 0,
         id: Some(s()),
-        name: s(),
-        place: place(),
+        case: Some(CaseRef { number: 0, name: s() }),
         covers: vec![s()],
+        ..StepRef::new(Section::Steps, 0, SECRET, place())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Event, PlanStarted, RunStarted, StepRef};
+use super::{CaseRef, Event, PlanStarted, RunStarted, StepRef};
 use crate::secret::{Gate, Redact, names_secret};
 
 impl Redact for Event {
@@ -95,9 +95,29 @@ impl Redact for PlanStarted {
 
 impl Redact for StepRef {
     fn redact(&mut self, gate: &Gate) {
-        let Self { section: _, index: _, id, name, place: _, covers } = self;
+        let Self {
+            section: _,
+            index: _,
+            within: _,
+            case,
+            depth: _,
+            kind: _,
+            tentative: _,
+            id,
+            name,
+            place: _,
+            covers,
+        } = self;
+        case.redact(gate);
         id.redact(gate);
         name.redact(gate);
         covers.redact(gate);
+    }
+}
+
+impl Redact for CaseRef {
+    fn redact(&mut self, gate: &Gate) {
+        let Self { number: _, name } = self;
+        name.redact(gate);
     }
 }

@@ -58,7 +58,7 @@ codes! {
     UnknownKey = "plan::unknown-key", "a key that planrun does not know",
         "    - GET: /health\n      expct: {status: 200}\n\nAn unknown key is never ignored: an assertion under a misspelt key would never run.\n\nRepair: use the suggested name. Where none is near, the help lists the keys that are known there.";
     NotYet = "plan::not-yet", "a key of the language that this version does not run yet",
-        "    - parallel: [{GET: /a}, {GET: /b}]\n\nThe key belongs to the plan language, but this version cannot carry it out. It is refused rather than ignored, so that nothing passes by accident.\n\nRepair: remove the key, or use a version that knows it.";
+        "    - GET: /health\n      load: {rate: 50/s, for: 30s}\n\nThe key belongs to the plan language, but this version cannot carry it out. It is refused rather than ignored, so that nothing passes by accident.\n\nRepair: remove the key, or use a version that knows it.";
     WrongType = "plan::wrong-type", "a value of the wrong kind",
         "    steps: GET /health\n\nThe key wants another kind of value: a list, a mapping, a number, a text.\n\nRepair: the message says what is wanted, the help shows how it is written.";
     BadValue = "plan::bad-value", "a value that is not one of those allowed",
@@ -205,6 +205,8 @@ codes! {
         "    - GET: /health\n      poll: {every: 50ms, for: 10s}\n      expect: {status: 404, text: {contains: gone}}\n      deadline: 200ms\n\nAll attempts together took longer than `deadline`, or the plan's or the run's deadline came first.\n\nRepair: raise the deadline, or lower `retry` and `poll` so that they fit into it.";
     ValueRefused = "step::value-refused", "a value that cannot be sent safely",
         "    - GET: /health\n      headers: {X-Note: \"${{ steps.earlier.text }}\"}\n\nA value with a line break in a header, a cookie or at the start of a URL would inject text into the request; so it is not sent.\n\nRepair: capture less of the response (`regex`, `apply: [trim]`), or send it in the body.";
+    NonePassed = "step::none-passed", "no step of `first_of` passed",
+        "    - first_of:\n        - GET: /v2/models\n        - GET: /v1/models\n\nThe steps of `first_of` are tried in their order, and the first that passes is the result. None of them did; each is listed with what was wrong with it.\n\nRepair: look at the way that should have passed, or add the one that is meant.";
     PollRanOut = "step::poll", "what was waited for did not come",
         "    - GET: /health\n      poll: {every: 50ms, for: 10s, times: 2}\n      expect: {text: {contains: gone}}\n\nThe expectation of a `poll` did not hold within its time or attempts, or `give_up` or a 401 or 403 ended it. The last attempt is shown.\n\nRepair: see what the last response says; wait longer with `for`, or expect something else.";
     ServiceFailed = "service::failed", "a service of the environment could not be started",

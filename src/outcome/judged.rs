@@ -206,3 +206,12 @@ pub struct StepResult {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub only_budget: bool,
 }
+
+impl StepResult {
+    /// Whether a step that holds others has a fault beside theirs: a deadline, a budget, that none
+    /// of its ways passed.
+    #[must_use]
+    pub fn has_own_fault(&self) -> bool {
+        self.code.is_some() && matches!(self.verdict, Verdict::Failed | Verdict::Errored)
+    }
+}

@@ -130,8 +130,8 @@ table! {
         later "include" "Runs another plan as a step." "include: login.yaml";
         later "with" "What an included plan is given." "with: {user: ada}";
         later "export" "What is taken from an included plan." "export: [token]";
-        later "parallel" "Steps that run at once." "parallel: [{GET: /a}, {GET: /b}]";
-        later "first_of" "The first step that passes is the result." "first_of: [{GET: /a}, {GET: /b}]";
+        has "parallel" "Steps that run at once." "parallel: [{GET: /a}, {GET: /b}]";
+        has "first_of" "The first step that passes is the result." "first_of: [{GET: /a}, {GET: /b}]";
         later "matrix" "A case for every combination of values." "matrix: {size: [1, 2]}";
         later "rows" "A case for every row." "rows: [{email: a@b.c}]";
     }

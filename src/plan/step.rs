@@ -50,6 +50,28 @@ pub enum Action {
     Assert(Vec<Node>),
     /// Waits.
     Sleep(Spanned<Templated<Duration>>),
+    /// Steps that belong together, at the key that says how.
+    Group(GroupKind, Spanned<Vec<Step>>),
+}
+
+/// How the steps of a group belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupKind {
+    /// All at once; each must pass.
+    Parallel,
+    /// One after the other until one passes.
+    FirstOf,
+}
+
+impl GroupKind {
+    /// The key.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Parallel => "parallel",
+            Self::FirstOf => "first_of",
+        }
+    }
 }
 
 /// A request as written.

@@ -117,10 +117,11 @@ impl Fold {
         let Some(open) = self.open.get_mut(&job) else { return };
         let plan = &mut open.plan;
         self.record.tally.step(&step, &result);
-        let begun = plan.steps.iter_mut().skip(open.settled).find(|begun| {
-            begun.result.is_none()
-                && (begun.step.section, begun.step.index) == (step.section, step.index)
-        });
+        let begun = plan
+            .steps
+            .iter_mut()
+            .skip(open.settled)
+            .find(|begun| begun.result.is_none() && begun.step.is(&step));
         match begun {
             Some(begun) => begun.result = Some(result),
             None => plan.steps.push(StepRecord { step, at: None, result: Some(result) }),
@@ -139,6 +140,10 @@ impl Fold {
         breach: Option<BudgetBreach>,
     ) -> Option<PlanRecord> {
         let mut plan = self.open.remove(&job)?.plan;
+        if plan.steps.iter().any(|step| !step.step.within.is_empty()) {
+            // What ran at once began in any order; a report has one.
+            plan.steps.sort_by_cached_key(|step| step.step.key());
+        }
         plan.verdict = Some(verdict);
         plan.duration = duration;
         plan.findings = findings;

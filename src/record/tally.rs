@@ -93,6 +93,11 @@ impl Tally {
 
     /// Counts a step that ended.
     pub(super) fn step(&mut self, step: &StepRef, result: &StepResult) {
+        self.requests += requests(result);
+        self.warnings += warnings(result);
+        if !step.is_counted() && (step.tentative || !result.has_own_fault()) {
+            return;
+        }
         self.steps.add(result.verdict);
         match result.verdict {
             Verdict::Passed => {
@@ -109,14 +114,6 @@ impl Tally {
             // cancelled it.
             Verdict::Skipped | Verdict::Blocked | Verdict::Cancelled => {}
         }
-        self.requests += requests(result);
-        self.warnings += result.attempts.last().map_or(0, |attempt| {
-            let warns = |severity| severity == Severity::Warning;
-            let assertions = attempt.assertions.iter();
-            assertions.filter(|one| !one.passed && warns(one.severity)).count()
-                + attempt.breaches.iter().filter(|breach| warns(breach.severity)).count()
-                + attempt.findings.iter().filter(|finding| warns(finding.severity)).count()
-        });
     }
 
     /// Counts a plan that ended, with all of its steps already counted.
@@ -146,6 +143,7 @@ impl Tally {
             || plan
                 .steps
                 .iter()
+                .filter(|step| !step.step.tentative)
                 .any(|step| matches!(step.verdict(), Some(Verdict::Failed | Verdict::Errored)));
         match verdict {
             // A verdict that none of the plan's own facts explains still counts.
@@ -187,6 +185,17 @@ fn fault_of_run(code: Code) -> u8 {
     } else {
         INVALID
     }
+}
+
+/// The warnings of a step's last attempt.
+fn warnings(result: &StepResult) -> usize {
+    result.attempts.last().map_or(0, |attempt| {
+        let warns = |severity| severity == Severity::Warning;
+        let assertions = attempt.assertions.iter();
+        assertions.filter(|one| !one.passed && warns(one.severity)).count()
+            + attempt.breaches.iter().filter(|breach| warns(breach.severity)).count()
+            + attempt.findings.iter().filter(|finding| warns(finding.severity)).count()
+    })
 }
 
 /// How many requests a step sent: earlier attempts of a poll are only counted, so their redirects

@@ -29,14 +29,7 @@ fn plan_started(job: u32) -> Event {
 }
 
 fn step(section: Section, index: u32) -> StepRef {
-    StepRef {
-        section,
-        index,
-        id: None,
-        name: format!("step {index}"),
-        place: place(),
-        covers: Vec::new(),
-    }
+    StepRef::new(section, index, &format!("step {index}"), place())
 }
 
 fn ended(verdict: Verdict) -> StepResult {

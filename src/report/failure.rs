@@ -127,7 +127,8 @@ fn weight(verdict: Verdict) -> Weight {
 
 /// The step's name and what is wrong with it, in one sentence.
 fn headline(step: &StepRef, result: &StepResult, error: Option<&Transport>) -> String {
-    let name = sanitise_line(&step.name);
+    let title = step.title();
+    let name = sanitise_line(&title);
     let mut said: Vec<String> = Vec::new();
     said.extend(result.message.as_ref().map(|message| sanitise_line(message).into_owned()));
     if let Some(error) = error {

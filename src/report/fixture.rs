@@ -79,7 +79,7 @@ pub(crate) fn step(index: u32, id: Option<&str>, name: &str) -> StepRef {
     let section = if name.starts_with("Delete") { Section::Cleanup } else { Section::Steps };
     let start = PLAN.find(name).unwrap_or_default().saturating_sub("name: ".len());
     let place = Place { source: SourceId(0), span: Span::new(start, start + "name".len()) };
-    StepRef { section, index, id: id.map(Into::into), name: name.into(), place, covers: Vec::new() }
+    StepRef { id: id.map(Into::into), ..StepRef::new(section, index, name, place) }
 }
 
 /// A body of JSON.

@@ -11,8 +11,8 @@
 //!   "counts": {"plans": {…}, "steps": {…}, "flaky", "requests", "warnings"},
 //!   "findings": [{"code", "severity", "message", "labels": [{"at", "text"}], "help"}],
 //!   "plans": [{"job", "name", "at", "tags", "covers", "verdict", "duration_ns", "findings",
-//!              "breach", "steps": [{"section", "index", "id", "name", "at", "covers",
-//!              "verdict", "reason", "flaky", "tries", "duration_ns", "code", "message",
+//!              "breach", "steps": [{"section", "index", "within", "kind", "tentative", "id", "name",
+//!              "case", "at", "covers", "verdict", "reason", "flaky", "tries", "duration_ns", "code", "message",
 //!              "causes": [{"confidence", "text", "facts", "next"}], "curl", "attempts"}]}]
 //! }
 //! ```
@@ -141,8 +141,12 @@ impl Document<'_> {
         json!({
             "section": step.section,
             "index": step.index,
+            "within": step.within,
+            "kind": step.kind,
+            "tentative": step.tentative,
             "id": step.id,
             "name": step.name,
+            "case": step.case.as_ref().map(|case| &case.name),
             "at": self.at(step.place),
             "covers": step.covers,
             "verdict": result.map(|result| result.verdict),

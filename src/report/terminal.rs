@@ -19,7 +19,7 @@ use super::finding;
 use super::phrase;
 use super::style::{Paint, Style};
 use crate::diagnose;
-use crate::event::{Event, JobId, PlanStarted, Section, StepRef};
+use crate::event::{Event, JobId, PlanStarted, Section, StepKey, StepRef};
 use crate::finding::{Code, Finding, Severity};
 use crate::outcome::{StepResult, Verdict};
 use crate::record::{Flaky, Fold, PlanRecord, StepRecord};
@@ -55,7 +55,7 @@ pub struct Terminal {
     /// Findings about the run so far.
     findings: usize,
     /// Why steps that are under way were tried again.
-    retries: BTreeMap<(JobId, Section, u32), Vec<String>>,
+    retries: BTreeMap<(JobId, StepKey), Vec<String>>,
 }
 
 /// How many reasons for trying again are kept of one step: a poll may have thousands.
@@ -68,8 +68,18 @@ struct Block {
     section: Section,
     /// Steps that are blocked by the same step as the one above, not printed yet.
     blocked: Vec<(StepRef, StepResult)>,
+    /// Steps whose group has not ended: they come in any order, and are printed in one.
+    held: Vec<Held>,
     begun: bool,
     finished: bool,
+}
+
+/// A step that ended before what holds it.
+#[derive(Debug)]
+struct Held {
+    step: StepRef,
+    result: StepResult,
+    whys: Vec<String>,
 }
 
 impl Terminal {
@@ -137,7 +147,7 @@ impl Terminal {
                 if let Some(progress) = &mut self.progress {
                     progress.retried(*job, step, *attempt, why);
                 }
-                let whys = self.retries.entry((*job, step.section, step.index)).or_default();
+                let whys = self.retries.entry((*job, step.key())).or_default();
                 if whys.len() < RETRIES {
                     whys.push(sanitise_line(why).into_owned());
                 }
@@ -180,6 +190,7 @@ impl Terminal {
             text,
             section: Section::Steps,
             blocked: Vec::new(),
+            held: Vec::new(),
             begun: false,
             finished: false,
         };
@@ -200,12 +211,20 @@ impl Terminal {
         if let Some(progress) = &mut self.progress {
             progress.finished(job, step);
         }
-        let whys = self.retries.remove(&(job, step.section, step.index)).unwrap_or_default();
+        let whys = if self.retries.is_empty() {
+            Vec::new()
+        } else {
+            self.retries.remove(&(job, step.key())).unwrap_or_default()
+        };
         let at = self.fold.sources().locate(step.place);
         self.tally.step(job, &at, (step, result), &self.style);
         let Some(block) = self.blocks.get_mut(&job).filter(|_| !self.options.quiet) else {
             return;
         };
+        if step.depth > 0 {
+            block.held.push(Held { step: step.clone(), result: result.clone(), whys });
+            return;
+        }
         let blocked = result.verdict == Verdict::Blocked && !self.options.verbose;
         let alike = block.blocked.last().is_some_and(|(_, last)| last.reason == result.reason);
         if blocked && alike && step.section == block.section {
@@ -220,10 +239,11 @@ impl Terminal {
             block.section = step.section;
             block.text.push_str(&line::section(step.section, &self.style));
         }
-        block.text.push_str(&line::step(step, result, &self.style));
-        block.text.push_str(&line::tried(&whys, result, self.options.verbose, &self.style));
-        if self.options.verbose {
-            block.text.push_str(&line::traffic(result, &self.style));
+        block.step(step, result, &whys, (&self.style, self.options.verbose));
+        let mut held = std::mem::take(&mut block.held);
+        held.sort_by_cached_key(|held| held.step.key());
+        for Held { step, result, whys } in held {
+            block.step(&step, &result, &whys, (&self.style, self.options.verbose));
         }
     }
 
@@ -242,6 +262,8 @@ impl Terminal {
         for StepRecord { step, at: _, result } in &plan.steps {
             let due = result.as_ref().filter(|result| {
                 failure::is_due(result)
+                    && !plan.is_overruled(step)
+                    && (step.is_plain() || result.has_own_fault() || failure::warns(result))
                     && (!self.options.quiet || result.verdict != Verdict::Passed)
             });
             if let Some(result) = due {
@@ -322,6 +344,20 @@ impl Terminal {
 }
 
 impl Block {
+    fn step(
+        &mut self,
+        step: &StepRef,
+        result: &StepResult,
+        whys: &[String],
+        (style, verbose): (&Style, bool),
+    ) {
+        self.text.push_str(&line::step(step, result, style));
+        self.text.push_str(&line::tried(whys, result, verbose, style));
+        if verbose {
+            self.text.push_str(&line::traffic(result, style));
+        }
+    }
+
     /// Prints what was held back: one step as it is, more of them as a number. The first of them
     /// has been printed.
     fn unblock(&mut self, style: &Style) {

@@ -142,6 +142,8 @@ impl StepScene<'_> {
                     Err(finding) => Attempted::errored(number, at, vec![*finding]),
                 }
             }
+            // A group has no attempts of its own: its steps have.
+            Work::Group(_) => Attempted::new(number, at, Ended::Passed),
         }
     }
 
@@ -354,7 +356,7 @@ impl StepScene<'_> {
 }
 
 impl Attempted {
-    fn new(number: u32, at: Duration, ended: Ended) -> Self {
+    pub(super) fn new(number: u32, at: Duration, ended: Ended) -> Self {
         Self {
             attempt: Attempt {
                 number,

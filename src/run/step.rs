@@ -21,6 +21,8 @@ pub(super) struct Finished {
     pub(super) result: StepResult,
     pub(super) seen: Seen,
     pub(super) captures: Vec<(String, Value, bool)>,
+    /// Whether its failure may block what stands behind it.
+    pub(super) stops: bool,
 }
 
 /// A limit in time, since the run's start, with the words for it.
@@ -62,7 +64,8 @@ impl StepScene<'_> {
         self.finish(started, attempts, tries, message, observed)
     }
 
-    fn step_limit(
+    /// When the step has to end: its own deadline, or what holds it if that comes first.
+    pub(super) fn step_limit(
         &self,
         started: Duration,
         outer: Option<&Limit>,
@@ -317,7 +320,7 @@ impl StepScene<'_> {
             message,
             only_budget: ended == Ended::Slow,
         };
-        Finished { result, seen, captures }
+        Finished { result, seen, captures, stops: true }
     }
 }
 

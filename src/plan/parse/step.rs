@@ -2,7 +2,9 @@
 
 use super::super::keys::{self, KeyDoc};
 use super::super::reader::{Fields, Reader, is_token};
-use super::super::{Action, BodyAst, CaptureAst, Method, Poll, RequestAst, Step, Templated};
+use super::super::{
+    Action, BodyAst, CaptureAst, GroupKind, Method, Poll, RequestAst, Step, Templated,
+};
 use super::{expect, on_failure, options};
 use crate::finding::{Code, Finding, nearest};
 use crate::source::Spanned;
@@ -166,6 +168,8 @@ fn perform(
             Some(Action::Assert(sound))
         }
         "sleep" => reader.duration_at(&entry.value).map(Action::Sleep),
+        "parallel" => group(reader, entry, GroupKind::Parallel),
+        "first_of" => group(reader, entry, GroupKind::FirstOf),
         "method" => {
             let word = reader.spanned(&entry.value, "a method")?;
             let known = keys::METHODS.iter().find(|key| key.name == word.value);
@@ -232,6 +236,29 @@ fn request(
     })))
 }
 
+/// `parallel` or `first_of`: steps as in `steps:`.
+fn group(reader: &mut Reader, entry: &Entry, kind: GroupKind) -> Option<Action> {
+    let key = kind.key();
+    let Kind::List(items) = &entry.value.kind else {
+        reader.wrong(
+            &entry.value,
+            "a list of steps",
+            format_args!("{key}: [{{GET: /a}}, {{GET: /b}}]"),
+        );
+        return None;
+    };
+    if items.is_empty() {
+        reader.asserts_nothing(
+            entry.value.place,
+            &format!("`{key}` with no step in it would always pass"),
+            "write steps under it, or delete it",
+        );
+        return None;
+    }
+    let steps = items.iter().filter_map(|item| step(reader, item)).collect();
+    Some(Action::Group(kind, Spanned::new(steps, entry.key.place)))
+}
+
 fn body(reader: &mut Reader, fields: &Fields<'_>) -> Option<Spanned<BodyAst>> {
     let bodies: Vec<&Entry> = BODIES.iter().filter_map(|name| fields.get(name)).collect();
     let (first, rest) = bodies.split_first()?;
@@ -261,8 +288,12 @@ fn body(reader: &mut Reader, fields: &Fields<'_>) -> Option<Spanned<BodyAst>> {
 
 /// Keys of a request on a step that sends none.
 fn keys_of_requests(reader: &mut Reader, fields: &Fields<'_>) {
-    let Some(action) = ["assert", "sleep"].iter().find_map(|name| fields.get(name)) else { return };
+    let actions = ["assert", "sleep", "parallel", "first_of"];
+    let Some(action) = actions.iter().find_map(|name| fields.get(name)) else { return };
     let mut stray = fields.of(keys::REQUEST);
+    if matches!(action.key.value.as_str(), "parallel" | "first_of") {
+        stray.retain(|entry| entry.key.value != "budget");
+    }
     stray.extend(fields.of(keys::OPTIONS));
     for entry in stray {
         let finding = Finding::error(

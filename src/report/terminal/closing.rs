@@ -60,8 +60,9 @@ impl Tally {
         (step, result): (&StepRef, &StepResult),
         style: &Style,
     ) {
-        let name = sanitise_line(&step.name).into_owned();
-        if matches!(result.verdict, Verdict::Failed | Verdict::Errored) {
+        let name = sanitise_line(&step.title()).into_owned();
+        let counts = step.is_counted() || (!step.tentative && result.has_own_fault());
+        if counts && matches!(result.verdict, Verdict::Failed | Verdict::Errored) {
             self.over_budget += usize::from(result.only_budget);
             let why = line::short(result, style).into_iter().next().unwrap_or_default();
             let text = format!("{} {name}\n{why}", sanitise_line(at));

@@ -22,40 +22,59 @@ const ROWS: usize = 12;
 /// The line of a step that ended, with a second one that says what was wrong.
 pub(super) fn step(step: &StepRef, result: &StepResult, style: &Style) -> String {
     let symbols = style.symbols();
-    let name = sanitise_line(&step.name);
+    let title = step.title();
+    let name = sanitise_line(&title);
     let (symbol, paint) = match result.verdict {
+        // One way of several that did not pass decides nothing.
+        Verdict::Failed | Verdict::Errored if step.tentative => (symbols.skip, Paint::Dim),
         Verdict::Passed if result.flaky => (symbols.pass, Paint::Warn),
         Verdict::Passed => (symbols.pass, Paint::Good),
         Verdict::Failed | Verdict::Errored => (symbols.fail, Paint::Bad),
         Verdict::Skipped => (symbols.skip, Paint::Dim),
         Verdict::Blocked | Verdict::Cancelled => (symbols.block, Paint::Warn),
     };
-    let symbol = style.paint(paint, symbol);
+    let indent = indent(step);
+    let head = Head { indent: &indent, symbol: &style.paint(paint, symbol), name: &name };
     match result.verdict {
-        Verdict::Skipped | Verdict::Blocked => did_not_run(&symbol, &name, result, style),
+        Verdict::Skipped | Verdict::Blocked => did_not_run(&head, result, style),
         Verdict::Passed | Verdict::Failed | Verdict::Errored | Verdict::Cancelled => {
-            let mut out = ran(&symbol, &name, result, style);
+            let mut out = ran(&head, result, style);
             for said in short(result, style) {
-                let said = style.cut(&said, style.columns().saturating_sub(6));
+                let room = style.columns().saturating_sub(6 + indent.len());
+                let said = style.cut(&said, room);
                 let paint = match result.verdict {
                     Verdict::Passed => Paint::Warn,
+                    Verdict::Failed | Verdict::Errored if step.tentative => Paint::Dim,
                     Verdict::Failed
                     | Verdict::Errored
                     | Verdict::Skipped
                     | Verdict::Blocked
                     | Verdict::Cancelled => Paint::Bad,
                 };
-                let _ = writeln!(out, "      {}", style.paint(paint, &said));
+                let _ = writeln!(out, "{indent}      {}", style.paint(paint, &said));
             }
             out
         }
     }
 }
 
+/// What stands before a step that others hold; deep nesting leaves room for words.
+fn indent(step: &StepRef) -> String {
+    "  ".repeat(usize::try_from(step.depth).unwrap_or(usize::MAX).min(6))
+}
+
+/// The beginning of a line.
+struct Head<'a> {
+    indent: &'a str,
+    symbol: &'a str,
+    name: &'a str,
+}
+
 /// The line for further steps that did not run for the same reason as the one above.
 pub(super) fn more(steps: usize, result: &StepResult, style: &Style) -> String {
     let symbol = style.paint(Paint::Warn, style.symbols().block);
-    did_not_run(&symbol, &format!("and {steps} more"), result, style)
+    let name = format!("and {steps} more");
+    did_not_run(&Head { indent: "", symbol: &symbol, name: &name }, result, style)
 }
 
 /// The word above the first step of another part of the plan.
@@ -146,7 +165,8 @@ fn reason(attempt: &Attempt) -> Option<String> {
 }
 
 /// `  ✓ Create the registered model              2 attempts  200   83 ms`
-fn ran(symbol: &str, name: &str, result: &StepResult, style: &Style) -> String {
+fn ran(head: &Head<'_>, result: &StepResult, style: &Style) -> String {
+    let Head { indent, symbol, name } = head;
     let mut extra = String::new();
     if result.flaky {
         extra = format!("flaky, {} attempts", result.tries);
@@ -158,7 +178,7 @@ fn ran(symbol: &str, name: &str, result: &StepResult, style: &Style) -> String {
     let status = response.map(|response| response.status.to_string()).unwrap_or_default();
     let time = show_duration(result.duration);
     let tail = format!("  {extra:>}  {status:>3}  {time:>8}");
-    let room = style.columns().min(WIDEST).saturating_sub(4 + width(&tail));
+    let room = style.columns().min(WIDEST).saturating_sub(4 + indent.len() + width(&tail));
     let name = style.cut(name, room);
     let pad = " ".repeat(room.saturating_sub(width(&name)));
     let status = match attempt {
@@ -168,28 +188,30 @@ fn ran(symbol: &str, name: &str, result: &StepResult, style: &Style) -> String {
     };
     let gap = if response.is_some() { "" } else { "   " };
     format!(
-        "  {symbol} {name}{pad}  {}  {gap}{status}  {}\n",
+        "{indent}  {symbol} {name}{pad}  {}  {gap}{status}  {}\n",
         style.paint(Paint::Warn, &extra),
         style.paint(Paint::Dim, &format!("{time:>8}"))
     )
 }
 
 /// `  – Delete the model                      skipped: nothing to clean up`
-fn did_not_run(symbol: &str, name: &str, result: &StepResult, style: &Style) -> String {
+fn did_not_run(head: &Head<'_>, result: &StepResult, style: &Style) -> String {
+    let Head { indent, symbol, name } = head;
     let why = match (&result.reason, &result.message) {
         (Some(reason), _) => phrase::reason(reason),
         (None, Some(message)) => sanitise_line(message).into_owned(),
         (None, None) => String::new(),
     };
-    let columns = style.columns().min(WIDEST).saturating_sub(4);
+    let columns = style.columns().min(WIDEST).saturating_sub(4 + indent.len());
     let room = columns.saturating_sub(width(name) + 2);
     if width(&why) <= room {
         let pad = " ".repeat(columns.saturating_sub(width(name) + width(&why)));
-        return format!("  {symbol} {name}{pad}{}\n", style.paint(Paint::Dim, &why));
+        return format!("{indent}  {symbol} {name}{pad}{}\n", style.paint(Paint::Dim, &why));
     }
     let why = style.cut(&why, columns.saturating_sub(2));
     let name = style.cut(name, columns);
-    format!("  {symbol} {name}\n      {}\n", style.paint(Paint::Dim, &why))
+    let why = style.paint(Paint::Dim, &why);
+    format!("{indent}  {symbol} {name}\n{indent}      {why}\n")
 }
 
 /// Why a step was tried again: the last reason of a flaky pass, every one under `-v`.

@@ -37,6 +37,9 @@ impl Progress {
 
     /// A step began.
     pub(super) fn started(&mut self, job: JobId, step: &StepRef) {
+        if !step.is_counted() {
+            return;
+        }
         if !self.started {
             self.started = true;
             self.bar.enable_steady_tick(Duration::from_millis(100));
@@ -58,6 +61,9 @@ impl Progress {
 
     /// A step ended.
     pub(super) fn finished(&mut self, job: JobId, step: &StepRef) {
+        if !step.is_counted() {
+            return;
+        }
         self.done = self.done.saturating_add(1);
         self.running.retain(|(j, s, _)| *j != job || s != step);
         self.bar.reset_elapsed();
@@ -84,7 +90,7 @@ impl Progress {
         let Some(((_, step, note), rest)) = self.running.split_first() else {
             return String::new();
         };
-        let mut text = sanitise_line(&step.name).into_owned();
+        let mut text = sanitise_line(&step.title()).into_owned();
         if self.steps > 0 {
             // A count that was only an estimate is not allowed to look wrong.
             let at = self.done.saturating_add(1);

@@ -1,0 +1,245 @@
+//! One step is carried out, with the steps that it holds, and told as events.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::attempt::{Attempted, Words};
+use super::execution::{End, Execution};
+use super::flow::NotRun;
+use super::names::Seen;
+use super::step::{Finished, Limit};
+use crate::check::{CheckedStep, StepIndex, Work};
+use crate::event::{Event, Section, StepKind, StepRef};
+use crate::finding::{Code, Finding};
+use crate::outcome::{Reason, StepResult, Verdict};
+use crate::plan::{GroupKind, OnFailure};
+
+/// What surrounds a step while it is carried out.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Around {
+    /// The positions of what holds it; see [`StepRef::within`].
+    pub(super) within: Vec<u32>,
+    /// How many reported steps hold it.
+    pub(super) depth: u32,
+    /// Whether it is one of several ways.
+    pub(super) tentative: bool,
+    /// When what holds it has to end.
+    pub(super) limit: Option<Limit>,
+}
+
+/// What a step leaves behind, with the steps that it holds.
+#[derive(Debug, Default)]
+pub(super) struct Ran {
+    pub(super) ends: Vec<(StepIndex, End)>,
+    /// What can be seen of each step with an id.
+    pub(super) seen: Vec<(String, Seen)>,
+    /// Captures: name, value, whether it is secret.
+    pub(super) captures: Vec<(String, Value, bool)>,
+}
+
+impl Ran {
+    /// How a step ended, if it came to its turn.
+    pub(super) fn end(&self, index: StepIndex) -> Option<&End> {
+        self.ends.iter().find(|(ended, _)| *ended == index).map(|(_, end)| end)
+    }
+
+    /// Takes what another one left.
+    pub(super) fn take(&mut self, other: Self) {
+        let Self { ends, seen, captures } = other;
+        self.ends.extend(ends);
+        self.seen.extend(seen);
+        self.captures.extend(captures);
+    }
+
+    fn one(index: StepIndex, step: &CheckedStep, end: End, seen: &Seen) -> Self {
+        Self {
+            ends: vec![(index, end)],
+            seen: step.id.iter().map(|id| (id.clone(), seen.clone())).collect(),
+            captures: Vec::new(),
+        }
+    }
+}
+
+impl Execution<'_> {
+    /// Carries a step out, if it is selected; steps that it holds come with it.
+    pub(super) fn carry_out<'s>(
+        &'s self,
+        index: StepIndex,
+        around: &'s Around,
+    ) -> Pin<Box<dyn Future<Output = Ran> + Send + 's>> {
+        Box::pin(self.step(index, around))
+    }
+
+    async fn step(&self, index: StepIndex, around: &Around) -> Ran {
+        let Some(step) = self.plan.steps().get(index.0) else { return Ran::default() };
+        if !self.job.is_selected(index) {
+            return Ran::default();
+        }
+        let key = seed_key(step, around);
+        let words = Words::default();
+        let reference = self.reference(step, around, &key, &words);
+        if let Some(not_run) = self.decide(step, around) {
+            return self.not_run(index, step, reference, not_run).await;
+        }
+        let at = self.context.elapsed();
+        self.context
+            .emit(Event::StepStarted { job: self.job.id, step: reference.clone(), at })
+            .await;
+        let scene = self.scene(step, &key, &words, step.section != Section::Cleanup);
+        if let Some(condition) = &step.condition {
+            match scene.condition(condition) {
+                Ok(true) => {}
+                Ok(false) => {
+                    let reason = Some(Reason::If(condition.text.clone()));
+                    let not_run = NotRun { verdict: Verdict::Skipped, reason, blame: step.label() };
+                    return self.not_run(index, step, reference, not_run).await;
+                }
+                Err(finding) => {
+                    return self.finished(index, step, reference, errored(*finding)).await;
+                }
+            }
+        }
+        let finished = match &step.work {
+            Work::Group(group) => {
+                let (finished, mut ran) = self.group(group, &scene, &reference, around, at).await;
+                ran.take(self.finished(index, step, reference, finished).await);
+                return ran;
+            }
+            Work::Request(_) | Work::Assert(_) | Work::Sleep(_) => {
+                let observed = self.observed.get(&index).map_or(&[][..], Vec::as_slice);
+                scene.carry_out(self.job.id, &reference, around.limit.as_ref(), observed).await
+            }
+        };
+        self.finished(index, step, reference, finished).await
+    }
+
+    async fn finished(
+        &self,
+        index: StepIndex,
+        step: &CheckedStep,
+        reference: StepRef,
+        finished: Finished,
+    ) -> Ran {
+        let Finished { result, seen, captures, stops } = finished;
+        let end = End {
+            verdict: result.verdict,
+            only_budget: result.only_budget,
+            sent: seen.sent,
+            stops: stops && step.on_failure == OnFailure::Stop,
+            blame: step.label(),
+        };
+        self.tell(reference, result).await;
+        Ran { captures, ..Ran::one(index, step, end, &seen) }
+    }
+
+    /// A step that does not run, and with it none that it holds.
+    async fn not_run(
+        &self,
+        index: StepIndex,
+        step: &CheckedStep,
+        reference: StepRef,
+        not_run: NotRun,
+    ) -> Ran {
+        let NotRun { verdict, reason, blame } = not_run;
+        let stops = step.on_failure == OnFailure::Stop;
+        let end = End { verdict, only_budget: false, sent: false, stops, blame };
+        let ran = self.left_out(index, &end);
+        self.tell(reference, bare(verdict, reason)).await;
+        ran
+    }
+
+    /// A step and all that it holds, none of which came to its turn.
+    pub(super) fn left_out(&self, index: StepIndex, end: &End) -> Ran {
+        let Some(step) = self.plan.steps().get(index.0) else { return Ran::default() };
+        let seen = Seen { verdict: Some(end.verdict), ..Seen::default() };
+        let mut ran = Ran::one(index, step, end.clone(), &seen);
+        if let Work::Group(group) = &step.work {
+            for child in &group.children {
+                ran.take(self.left_out(*child, end));
+            }
+        }
+        ran
+    }
+
+    async fn tell(&self, step: StepRef, result: StepResult) {
+        let (job, result) = (self.job.id, Arc::new(result));
+        self.context.emit(Event::StepFinished { job, step, result }).await;
+    }
+
+    fn reference(&self, step: &CheckedStep, around: &Around, key: &str, words: &Words) -> StepRef {
+        let name = match step.name.is_literal() {
+            Some(name) => name.to_owned(),
+            // A name is shown also where what it uses is not there yet: then as it is written.
+            None => self
+                .scene(step, key, words, false)
+                .render(1, None, |renderer| renderer.template(&step.name, step.place))
+                .map_or_else(
+                    |_| step.name.text().to_owned(),
+                    |value| super::render::as_text(&value),
+                ),
+        };
+        StepRef {
+            within: around.within.clone(),
+            depth: around.depth,
+            kind: match &step.work {
+                Work::Request(_) | Work::Assert(_) | Work::Sleep(_) => StepKind::Plain,
+                Work::Group(group) => match group.kind {
+                    GroupKind::Parallel => StepKind::Parallel,
+                    GroupKind::FirstOf => StepKind::FirstOf,
+                },
+            },
+            tentative: around.tentative,
+            id: step.id.clone(),
+            covers: step.covers.clone(),
+            ..StepRef::new(step.section, step.position, name.trim(), step.place)
+        }
+    }
+}
+
+/// What the random values of a step depend on beside the seed and the plan.
+fn seed_key(step: &CheckedStep, around: &Around) -> String {
+    let own = match &step.id {
+        Some(id) => id.clone(),
+        None => format!("{:?}.{}", step.section, step.position),
+    };
+    around.within.iter().rev().fold(own, |key, position| format!("{position}/{key}"))
+}
+
+/// A result with nothing in it but how it ended.
+pub(super) fn bare(verdict: Verdict, reason: Option<Reason>) -> StepResult {
+    let deadline = matches!(reason, Some(Reason::Deadline(_)));
+    StepResult {
+        verdict,
+        flaky: false,
+        attempts: Vec::new(),
+        tries: 0,
+        duration: Duration::ZERO,
+        code: deadline.then_some(Code::DeadlineExceeded),
+        message: match &reason {
+            Some(Reason::Deadline(what)) => Some(what.clone()),
+            _ => None,
+        },
+        reason,
+        only_budget: false,
+    }
+}
+
+/// A step that could not begin: its condition or its limits could not be evaluated.
+pub(super) fn errored(finding: Finding) -> Finished {
+    let code = finding.code;
+    let attempted = Attempted::errored(1, Duration::ZERO, vec![finding]);
+    Finished {
+        result: StepResult {
+            attempts: vec![attempted.attempt],
+            tries: 1,
+            code: Some(code),
+            ..bare(Verdict::Errored, None)
+        },
+        seen: Seen { verdict: Some(Verdict::Errored), ..Seen::default() },
+        captures: Vec::new(),
+        stops: true,
+    }
+}

@@ -1,0 +1,308 @@
+//! One execution of a plan: what its names stand for, how each step ended, its sections in order.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::attempt::{StepScene, Words};
+use super::carry::{Around, Ran};
+use super::context::{Context, PlanValues};
+use super::environment::like;
+use super::names::{JobNames, Seen};
+use super::render::Renderer;
+use super::step::Limit;
+use crate::check::{CheckedPlan, CheckedStep, StepIndex};
+use crate::event::Section;
+use crate::finding::{Finding, Severity};
+use crate::http::Jar;
+use crate::outcome::{BudgetBreach, Phase, Phases, Verdict};
+use crate::schedule::Job;
+use crate::template::{Evaluated, Names, Scope, Seed};
+
+/// How long cleanup may take, where the plan does not say.
+const CLEANUP: Duration = Duration::from_secs(60);
+
+/// A plan under way.
+pub(super) struct Execution<'a> {
+    pub(super) context: &'a Context,
+    pub(super) job: &'a Job,
+    pub(super) plan: &'a CheckedPlan,
+    pub(super) values: &'a PlanValues,
+    pub(super) names: JobNames,
+    pub(super) jar: &'a Jar,
+    /// How each step ended; nothing for those that did not come yet.
+    pub(super) ended: Vec<Option<End>>,
+    /// Which fields of a step's response others look at.
+    pub(super) observed: BTreeMap<StepIndex, Vec<String>>,
+    pub(super) findings: Vec<Finding>,
+    pub(super) breach: Option<BudgetBreach>,
+    /// When setup and steps had ended, since the run's start.
+    pub(super) steps_ended: Option<Duration>,
+}
+
+/// How a step ended, as far as others care.
+#[derive(Debug, Clone)]
+pub(super) struct End {
+    pub(super) verdict: Verdict,
+    pub(super) only_budget: bool,
+    pub(super) sent: bool,
+    /// Whether it blocks what stands behind it, if it did not pass.
+    pub(super) stops: bool,
+    /// The step that is to blame: itself, or what blocked it.
+    pub(super) blame: String,
+}
+
+impl End {
+    /// Whether those that need it may run: a breached budget blocks nothing.
+    pub(super) fn lets_through(&self) -> bool {
+        self.verdict == Verdict::Passed || self.only_budget
+    }
+}
+
+impl<'a> Execution<'a> {
+    pub(super) fn new(
+        context: &'a Context,
+        job: &'a Job,
+        values: &'a PlanValues,
+        jar: &'a Jar,
+    ) -> Self {
+        let plan = job.plan.as_ref();
+        let mut shared = Names::over(Arc::clone(&values.environment.names));
+        shared.insert(
+            "plan",
+            json!({"name": plan.name().value, "dir": values.folder.display().to_string()}),
+        );
+        let mut names = JobNames::new(Arc::new(shared));
+        for step in plan.steps() {
+            if let Some(id) = &step.id {
+                names.see(id, &Seen::default());
+            }
+        }
+        let mut observed: BTreeMap<StepIndex, Vec<String>> = BTreeMap::new();
+        for (index, field) in plan.steps().iter().flat_map(|step| &step.uses.seen) {
+            observed.entry(*index).or_default().push(field.clone());
+        }
+        Self {
+            context,
+            job,
+            plan,
+            values,
+            names,
+            jar,
+            ended: vec![None; plan.steps().len()],
+            observed,
+            findings: Vec::new(),
+            breach: None,
+            steps_ended: None,
+        }
+    }
+
+    /// Variables and inputs, each once for this job.
+    pub(super) fn variables(&mut self) -> Result<(), Box<Finding>> {
+        for var in self.plan.vars() {
+            if var.secrets.iter().any(|secret| !self.values.environment.secrets.contains(secret)) {
+                // An optional secret is not there: the steps that use the variable are skipped.
+                continue;
+            }
+            let evaluated = self.evaluate(&var.name, &var.value)?;
+            self.names.define(&var.name, evaluated);
+        }
+        for input in self.plan.inputs() {
+            if let Some((value, _)) = self.values.given.get(input) {
+                let evaluated = Evaluated::Value { value: value.clone(), taint: None };
+                self.names.define(input, evaluated);
+            }
+        }
+        Ok(())
+    }
+
+    fn evaluate(
+        &self,
+        name: &str,
+        value: &crate::template::ValueTemplate,
+    ) -> Result<Evaluated, Box<Finding>> {
+        let names = super::names::AttemptNames::new(&self.names, "", 1);
+        let entropy = || self.context.entropy();
+        let file = |path: &str| {
+            let read = self.values.files.read(&self.values.folder, path);
+            read.map_err(|fault| fault.to_string())
+        };
+        let scope = Scope {
+            names: &names,
+            seed: Seed {
+                seed: self.context.seed,
+                plan: &self.values.path,
+                case: "",
+                step: name,
+                iteration: 1,
+                attempt: 1,
+            },
+            now: self.context.now(),
+            entropy: &entropy,
+            file: &file,
+        };
+        let renderer = Renderer {
+            scope,
+            gate: &self.context.gate,
+            environment: &self.values.environment,
+            literal_origins: &[],
+        };
+        // The file's own value is evaluated also where another is given: the given one takes its type.
+        let (own, taint) = match renderer.value(value)? {
+            Some(own) => own,
+            None if self.values.given.contains_key(name) => (Value::Null, None),
+            None => return Ok(Evaluated::Omit),
+        };
+        Ok(match self.values.given.get(name) {
+            Some((Value::String(text), _)) => {
+                Evaluated::Value { value: like(&own, text), taint: None }
+            }
+            Some((given, _)) => Evaluated::Value { value: given.clone(), taint: None },
+            None => Evaluated::Value { value: own, taint },
+        })
+    }
+
+    /// Setup, steps and cleanup, with the plan's own limits.
+    pub(super) async fn all_sections(&mut self, started: Duration) {
+        let deadline = match self.limit(started, self.plan.deadline()) {
+            Ok(limit) => limit.map(|(until, own)| Limit {
+                until,
+                what: format!(
+                    "the plan's deadline of {} came first",
+                    crate::units::show_duration(own)
+                ),
+            }),
+            Err(finding) => {
+                self.findings.push(*finding);
+                return;
+            }
+        };
+        for section in [Section::Setup, Section::Steps] {
+            self.section(section, deadline.as_ref()).await;
+        }
+        let took = self.context.elapsed();
+        self.steps_ended = Some(took);
+        self.judge_budget(took.saturating_sub(started));
+        let limit = match self.limit(took, self.plan.cleanup_timeout()) {
+            Ok(limit) => limit.unwrap_or((took.saturating_add(CLEANUP), CLEANUP)),
+            Err(finding) => {
+                self.findings.push(*finding);
+                (took.saturating_add(CLEANUP), CLEANUP)
+            }
+        };
+        let limit = Limit {
+            until: limit.0,
+            what: format!(
+                "cleanup may take {} (`cleanup_timeout`)",
+                crate::units::show_duration(limit.1)
+            ),
+        };
+        self.section(Section::Cleanup, Some(&limit)).await;
+    }
+
+    fn limit(
+        &self,
+        from: Duration,
+        late: Option<&crate::check::Late<Duration>>,
+    ) -> Result<Option<(Duration, Duration)>, Box<Finding>> {
+        let Some(late) = late else { return Ok(None) };
+        let Some(step) = self.plan.steps().first() else { return Ok(None) };
+        let words = Words::default();
+        let own =
+            self.scene(step, "", &words, false).render(1, None, |renderer| renderer.late(late))?;
+        Ok(Some((from.saturating_add(own), own)))
+    }
+
+    /// The plan's budget: the wall clock of setup and steps.
+    fn judge_budget(&mut self, took: Duration) {
+        let Some(budget) = self.plan.budget() else { return };
+        let Some(step) = self.plan.steps().first() else { return };
+        let words = Words::default();
+        let limits =
+            self.scene(step, "", &words, false).render(1, None, |renderer| renderer.limits(budget));
+        match limits {
+            Ok(limits) => {
+                let phases = Phases { total: Some(took), ..Phases::default() };
+                self.breach = crate::budget::judge(&limits, &phases, took, Severity::Error)
+                    .into_iter()
+                    .find(|breach| breach.phase == Phase::Total);
+            }
+            Err(findings) => self.findings.extend(findings),
+        }
+        if let Some(breach) = &mut self.breach {
+            breach.longest = None;
+        }
+    }
+
+    /// Everything that the attempts of a step have in common.
+    pub(super) fn scene<'s>(
+        &'s self,
+        step: &'s CheckedStep,
+        key: &'s str,
+        words: &'s Words,
+        stoppable: bool,
+    ) -> StepScene<'s> {
+        StepScene {
+            context: self.context,
+            values: self.values,
+            plan: self.plan,
+            step,
+            names: &self.names,
+            key,
+            jar: self.jar,
+            words,
+            stoppable,
+        }
+    }
+
+    async fn section(&mut self, section: Section, limit: Option<&Limit>) {
+        let plan = self.plan;
+        for (number, step) in plan.steps().iter().enumerate() {
+            if step.section == section && step.parent.is_none() {
+                let around = Around { limit: limit.cloned(), ..Around::default() };
+                let ran = self.carry_out(StepIndex(number), &around).await;
+                self.keep(ran);
+            }
+        }
+    }
+
+    /// What a step leaves for those behind it.
+    fn keep(&mut self, ran: Ran) {
+        let Ran { ends, seen, captures } = ran;
+        for (name, value, secret) in captures {
+            let taint = secret.then(|| name.as_str().into());
+            self.names.capture(&name, value, taint);
+        }
+        for (id, seen) in seen {
+            self.names.see(&id, &seen);
+        }
+        for (index, end) in ends {
+            if let Some(slot) = self.ended.get_mut(index.0) {
+                *slot = Some(end);
+            }
+        }
+    }
+
+    /// How the plan ended as a whole.
+    pub(super) fn verdict(&self) -> Verdict {
+        let steps = self.plan.steps().iter().zip(&self.ended);
+        let verdicts = || {
+            let top = steps.clone().filter(|(step, _)| step.parent.is_none());
+            top.filter_map(|(_, end)| end.as_ref())
+        };
+        let any = |wanted: Verdict| verdicts().any(|end| end.verdict == wanted);
+        if !self.findings.is_empty() || any(Verdict::Errored) {
+            Verdict::Errored
+        } else if any(Verdict::Failed) || self.breach.is_some() {
+            Verdict::Failed
+        } else if any(Verdict::Cancelled) {
+            Verdict::Cancelled
+        } else if any(Verdict::Passed) {
+            Verdict::Passed
+        } else {
+            Verdict::Skipped
+        }
+    }
+}
