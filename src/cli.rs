@@ -14,6 +14,7 @@ mod run;
 mod secrets;
 mod signals;
 mod store;
+mod vars;
 
 use std::path::PathBuf;
 
@@ -71,6 +72,7 @@ fn dispatch(cli: Cli) -> Result<u8, UsageFault> {
         Some(Command::Run(args)) => run::run(&args, &current()?),
         Some(Command::Check(args)) => other::check(&args, &current()?),
         Some(Command::List(args)) => other::list(&args, &current()?),
+        Some(Command::Vars(args)) => vars::vars(&args, &current()?),
         Some(Command::Explain(args)) => other::explain(&args),
         Some(Command::Curl(args)) => preview::curl(&args, &current()?),
         #[cfg(feature = "demo")]

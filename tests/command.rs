@@ -29,6 +29,8 @@ mod protection;
 mod secrets;
 #[path = "command/signals.rs"]
 mod signals;
+#[path = "command/vars.rs"]
+mod vars;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

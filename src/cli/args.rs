@@ -35,6 +35,8 @@ pub(super) enum Command {
     Check(CheckArgs),
     /// Lists plans and their steps
     List(ListArgs),
+    /// Shows the values of variables and secrets, and where each comes from
+    Vars(VarsArgs),
     /// Explains a code such as `plan::unknown-key`
     Explain(ExplainArgs),
     /// Prints a step's request as one curl command, secrets as variables
@@ -53,6 +55,7 @@ Usage:  planrun [OPTIONS] PATH…     plan files, or folders with plans under th
 
   check PATH…              checks plans, sends nothing
   list PATH…               lists plans and their steps, [--format json]
+  vars PLAN                shows variables, secrets (masked) and their sources
   explain [CODE]           explains a code such as plan::unknown-key
   curl PLAN --step ID      prints a step's request as one curl command
   demo [--port N]          serves the built-in demo registry
@@ -70,7 +73,8 @@ Exit: 0 passed, 1 failed, 2 command line, 3 invalid, 4 nothing ran, 5 errored,
       6 over budget, 7 output, 124 deadline, 130 Ctrl-C.  More: planrun help run";
 
 /// The commands, for whoever misspells one.
-pub(super) const COMMANDS: [&str; 7] = ["run", "check", "list", "explain", "curl", "demo", "help"];
+pub(super) const COMMANDS: [&str; 8] =
+    ["run", "check", "list", "vars", "explain", "curl", "demo", "help"];
 
 /// What a bare `planrun` says.
 pub(super) const USAGE: &str = "\
@@ -223,6 +227,21 @@ pub(super) struct ListArgs {
     pub(super) values: Values,
     #[command(flatten)]
     pub(super) selection: Selection,
+    /// human or json
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) look: Look,
+}
+
+/// Options of `vars`.
+#[derive(Debug, Args)]
+pub(super) struct VarsArgs {
+    /// Plan files, or folders with plans under them
+    #[arg(value_name = "PLAN", required = true)]
+    pub(super) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) values: Values,
     /// human or json
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub(super) format: Format,

@@ -231,7 +231,7 @@ fn wrapped(text: &str, width: usize) -> String {
 }
 
 /// JSON whose texts move no cursor and turn no line around: all but ASCII is escaped.
-fn json_escaped(text: &str) -> String {
+pub(super) fn json_escaped(text: &str) -> String {
     let mut units = [0; 2];
     text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
         if c.is_ascii() && c != '\u{7f}' {

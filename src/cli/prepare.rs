@@ -93,7 +93,7 @@ impl Prepared {
         Ok((secrets, findings))
     }
 
-    fn places(&self) -> Places<'_> {
+    pub(super) fn places(&self) -> Places<'_> {
         Places { arguments: &self.arguments, process: &self.process, current: &self.current }
     }
 

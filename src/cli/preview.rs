@@ -153,7 +153,7 @@ fn values(
             services.stop().await;
         }
         if problems.is_empty() {
-            Ok(plan_values(&scene.prepared, args, &evaluated))
+            Ok(plan_values(&scene.prepared, &args.values, &evaluated))
         } else {
             Err(problems)
         }

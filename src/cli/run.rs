@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::args::RunArgs;
+use super::args::{RunArgs, Values};
 use super::fault::UsageFault;
 use super::guard;
 use super::outputs::{self, Report};
@@ -354,7 +354,7 @@ impl Ready {
             emit(Event::Finding { finding: finding.clone() }).await;
         }
         if problems.is_empty() {
-            let values = plan_values(&prepared, args, &values);
+            let values = plan_values(&prepared, &args.values, &values);
             let stop = context.stop.clone();
             run::run(Arc::clone(&context), jobs, values).await;
             for services in services {
@@ -418,7 +418,8 @@ fn common_sources(prepared: &Prepared) -> Vec<&SourceText> {
     found
 }
 
-type Evaluated = BTreeMap<Option<usize>, Arc<EnvironmentValues>>;
+/// The values of each environment that is used; `None` is no environment.
+pub(super) type Evaluated = BTreeMap<Option<usize>, Arc<EnvironmentValues>>;
 
 /// Starts what the environments need and evaluates them.
 pub(super) async fn environments(
@@ -488,11 +489,11 @@ pub(super) async fn environments(
 /// What each plan of the suite needs, by its position among the checked plans.
 pub(super) fn plan_values(
     prepared: &Prepared,
-    args: &RunArgs,
+    given: &Values,
     environments: &Evaluated,
 ) -> Vec<Arc<PlanValues>> {
     let roots: Vec<PathBuf> =
-        args.values.file_roots.iter().map(|root| prepared.current.join(root)).collect();
+        given.file_roots.iter().map(|root| prepared.current.join(root)).collect();
     let files = Arc::new(FileRoot::new(&prepared.suite.root, &roots));
     prepared
         .suite

@@ -9,9 +9,10 @@ use super::fault::UsageFault;
 use super::inputs::Process;
 use crate::check::{CheckedPlan, SecretUse};
 use crate::environment::SourceOfSecret;
-use crate::finding::{Code, Finding, nearest};
+use crate::finding::{Code, Fault as _, Finding, nearest};
 use crate::project::{FileFault, LoadedEnvironment, Suite, read_secret_file};
 use crate::secret::{Gate, Secret};
+use crate::source::Place;
 
 /// How many of the steps that need a secret are named.
 const NAMED: usize = 3;
@@ -87,11 +88,57 @@ pub(super) fn learn(gate: &Gate, places: Places<'_>, suite: &Suite) {
     }
 }
 
+/// Where one secret would come from, and whether it is there: what `vars` tells of it.
+pub(super) struct Described {
+    /// `given`, `missing`, `empty`, `malformed`, `unreadable`, `from-service`.
+    pub(super) state: &'static str,
+    /// Where it was looked for, in words.
+    pub(super) place: String,
+    /// Where an environment names that source.
+    pub(super) at: Option<Place>,
+    /// What to do where it has no value.
+    pub(super) repair: Option<String>,
+}
+
+/// Looks for one secret and tells what came of it, without its value; `shape` is what it must match.
+pub(super) fn describe(
+    name: &str,
+    shape: Option<&regex::Regex>,
+    places: Places<'_>,
+    environment: Option<&LoadedEnvironment>,
+) -> Described {
+    let looked = match look(name, places, environment) {
+        Ok(looked) => looked,
+        Err(fault) => {
+            return Described {
+                state: "unreadable",
+                place: fault.to_string(),
+                at: None,
+                repair: fault.help(),
+            };
+        }
+    };
+    let Looked { value, place, at, repair, finding } = looked;
+    let fits = |value: &str| shape.is_none_or(|shape| shape.is_match(value));
+    let state = match value {
+        Value::Found(value) if fits(&value) => "given",
+        Value::Found(_) => "malformed",
+        Value::Later => "from-service",
+        Value::Empty => "empty",
+        Value::Missing if finding.is_some() => "unreadable",
+        Value::Missing => "missing",
+    };
+    let repair = Some(repair).filter(|_| !matches!(state, "given" | "from-service"));
+    Described { state, place, at, repair }
+}
+
 /// What came of looking for one secret.
 struct Looked {
     value: Value,
     /// Where it was looked for.
     place: String,
+    /// Where an environment names that place.
+    at: Option<Place>,
     /// What to do where it has no value.
     repair: String,
     finding: Option<Finding>,
@@ -114,6 +161,7 @@ fn look(
     let variable = |variable: &str| Looked {
         value: given(places.process.get(variable).map(str::to_owned)),
         place: format!("the variable `{variable}`"),
+        at: None,
         repair: format!("set the variable {variable}, or give `--secret {name}=@FILE`"),
         finding: None,
     };
@@ -124,6 +172,7 @@ fn look(
             return Ok(Looked {
                 value: given(Some(value)),
                 place: format!("the file `{shown}`"),
+                at: None,
                 repair: format!("write the secret into `{shown}`"),
                 finding: None,
             });
@@ -143,7 +192,7 @@ fn look(
         return Ok(variable(&name.to_ascii_uppercase()));
     };
     Ok(match &source.source {
-        SourceOfSecret::EnvVar(named) => variable(named),
+        SourceOfSecret::EnvVar(named) => Looked { at: Some(source.place), ..variable(named) },
         SourceOfSecret::File(path) => {
             let read = read_secret_file(&loaded.folder(source.place.source).join(path), path);
             let (value, finding) = match read {
@@ -154,6 +203,7 @@ fn look(
             Looked {
                 value,
                 place: format!("the file `{path}`"),
+                at: Some(source.place),
                 repair: format!("write it into `{path}`, or give `--secret {name}=@FILE`"),
                 finding,
             }
@@ -161,6 +211,7 @@ fn look(
         SourceOfSecret::Value(_) => Looked {
             value: Value::Later,
             place: "a service".into(),
+            at: Some(source.place),
             repair: String::new(),
             finding: None,
         },
@@ -204,7 +255,7 @@ pub(super) fn read(
     for name in names {
         let looked = look(name, places, environment)
             .map_err(|fault| UsageFault::new(format!("`--secret {name}=@…`: {fault}")))?;
-        let Looked { value, place, repair, finding } = looked;
+        let Looked { value, place, at: _, repair, finding } = looked;
         let why = match value {
             Value::Found(value) => {
                 secrets.found.push(Secret::new(name, value));

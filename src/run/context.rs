@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
 use crate::event::Event;
@@ -14,7 +15,7 @@ use crate::http::{AllowOrigins, Client};
 use crate::project::FileRoot;
 use crate::secret::{Gate, Redacted};
 use crate::source::{Place, SourceText};
-use crate::template::Names;
+use crate::template::{Bound, Group as _, Names};
 
 /// Why a run is to end early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,13 +64,25 @@ pub struct EnvironmentValues {
     pub allow_given: bool,
 }
 
+impl EnvironmentValues {
+    /// The value of a variable.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<Value> {
+        let Some(Bound::Group(variables)) = self.names.get("env") else { return None };
+        match variables.get(name)? {
+            Bound::Value { value, taint: _ } => Some(value.into_owned()),
+            Bound::Group(_) | Bound::Omit => None,
+        }
+    }
+}
+
 /// What a plan needs beyond its environment.
 #[derive(Debug, Clone)]
 pub struct PlanValues {
     /// The environment's values.
     pub environment: Arc<EnvironmentValues>,
     /// Values for the plan's own variables and inputs, with where each came from.
-    pub given: BTreeMap<String, (serde_json::Value, Origin)>,
+    pub given: BTreeMap<String, (Value, Origin)>,
     /// The plan's path as shown: part of every seed.
     pub path: String,
     /// The plan's folder, for `plan.dir` and `file()`.

@@ -44,6 +44,20 @@ impl Preview<'_> {
         plan.steps().iter().map(|step| self.step(plan, step, &names)).collect()
     }
 
+    /// The variables and inputs of a plan, in the order of their evaluation; secrets in them are
+    /// masks.
+    #[must_use]
+    pub fn vars(&self, plan: &CheckedPlan) -> Vec<(String, Value)> {
+        let names = self.names(plan);
+        let declared = plan.vars().iter().map(|var| &var.name).chain(plan.inputs());
+        declared
+            .filter_map(|name| match names.known.get(name)? {
+                Bound::Value { value, taint: _ } => Some((name.clone(), value.into_owned())),
+                Bound::Group(_) | Bound::Omit => None,
+            })
+            .collect()
+    }
+
     fn names(&self, plan: &CheckedPlan) -> Unknown {
         let mut secrets = Names::default();
         for secret in plan.secrets() {
@@ -54,14 +68,15 @@ impl Preview<'_> {
             known: JobNames::new(std::sync::Arc::clone(&self.values.environment.names)),
             secrets,
         };
+        // A variable may use an input.
+        for (name, (value, _)) in &self.values.given {
+            names.known.capture(name, value.clone(), None);
+        }
         for var in plan.vars() {
             let given = self.values.given.get(&var.name).map(|(value, _)| value.clone());
             let evaluated = self.with(plan, &names, "", |renderer| renderer.value(&var.value));
             let value = given.or_else(|| evaluated.ok().flatten().map(|(value, _)| value));
             names.known.capture(&var.name, value.unwrap_or(placeholder(&var.name)), None);
-        }
-        for (name, (value, _)) in &self.values.given {
-            names.known.capture(name, value.clone(), None);
         }
         names
     }

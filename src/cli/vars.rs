@@ -1,0 +1,303 @@
+//! `planrun vars`: the value of each variable and the state of each secret, and where they come from.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use unicode_width::UnicodeWidthStr as _;
+
+use super::args::{Format, VarsArgs};
+use super::fault::UsageFault;
+use super::other::json_escaped;
+use super::prepare::{Prepared, prepare};
+use super::preview::invalid;
+use super::printer::Printer;
+use super::run::plan_values;
+use super::secrets::{Described, describe};
+use crate::finding::Finding;
+use crate::json::show;
+use crate::project::LoadedPlan;
+use crate::run::{self, EnvironmentValues, Given, Origin, PlanValues, Preview};
+use crate::secret::{sanitise, sanitise_line};
+use crate::services::FIELDS;
+use crate::template::Names;
+
+/// How much of a value is shown to people, in characters.
+const SHOWN: usize = 60;
+
+/// One variable: its name as templates write it, its value, and where that comes from.
+struct Variable {
+    name: String,
+    value: Value,
+    source: String,
+}
+
+/// One secret of a plan.
+struct Declared<'a> {
+    name: &'a str,
+    optional: bool,
+    needed_by: &'a [String],
+    described: Described,
+}
+
+/// Shows variables and secrets of plans; nothing is sent and nothing is started.
+pub(super) fn vars(args: &VarsArgs, current: &Path) -> Result<u8, UsageFault> {
+    let mut prepared = prepare(&args.paths, &args.values, current)?;
+    let printer = Printer::new(&args.look, &prepared.process);
+    let (environments, more) = evaluated(&prepared);
+    prepared.findings.extend(more);
+    // What is wrong may be what is looked for: the values that are known are shown all the same.
+    if !prepared.findings.is_empty() {
+        invalid(&prepared, &prepared.findings, &printer);
+    }
+    let values = plan_values(&prepared, &args.values, &environments);
+    let mut listed = Vec::new();
+    let mut text = String::new();
+    for (position, values) in values.iter().enumerate() {
+        let Some(loaded) = prepared.suite.plans.get(position) else { continue };
+        let variables = variables(&prepared, position, values);
+        let secrets = secrets(&prepared, position);
+        match args.format {
+            Format::Json => listed.push(document(&prepared, loaded, &variables, &secrets)),
+            Format::Human => table(&mut text, &prepared, loaded, (&variables, &secrets)),
+        }
+    }
+    let text = match args.format {
+        Format::Json => json_escaped(&serde_json::to_string_pretty(&listed).unwrap_or_default()),
+        Format::Human => sanitise(&text).into_owned(),
+    };
+    Ok(match printer.out(&prepared.gate.redact(text)) {
+        Ok(()) if prepared.has_errors() => 3,
+        Ok(()) if listed.is_empty() && prepared.plans.is_empty() => 4,
+        Ok(()) => 0,
+        Err(_) => 7,
+    })
+}
+
+/// The environments with their values; what services give stands for itself.
+fn evaluated(prepared: &Prepared) -> (super::run::Evaluated, Vec<Finding>) {
+    let mut values = super::run::Evaluated::new();
+    let mut problems = Vec::new();
+    let mut used: Vec<Option<usize>> =
+        prepared.suite.plans.iter().map(|loaded| loaded.environment).collect();
+    used.sort_unstable();
+    used.dedup();
+    let run = Arc::new(Names::default());
+    for index in used {
+        let loaded = index.and_then(|index| prepared.suite.environments.get(index));
+        let services: Map<String, Value> = loaded
+            .iter()
+            .flat_map(|loaded| loaded.environment.services())
+            .map(|service| {
+                let name = &service.name.value;
+                let field = |field: &str| (field.to_owned(), stand_in(name, field));
+                (name.clone(), FIELDS.into_iter().map(field).collect::<Map<_, _>>().into())
+            })
+            .collect();
+        let given = Given {
+            vars: &prepared.given.environment,
+            secrets: &[],
+            services: &Value::Object(services),
+            run: &run,
+            gate: &prepared.gate,
+            now: now(),
+            entropy: &|| 0,
+        };
+        let checked = index.and_then(|index| prepared.environments.get(index));
+        match run::evaluate_environment(checked, &prepared.suite.sources, &given) {
+            Ok(evaluated) => {
+                values.insert(index, Arc::new(evaluated));
+            }
+            // What an error of the check phase leads to is said already.
+            Err(_) if prepared.has_errors() => {}
+            Err(finding) => problems.push(*finding),
+        }
+    }
+    (values, problems)
+}
+
+fn stand_in(service: &str, field: &str) -> Value {
+    Value::from(format!("{{services.{service}.{field}}}"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "values are shown as of now")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+fn variables(prepared: &Prepared, position: usize, values: &PlanValues) -> Vec<Variable> {
+    let environment = &*values.environment;
+    let mut names: Vec<&String> = environment.origins.keys().collect();
+    let order = |name: &&String| {
+        let place = environment.origins.get(*name).and_then(|origin| origin.place);
+        (place.is_none(), place.map(|place| (place.source, place.span)))
+    };
+    names.sort_by_key(order);
+    let mut variables: Vec<Variable> =
+        names.into_iter().filter_map(|name| of_environment(prepared, environment, name)).collect();
+    let Some(plan) = prepared.plans.get(position).and_then(Option::as_ref) else {
+        return variables;
+    };
+    let preview = Preview { values, seed: 0, now: now() };
+    for (name, mut value) in preview.vars(plan) {
+        let written = plan.vars().iter().find(|var| var.name == name).map(|var| var.place);
+        let origin = match (values.given.get(&name), written) {
+            (Some((_, origin)), _) => origin.clone(),
+            (None, place) => Origin { place, source: String::new() },
+        };
+        prepared.gate.field(&name, &mut value);
+        variables.push(Variable { source: source(prepared, &origin), name, value });
+    }
+    variables
+}
+
+fn of_environment(
+    prepared: &Prepared,
+    environment: &EnvironmentValues,
+    name: &str,
+) -> Option<Variable> {
+    let mut value = environment.variable(name)?;
+    prepared.gate.field(name, &mut value);
+    let origin = environment.origins.get(name)?;
+    Some(Variable { name: format!("env.{name}"), value, source: source(prepared, origin) })
+}
+
+fn source(prepared: &Prepared, origin: &Origin) -> String {
+    match origin.place {
+        Some(place) => prepared.suite.sources.locate(place),
+        None => origin.source.clone(),
+    }
+}
+
+fn secrets(prepared: &Prepared, position: usize) -> Vec<Declared<'_>> {
+    let Some(loaded) = prepared.suite.plans.get(position) else { return Vec::new() };
+    let environment = loaded.environment.and_then(|index| prepared.suite.environments.get(index));
+    let checked = prepared.plans.get(position).and_then(Option::as_ref);
+    let describe_one = |declaration: &'_ crate::plan::SecretDeclaration| {
+        let name = declaration.name.value.as_str();
+        let used = checked.and_then(|plan| plan.secrets().iter().find(|s| s.name.value == name));
+        let shape = used.and_then(|used| used.matches.as_ref());
+        describe(name, shape, prepared.places(), environment)
+    };
+    loaded
+        .plan
+        .secrets
+        .iter()
+        .map(|declaration| Declared {
+            name: declaration.name.value.as_str(),
+            optional: declaration.optional,
+            needed_by: checked
+                .and_then(|plan| plan.secrets().iter().find(|s| s.name == declaration.name))
+                .map_or(&[], |used| used.needed_by.as_slice()),
+            described: describe_one(declaration),
+        })
+        .collect()
+}
+
+fn environment_of<'a>(prepared: &'a Prepared, loaded: &LoadedPlan) -> Option<&'a str> {
+    let environment = prepared.suite.environments.get(loaded.environment?)?;
+    Some(environment.environment.name())
+}
+
+fn document(
+    prepared: &Prepared,
+    loaded: &LoadedPlan,
+    variables: &[Variable],
+    secrets: &[Declared<'_>],
+) -> Value {
+    let variables: Vec<Value> = variables
+        .iter()
+        .map(|Variable { name, value, source }| json!({"name": name, "value": value, "source": source}))
+        .collect();
+    let secrets: Vec<Value> = secrets
+        .iter()
+        .map(|Declared { name, optional, needed_by, described }| {
+            let Described { state, place, at, repair } = described;
+            json!({
+                "name": format!("secrets.{name}"),
+                "state": state,
+                "source": place,
+                "at": at.map(|at| prepared.suite.sources.locate(at)),
+                "optional": optional,
+                "needed_by": needed_by,
+                "repair": repair,
+            })
+        })
+        .collect();
+    json!({
+        "plan": loaded.plan.name.value,
+        "path": loaded.shown,
+        "environment": environment_of(prepared, loaded),
+        "variables": variables,
+        "secrets": secrets,
+    })
+}
+
+/// Three columns: the name, the value, where it comes from.
+fn table(
+    text: &mut String,
+    prepared: &Prepared,
+    loaded: &LoadedPlan,
+    (variables, secrets): (&[Variable], &[Declared<'_>]),
+) {
+    let mut rows: Vec<[String; 3]> = variables
+        .iter()
+        .map(|variable| {
+            let value = match &variable.value {
+                Value::String(text) => show_text(text),
+                other => show(other, SHOWN),
+            };
+            [variable.name.clone(), value, variable.source.clone()]
+        })
+        .collect();
+    rows.extend(secrets.iter().map(|secret| {
+        let Described { state, place, at, repair } = &secret.described;
+        let value = match *state {
+            "given" | "from-service" => format!("«secret:{}»", secret.name),
+            "missing" if secret.optional => "missing (optional)".to_owned(),
+            state => state.to_owned(),
+        };
+        let mut source = place.clone();
+        if let Some(at) = at {
+            let _ = write!(source, " ({})", prepared.suite.sources.locate(*at));
+        }
+        if let Some(repair) = repair {
+            let _ = write!(source, ": {repair}");
+        }
+        [format!("secrets.{}", secret.name), value, source]
+    }));
+    let rows: Vec<[String; 3]> =
+        rows.into_iter().map(|row| row.map(|cell| sanitise_line(&cell).into_owned())).collect();
+    let widest = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0)
+    };
+    let (first, second) = (widest(0), widest(1));
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    let environment = environment_of(prepared, loaded)
+        .map_or("no environment".to_owned(), |name| format!("environment {name}"));
+    let _ = writeln!(
+        text,
+        "{} · {} · {environment}",
+        sanitise_line(&loaded.plan.name.value),
+        sanitise_line(&loaded.shown)
+    );
+    if rows.is_empty() {
+        text.push_str("  no variables, no secrets\n");
+    }
+    for [name, value, source] in &rows {
+        let (after_name, after_value) = (first - name.width(), second - value.width());
+        let _ = writeln!(text, "  {name}{:after_name$}  {value}{:after_value$}  {source}", "", "");
+    }
+}
+
+fn show_text(text: &str) -> String {
+    let mut shown: String = text.chars().take(SHOWN).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    if shown.is_empty() { "\"\"".to_owned() } else { shown }
+}
