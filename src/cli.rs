@@ -4,6 +4,7 @@ mod args;
 mod fault;
 mod guard;
 mod inputs;
+mod list;
 mod other;
 mod outputs;
 mod prepare;
@@ -12,6 +13,7 @@ mod printer;
 mod reporters;
 mod run;
 mod secrets;
+mod selection;
 mod signals;
 mod store;
 mod vars;
@@ -71,7 +73,7 @@ fn dispatch(cli: Cli) -> Result<u8, UsageFault> {
         None => run::run(&cli.run, &current()?),
         Some(Command::Run(args)) => run::run(&args, &current()?),
         Some(Command::Check(args)) => other::check(&args, &current()?),
-        Some(Command::List(args)) => other::list(&args, &current()?),
+        Some(Command::List(args)) => list::list(&args, &current()?),
         Some(Command::Vars(args)) => vars::vars(&args, &current()?),
         Some(Command::Explain(args)) => other::explain(&args),
         Some(Command::Curl(args)) => preview::curl(&args, &current()?),

@@ -1,11 +1,16 @@
 //! What is going to run: one job for each plan and case, with the steps that are selected.
 
+mod filter;
+mod selection;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+pub use filter::{About, Candidate, Filter, FilterFault, FilterMistake, Idle};
+pub use selection::{NoSuchStep, Selection};
+
 use crate::check::{CheckedPlan, CheckedStep, StepIndex, Work};
 use crate::event::{JobId, Section};
-use crate::finding::nearest;
 use crate::plan::GroupKind;
 
 /// One plan in one case.
@@ -52,74 +57,42 @@ fn is_group(step: &CheckedStep, kind: GroupKind) -> bool {
     matches!(&step.work, Work::Group(group) if group.kind == kind)
 }
 
-/// What the command line selects; empty lists select everything.
-#[derive(Debug, Clone, Default)]
-pub struct Selection {
-    /// Plans with one of these tags.
-    pub tags: Vec<String>,
-    /// Steps with one of these ids, with setup, cleanup and what they need.
-    pub steps: Vec<String>,
-}
-
-/// A selected step that no plan has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoSuchStep {
-    /// The id as asked for.
-    pub id: String,
-    /// The nearest one that exists.
-    pub nearest: Option<String>,
-}
-
-/// The jobs of a suite, in the order of its plans.
+/// The jobs of a suite, in the order of its plans; each plan comes with its path as shown.
 ///
 /// # Errors
 /// [`NoSuchStep`] where a selected step stands in none of the plans.
-pub fn schedule(plans: &[Arc<CheckedPlan>], selection: &Selection) -> Result<Vec<Job>, NoSuchStep> {
-    let tagged = |plan: &CheckedPlan| {
-        selection.tags.is_empty() || plan.tags().iter().any(|tag| selection.tags.contains(tag))
-    };
-    for id in &selection.steps {
-        let ids = || plans.iter().flat_map(|plan| plan.steps()).filter_map(|s| s.id.as_deref());
-        if !ids().any(|known| known == id) {
-            let nearest = nearest(id, ids()).map(str::to_owned);
-            return Err(NoSuchStep { id: id.clone(), nearest });
-        }
-    }
+pub fn schedule(
+    plans: &[(Arc<CheckedPlan>, String)],
+    selection: &Selection,
+) -> Result<Vec<Job>, NoSuchStep> {
+    let all: Vec<(&CheckedPlan, &str)> =
+        plans.iter().map(|(plan, path)| (plan.as_ref(), path.as_str())).collect();
+    selection.look_up(&all)?;
     let mut jobs = Vec::new();
-    for (position, plan) in plans.iter().enumerate() {
-        if !tagged(plan) {
-            continue;
-        }
-        let selected = selected_steps(plan, &selection.steps);
-        if selection.steps.is_empty() || selected.iter().any(|selected| *selected) {
-            let id = JobId(u32::try_from(jobs.len()).unwrap_or(u32::MAX));
-            jobs.push(Job { id, plan: Arc::clone(plan), position, selected });
-        }
+    for (position, (plan, path)) in plans.iter().enumerate() {
+        let Some(asked) = selection.asked(plan, path) else { continue };
+        let id = JobId(u32::try_from(jobs.len()).unwrap_or(u32::MAX));
+        let mut selected = selected_steps(plan, &asked);
+        selection.cut(plan, &mut selected);
+        jobs.push(Job { id, plan: Arc::clone(plan), position, selected });
     }
     Ok(jobs)
 }
 
-/// Which steps run when only some ids are asked for.
-fn selected_steps(plan: &CheckedPlan, ids: &[String]) -> Vec<bool> {
+/// Which steps run when some are asked for.
+fn selected_steps(plan: &CheckedPlan, asked: &[bool]) -> Vec<bool> {
     let steps = plan.steps();
-    if ids.is_empty() {
-        return vec![true; steps.len()];
-    }
-    let named = |id: &Option<String>| id.as_ref().is_some_and(|id| ids.contains(id));
-    if !steps.iter().any(|step| named(&step.id)) {
-        return vec![false; steps.len()];
-    }
     let mut selected: Vec<bool> = vec![false; steps.len()];
-    let mut asked: Vec<StepIndex> = Vec::new();
+    let mut open: Vec<StepIndex> = Vec::new();
     let mut whole: BTreeSet<StepIndex> = BTreeSet::new();
     for (number, step) in steps.iter().enumerate() {
-        if step.section != Section::Steps || named(&step.id) {
-            asked.push(StepIndex(number));
+        if step.section != Section::Steps || asked.get(number) == Some(&true) {
+            open.push(StepIndex(number));
         }
     }
     // A step comes with what holds it, a group with its steps, and both with what they need.
     // Cleanup is not asked, it takes what is there.
-    while let Some(index) = asked.pop() {
+    while let Some(index) = open.pop() {
         let Some(step) = steps.get(index.0) else { continue };
         if !whole.insert(index) {
             continue;
@@ -133,14 +106,14 @@ fn selected_steps(plan: &CheckedPlan, ids: &[String]) -> Vec<bool> {
                 *slot = true;
             }
             let Some(group) = steps.get(above.0) else { break };
-            asked.extend(needed(group));
+            open.extend(needed(group));
             holder = group.parent;
         }
         if let Work::Group(group) = &step.work {
-            asked.extend(&group.children);
+            open.extend(&group.children);
         }
         if step.section != Section::Cleanup {
-            asked.extend(needed(step));
+            open.extend(needed(step));
         }
     }
     selected

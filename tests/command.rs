@@ -27,6 +27,8 @@ mod outputs;
 mod protection;
 #[path = "command/secrets.rs"]
 mod secrets;
+#[path = "command/selection.rs"]
+mod selection;
 #[path = "command/signals.rs"]
 mod signals;
 #[path = "command/vars.rs"]

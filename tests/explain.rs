@@ -15,8 +15,9 @@ use std::process::{Command, Stdio};
 use planrun::finding::Code;
 use planrun::plan::keys;
 
-/// Codes whose cause is no text of a plan: bytes of a file, other files, the machine, the process.
-const NOT_OF_A_PLAN: [Code; 7] = [
+/// Codes whose cause is no text of a plan: bytes of a file, other files, the machine, the process,
+/// the command line.
+const NOT_OF_A_PLAN: [Code; 8] = [
     Code::YamlLimit,
     Code::YamlEncoding,
     Code::OutsideRoot,
@@ -24,6 +25,7 @@ const NOT_OF_A_PLAN: [Code; 7] = [
     Code::ProtectedEnvironment,
     Code::SecretSource,
     Code::ShortSecret,
+    Code::BadFilter,
 ];
 
 /// Codes of a run that the built-in registry can be made to give.

@@ -51,7 +51,6 @@ pub(super) const HELP: &str = "\
 Runs API test plans written in YAML and points at the line that failed
 
 Usage:  planrun [OPTIONS] PATH…     plan files, or folders with plans under them
-        planrun COMMAND …
 
   check PATH…              checks plans, sends nothing
   list PATH…               lists plans and their steps, [--format json]
@@ -63,7 +62,8 @@ Usage:  planrun [OPTIONS] PATH…     plan files, or folders with plans under th
   -e, --env ENV            environment: environments/ENV.yaml near the plan
       --var NAME=VALUE     sets a variable, env.NAME=VALUE an environment's
       --secret NAME=@FILE  gives a secret; or NAME=env:VARIABLE
-  -t, --tag TAG            only plans with this tag
+  -t, --tag TAG            only plans with this tag; '!TAG': without it
+  -E, --filter FILTER      only such steps: 'tag(smoke) and not step(/upload/)'
       --step ID            only this step, with setup, cleanup and what it needs
   -j, --jobs N             plans at once (16)
       --report json=PATH   writes a report
@@ -126,12 +126,18 @@ pub(super) struct Values {
 /// Which steps are meant.
 #[derive(Debug, Args, Clone, Default)]
 pub(super) struct Selection {
-    /// Only plans with this tag; may be repeated
+    /// Only plans with this tag, or without it: '!TAG'; may be repeated
     #[arg(short = 't', long = "tag", value_name = "TAG")]
     pub(super) tags: Vec<String>,
+    /// Only steps of which this is true: 'tag(smoke) and not step(/upload/)'
+    #[arg(short = 'E', long = "filter", value_name = "FILTER")]
+    pub(super) filters: Vec<String>,
     /// Only this step, with setup, cleanup and what it needs; may be repeated
     #[arg(long = "step", value_name = "ID")]
     pub(super) steps: Vec<String>,
+    /// Up to and with this step; cleanup follows
+    #[arg(long = "until", value_name = "ID", conflicts_with = "steps")]
+    pub(super) until: Option<String>,
 }
 
 /// How output looks.

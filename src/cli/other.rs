@@ -1,21 +1,20 @@
-//! `check`, `list`, `explain` and `demo`: commands that run no plan.
+//! `check`, `explain` and `demo`: commands that run no plan.
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::sync::Arc;
 
+#[cfg(feature = "demo")]
 use serde_json::json;
 
-use super::args::{CheckArgs, ExplainArgs, Format, ListArgs};
+#[cfg(feature = "demo")]
+use super::args::Format;
+use super::args::{CheckArgs, ExplainArgs};
 use super::fault::UsageFault;
 use super::inputs::Process;
 use super::prepare::prepare;
 use super::preview::invalid;
 use super::printer::Printer;
-use crate::check::CheckedPlan;
-use crate::event::Section;
 use crate::finding::{Code, nearest};
-use crate::schedule::{self, Selection};
 use crate::secret::{Gate, Redacted};
 
 /// Checks plans; nothing is sent.
@@ -46,91 +45,6 @@ pub(super) fn check(args: &CheckArgs, current: &Path) -> Result<u8, UsageFault> 
     // The process ends now: giving every small piece of memory back first would only take time.
     std::mem::forget(prepared);
     Ok(code)
-}
-
-/// Lists plans and their steps.
-pub(super) fn list(args: &ListArgs, current: &Path) -> Result<u8, UsageFault> {
-    let prepared = prepare(&args.paths, &args.values, current)?;
-    let printer = Printer::new(&args.look, &prepared.process);
-    if prepared.has_errors() {
-        return Ok(invalid(&prepared, &prepared.findings, &printer));
-    }
-    let plans: Vec<Arc<CheckedPlan>> = prepared.plans.iter().flatten().cloned().collect();
-    let selection =
-        Selection { tags: args.selection.tags.clone(), steps: args.selection.steps.clone() };
-    let jobs = schedule::schedule(&plans, &selection)?;
-    let path = |position: usize| {
-        prepared.suite.plans.get(position).map(|loaded| loaded.shown.as_str()).unwrap_or_default()
-    };
-    let text = match args.format {
-        Format::Json => {
-            let plans: Vec<_> = jobs
-                .iter()
-                .map(|job| {
-                    let steps: Vec<_> = job
-                        .plan
-                        .steps()
-                        .iter()
-                        .zip(&job.selected)
-                        .filter(|(_, selected)| **selected)
-                        .map(|(step, _)| {
-                            json!({
-                                "section": step.section,
-                                "id": step.id,
-                                "name": step.name.text().trim(),
-                                "place": prepared.suite.sources.locate(step.place),
-                                "covers": step.covers,
-                            })
-                        })
-                        .collect();
-                    json!({
-                        "plan": job.plan.name().value,
-                        "path": path(job.position),
-                        "description": job.plan.description(),
-                        "tags": job.plan.tags(),
-                        "covers": job.plan.covers(),
-                        "steps": steps,
-                    })
-                })
-                .collect();
-            serde_json::to_string_pretty(&plans).unwrap_or_default()
-        }
-        Format::Human => {
-            let mut text = String::new();
-            for job in &jobs {
-                let tags = job.plan.tags().join(", ");
-                let tags = if tags.is_empty() { tags } else { format!("  [{tags}]") };
-                let _ = writeln!(text, "{}  {}{tags}", path(job.position), job.plan.name().value);
-                for (step, selected) in job.plan.steps().iter().zip(&job.selected) {
-                    if !selected {
-                        continue;
-                    }
-                    let section = match step.section {
-                        Section::Setup => "setup: ",
-                        Section::Steps => "",
-                        Section::Cleanup => "cleanup: ",
-                    };
-                    let id = step.id.as_ref().map(|id| format!("  ({id})")).unwrap_or_default();
-                    let _ = writeln!(text, "  {section}{}{id}", step.name.text().trim());
-                }
-            }
-            text
-        }
-    };
-    let text = match args.format {
-        Format::Json => json_escaped(&text),
-        Format::Human => crate::secret::sanitise(&text).into_owned(),
-    };
-    let shown = printer.out(&prepared.gate.redact(text));
-    if jobs.is_empty() {
-        printer
-            .error(&Redacted::literal("no plan is selected: `planrun list PATH` shows them all"));
-    }
-    Ok(match shown {
-        Ok(()) if jobs.is_empty() => 4,
-        Ok(()) => 0,
-        Err(_) => 7,
-    })
 }
 
 /// Explains a code, or names them all.

@@ -15,13 +15,12 @@ use super::fault::UsageFault;
 use super::prepare::{Prepared, prepare};
 use super::printer::Printer;
 use super::run::{environments, plan_values, runtime};
-use crate::check::CheckedPlan;
 use crate::finding::Finding;
 use crate::http::Client;
 use crate::outcome::Exchange;
 use crate::report;
 use crate::run::{Context, PlanValues, Preview, Shown};
-use crate::schedule::{self, Job, Selection};
+use crate::schedule::{Job, Selection};
 use crate::secret::{Gate, Redacted};
 use crate::source::{SourceSet, SourceText};
 
@@ -72,9 +71,8 @@ pub(super) fn curl(args: &CurlArgs, current: &Path) -> Result<u8, UsageFault> {
     if prepared.has_errors() {
         return Ok(invalid(&prepared, &prepared.findings, &printer));
     }
-    let plans: Vec<Arc<CheckedPlan>> = prepared.plans.iter().flatten().cloned().collect();
-    let selection = Selection { tags: Vec::new(), steps: vec![args.step.clone()] };
-    let jobs = schedule::schedule(&plans, &selection)?;
+    let selection = Selection { steps: vec![args.step.clone()], ..Selection::default() };
+    let jobs = prepared.schedule(&selection)?;
     let scene = Scene { prepared, jobs };
     let run = RunArgs { values: args.values.clone(), ..RunArgs::default() };
     let gate = scene.prepared.gate.clone();

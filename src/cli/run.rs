@@ -19,17 +19,18 @@ use super::preview::rendered;
 use super::printer::Printer;
 use super::reporters::{Heard, Held, Reporters};
 use super::secrets::{self, Secrets};
+use super::selection;
 use super::signals;
 use super::store::{RunFolder, log_file};
-use crate::check::{CheckedPlan, Late};
+use crate::check::Late;
 use crate::event::{Event, RunStarted, VERSION};
-use crate::finding::{Code, Finding, nearest};
+use crate::finding::{Code, Finding};
 use crate::http::{Client, Options};
 use crate::project::FileRoot;
 use crate::record::{Flaky, Fold, Record, gravest};
 use crate::report::{self, Terminal};
 use crate::run::{self, Context, EnvironmentValues, Given, PlanValues, Stop};
-use crate::schedule::{self, Job, Selection};
+use crate::schedule::Job;
 use crate::secret::{Gate, Redacted, Secret};
 use crate::services::Services;
 use crate::source::SourceText;
@@ -66,6 +67,10 @@ pub(super) fn run(args: &RunArgs, current: &Path) -> Result<u8, UsageFault> {
         })?),
         None => None,
     };
+    let selection = match selection::read(&args.selection, &args.look) {
+        Ok(selection) => selection,
+        Err(code) => return Ok(code),
+    };
     let prepared = prepare(&args.paths, &args.values, current)?;
     let printer = Printer::new(&args.look, &prepared.process);
     let entropy = random();
@@ -84,14 +89,9 @@ pub(super) fn run(args: &RunArgs, current: &Path) -> Result<u8, UsageFault> {
         entropy,
         deadline,
     };
-    let plans: Vec<Arc<CheckedPlan>> = ready.prepared.plans.iter().flatten().cloned().collect();
     if !ready.prepared.has_errors() {
-        let selection =
-            Selection { tags: args.selection.tags.clone(), steps: args.selection.steps.clone() };
-        ready.jobs = schedule::schedule(&plans, &selection)?;
-        if ready.jobs.is_empty() {
-            printer.error(&ready.gate.redact(nothing_selected(&plans, args)));
-        }
+        ready.jobs = ready.prepared.schedule(&selection)?;
+        ready.prepared.explain_selection(&selection, &ready.jobs, &printer);
         if !args.allow_writes && !args.dry_run {
             ready.prepared.findings.extend(guard::writes(&ready.prepared, &ready.jobs));
         }
@@ -107,23 +107,6 @@ pub(super) fn run(args: &RunArgs, current: &Path) -> Result<u8, UsageFault> {
         return Ok(super::preview::dry_run(&ready.into(), args, &printer));
     }
     Ok(ready.carry_out(args, &printer))
-}
-
-/// Why no plan is selected, and which words there are.
-fn nothing_selected(plans: &[Arc<CheckedPlan>], args: &RunArgs) -> String {
-    let mut tags: Vec<&str> =
-        plans.iter().flat_map(|plan| plan.tags()).map(String::as_str).collect();
-    tags.sort_unstable();
-    tags.dedup();
-    let text = match args.selection.tags.first() {
-        None => "no plans here: a plan is a YAML file that begins with `plan: NAME`".to_owned(),
-        Some(tag) => match nearest(tag, tags.iter().copied()) {
-            Some(near) => format!("no plan has the tag `{tag}`; did you mean `{near}`?"),
-            None if tags.is_empty() => format!("no plan has the tag `{tag}`, nor any other"),
-            None => format!("no plan has the tag `{tag}`; there is {}", tags.join(", ")),
-        },
-    };
-    crate::secret::sanitise_line(&text).into_owned()
 }
 
 impl From<Ready> for super::preview::Scene {

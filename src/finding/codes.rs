@@ -211,6 +211,8 @@ codes! {
         "    - GET: /health\n      poll: {every: 50ms, for: 10s, times: 2}\n      expect: {text: {contains: gone}}\n\nThe expectation of a `poll` did not hold within its time or attempts, or `give_up` or a 401 or 403 ended it. The last attempt is shown.\n\nRepair: see what the last response says; wait longer with `for`, or expect something else.";
     ServiceFailed = "service::failed", "a service of the environment could not be started",
         "The environment asks for a service (`services:`), and it did not start: a port that is taken, a fault that does not exist.\n\nRepair: what the message says of it.";
+    BadFilter = "command::filter", "a filter of the command line that does not parse",
+        "`-E` takes predicates, joined by `and` (`&`), `or` (`|`), `not` (`!`) and `-` (but not), with brackets: `-E 'tag(smoke) and not step(/upload/)'`. There is plan(), step(), tag(), id(), covers(), path(), all() and none(). What stands in the brackets is looked for anywhere in the name of a plan or step, and is a whole word or glob for the others; `=word` is the whole word, `~part` a part of it, `#w*rd` a glob, `/regex/` a regular expression.\n\nRepair: look at the marked place. Put the whole filter in single quotes, so that the shell leaves it alone.";
     OutputFailed = "output::failed", "an output could not be written",
         "A report, the log or the stored run could not be written. The verdict of the run still stands on the terminal; the exit code is 7. Examples are a full disk and a folder that is not yours.\n\nRepair: free the disk, or choose another place with `--out` or `--report NAME=PATH`.";
 }

@@ -76,6 +76,8 @@ fn list_tells_programs_the_same_as_people() {
     assert_eq!(listed[0]["plan"], "Päckchen");
     assert_eq!(listed[0]["steps"][0]["id"], "one");
     assert_eq!(listed[0]["steps"][0]["place"], "p.yaml:5:6");
+    assert_eq!(listed[0]["steps"][0]["kind"], "request");
+    assert_eq!(listed[0]["steps"][0]["url"], "http://h");
     assert_eq!(listed[0]["steps"][1]["section"], "cleanup");
     project.run(&["list", "p.yaml", "-t", "none"]).ends(4);
 }

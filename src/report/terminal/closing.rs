@@ -227,7 +227,7 @@ fn selectors(command: &[String]) -> Vec<String> {
     let mut words = command.iter();
     while let Some(word) = words.next() {
         let name = word.split('=').next().unwrap_or(word);
-        if ["-t", "--tag", "--step", "--until"].contains(&name) {
+        if ["-t", "--tag", "-E", "--filter", "--step", "--until"].contains(&name) {
             chosen.push(sanitise_line(word).into_owned());
             if !word.contains('=') {
                 chosen.extend(words.next().map(|value| sanitise_line(value).into_owned()));

@@ -1,0 +1,151 @@
+//! `list`: the plans and steps that a selection means, for people and for programs.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::args::{Format, ListArgs};
+use super::fault::UsageFault;
+use super::other::json_escaped;
+use super::prepare::{Prepared, prepare};
+use super::preview::invalid;
+use super::printer::Printer;
+use super::selection;
+use crate::check::{CheckedPlan, CheckedStep, StepIndex, Work};
+use crate::event::Section;
+use crate::schedule::Job;
+use crate::source::Place;
+
+/// Lists plans and their steps.
+pub(super) fn list(args: &ListArgs, current: &Path) -> Result<u8, UsageFault> {
+    let selection = match selection::read(&args.selection, &args.look) {
+        Ok(selection) => selection,
+        Err(code) => return Ok(code),
+    };
+    let prepared = prepare(&args.paths, &args.values, current)?;
+    let printer = Printer::new(&args.look, &prepared.process);
+    if prepared.has_errors() {
+        return Ok(invalid(&prepared, &prepared.findings, &printer));
+    }
+    let jobs = prepared.schedule(&selection)?;
+    let text = match args.format {
+        Format::Json => {
+            let plans: Vec<Value> = jobs.iter().map(|job| prepared.plan_as_json(job)).collect();
+            json_escaped(&serde_json::to_string_pretty(&plans).unwrap_or_default())
+        }
+        Format::Human => {
+            let text: String = jobs.iter().map(|job| prepared.plan_as_text(job)).collect();
+            crate::secret::sanitise(&text).into_owned()
+        }
+    };
+    let shown = if text.is_empty() { Ok(()) } else { printer.out(&prepared.gate.redact(text)) };
+    prepared.explain_selection(&selection, &jobs, &printer);
+    Ok(match shown {
+        Ok(()) if jobs.is_empty() => 4,
+        Ok(()) => 0,
+        Err(_) => 7,
+    })
+}
+
+impl Prepared {
+    fn path_of(&self, job: &Job) -> &str {
+        self.suite.plans.get(job.position).map(|loaded| loaded.shown.as_str()).unwrap_or_default()
+    }
+
+    fn line_of(&self, place: Place) -> usize {
+        let text = self.suite.sources.get(place.source);
+        text.map_or(0, |text| text.line_column(place.span.start).line)
+    }
+
+    /// A line for the plan and one for each step, with the step's line in the file.
+    fn plan_as_text(&self, job: &Job) -> String {
+        let plan = &job.plan;
+        let mut text = format!("{}  {}", self.path_of(job), plan.name().value);
+        if !plan.tags().is_empty() {
+            let _ = write!(text, "  [{}]", plan.tags().join(", "));
+        }
+        let _ = writeln!(text, "{}", covers(plan.covers()));
+        let steps: Vec<&CheckedStep> = selected(job).collect();
+        let last = steps.iter().map(|step| self.line_of(step.place)).max().unwrap_or_default();
+        let width = last.to_string().len();
+        for step in steps {
+            let section = match step.section {
+                Section::Setup => "setup: ",
+                Section::Steps => "",
+                Section::Cleanup => "cleanup: ",
+            };
+            let id = step.id.as_ref().map(|id| format!("  ({id})")).unwrap_or_default();
+            let skip = if step.skip.is_some() { "  skipped" } else { "" };
+            let _ = writeln!(
+                text,
+                "  {:>width$}  {}{section}{}{id}{}{skip}",
+                self.line_of(step.place),
+                "  ".repeat(depth(plan, step)),
+                step.name.text().trim(),
+                covers(&step.covers)
+            );
+        }
+        text
+    }
+
+    fn plan_as_json(&self, job: &Job) -> Value {
+        let plan = &job.plan;
+        let steps: Vec<Value> = selected(job).map(|step| self.step_as_json(plan, step)).collect();
+        json!({
+            "plan": plan.name().value,
+            "path": self.path_of(job),
+            "place": self.suite.sources.locate(plan.name().place),
+            "description": plan.description(),
+            "tags": plan.tags(),
+            "covers": plan.covers(),
+            "steps": steps,
+        })
+    }
+
+    fn step_as_json(&self, plan: &CheckedPlan, step: &CheckedStep) -> Value {
+        let (kind, method, url) = match &step.work {
+            Work::Request(request) => {
+                ("request", Some(request.method.as_str()), Some(request.url.text()))
+            }
+            Work::Assert(_) => ("assert", None, None),
+            Work::Sleep(_) => ("sleep", None, None),
+            Work::Group(group) => (group.kind.key(), None, None),
+        };
+        let needs: Vec<String> = step
+            .needs
+            .iter()
+            .filter_map(|needed| plan.steps().get(needed.0))
+            .map(CheckedStep::label)
+            .collect();
+        json!({
+            "section": step.section,
+            "id": step.id,
+            "name": step.name.text().trim(),
+            "depth": depth(plan, step),
+            "kind": kind,
+            "method": method,
+            "url": url,
+            "place": self.suite.sources.locate(step.place),
+            "covers": step.covers,
+            "needs": needs,
+            "skip": step.skip,
+        })
+    }
+}
+
+fn selected(job: &Job) -> impl Iterator<Item = &CheckedStep> {
+    let steps = job.plan.steps().iter().zip(&job.selected);
+    steps.filter(|(_, selected)| **selected).map(|(step, _)| step)
+}
+
+/// How many steps hold it.
+fn depth(plan: &CheckedPlan, step: &CheckedStep) -> usize {
+    let holder = |index: &StepIndex| plan.steps().get(index.0)?.parent;
+    std::iter::successors(step.parent, holder).count()
+}
+
+/// `  covers 2a, 2c`; nothing where there is none.
+fn covers(ids: &[String]) -> String {
+    if ids.is_empty() { String::new() } else { format!("  covers {}", ids.join(", ")) }
+}
