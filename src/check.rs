@@ -15,7 +15,7 @@ mod step;
 mod types;
 mod values;
 
-pub use environment::{CheckedEnvironment, check_environment};
+pub use environment::{CheckedEnvironment, Words, check_environment};
 pub use plan::check;
 pub use types::{
     Assertion, Auth, Capture, CheckedBudget, CheckedPlan, CheckedStep, Condition, Cookies, Expect,

@@ -56,6 +56,10 @@ pub enum SourceOfSecret {
     File(String),
     /// `{value: "${{ services.… }}"}`: what a service gives.
     Value(Node),
+    /// `{command: [program, argument, …]}`: what it prints; templates inside.
+    Command(Vec<Node>),
+    /// `{prompt: true}`: asked for on the terminal.
+    Prompt,
 }
 
 /// A service that an environment needs.

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 pub use context::{Context, EnvironmentValues, Origin, PlanValues, Stop};
-pub use environment::{Given, evaluate as evaluate_environment};
+pub use environment::{Given, early_words, evaluate as evaluate_environment};
 
 pub use preview::{Preview, Shown};
 

@@ -1,11 +1,15 @@
 //! Starts what an environment needs before the run, and stops it afterwards.
 
+mod exec;
+
 use std::fmt;
 
 use serde_json::{Map, Value};
 
 use crate::environment::ServiceAst;
 use crate::finding::{Code, Finding};
+
+pub use exec::{ExecFault, Words, output_of};
 
 /// The services of one environment, running until they are stopped or dropped.
 #[derive(Default)]

@@ -19,6 +19,8 @@ mod environments;
 mod exit_codes;
 #[path = "command/folders.rs"]
 mod folders;
+#[path = "command/obtained.rs"]
+mod obtained;
 #[path = "command/other.rs"]
 mod other;
 #[path = "command/outputs.rs"]

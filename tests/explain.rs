@@ -17,12 +17,14 @@ use planrun::plan::keys;
 
 /// Codes whose cause is no text of a plan: bytes of a file, other files, the machine, the process,
 /// the command line.
-const NOT_OF_A_PLAN: [Code; 8] = [
+const NOT_OF_A_PLAN: &[Code] = &[
     Code::YamlLimit,
     Code::YamlEncoding,
     Code::OutsideRoot,
     Code::MissingFile,
     Code::ProtectedEnvironment,
+    Code::ExecNotAllowed,
+    Code::CommandFailed,
     Code::SecretSource,
     Code::ShortSecret,
     Code::BadFilter,

@@ -192,6 +192,9 @@ pub(super) struct RunArgs {
     /// Sends requests that may write also in a protected environment
     #[arg(long, hide_short_help = true)]
     pub(super) allow_writes: bool,
+    /// Starts the commands that an environment names for secrets and services
+    #[arg(long, hide_short_help = true)]
+    pub(super) allow_exec: bool,
     /// Shows what would be sent, secrets masked, and sends nothing
     #[arg(long)]
     pub(super) dry_run: bool,

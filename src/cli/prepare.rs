@@ -68,7 +68,10 @@ impl Prepared {
             .flat_map(|loaded| loaded.environment.secrets())
             .filter_map(|secret| match &secret.source {
                 SourceOfSecret::EnvVar(word) => Some((secret.name.value.clone(), word.clone())),
-                SourceOfSecret::File(_) | SourceOfSecret::Value(_) => None,
+                SourceOfSecret::File(_)
+                | SourceOfSecret::Value(_)
+                | SourceOfSecret::Command(_)
+                | SourceOfSecret::Prompt => None,
             })
             .filter(|(name, word)| name.to_ascii_uppercase() != *word)
             .collect()
@@ -88,7 +91,7 @@ impl Prepared {
         let plans: Vec<&CheckedPlan> = jobs.iter().map(|job| &*job.plan).collect();
         let (secrets, mut findings) = secrets::read(self.places(), loaded, &plans)?;
         for job in jobs {
-            findings.extend(secrets.judge(&job.plan, &job.selected));
+            findings.extend(secrets.judge(&job.plan, &job.selected, &|_| true));
         }
         Ok((secrets, findings))
     }

@@ -52,6 +52,13 @@ impl Printer {
         out.flush()
     }
 
+    /// Asks a question on standard error; the answer is typed behind it.
+    #[expect(clippy::unused_self, reason = "a printer prints")]
+    pub(super) fn ask(&self, question: &Redacted<String>) {
+        let mut err = io::stderr().lock();
+        let _ = err.write_all(question.as_bytes()).and_then(|()| err.flush());
+    }
+
     /// Prints to standard error.
     #[expect(clippy::unused_self, reason = "a printer prints")]
     pub(super) fn error(&self, text: &Redacted<String>) {

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use super::args::{RunArgs, Values};
 use super::fault::UsageFault;
 use super::guard;
+use super::obtain::{self, Interrupted};
 use super::outputs::{self, Report};
 use super::prepare::{Prepared, prepare};
 use super::preview::rendered;
@@ -95,7 +96,13 @@ pub(super) fn run(args: &RunArgs, current: &Path) -> Result<u8, UsageFault> {
         if !args.allow_writes && !args.dry_run {
             ready.prepared.findings.extend(guard::writes(&ready.prepared, &ready.jobs));
         }
-        ready.read_secrets(args)?;
+        ready.read_secrets(args, &printer)?;
+        if !ready.prepared.has_errors()
+            && !args.dry_run
+            && ready.obtain_secrets(args, &printer).is_err()
+        {
+            return Ok(ready.interrupted(args, &printer));
+        }
         if ready.prepared.process.get("GITHUB_ACTIONS") == Some("true") {
             outputs::add_masks(ready.secrets.values().flat_map(|secrets| &secrets.found));
         }
@@ -117,7 +124,7 @@ impl From<Ready> for super::preview::Scene {
 
 impl Ready {
     /// Reads the secrets of every environment that a job uses.
-    fn read_secrets(&mut self, args: &RunArgs) -> Result<(), UsageFault> {
+    fn read_secrets(&mut self, args: &RunArgs, printer: &Printer) -> Result<(), UsageFault> {
         let environment = |job: &Job| {
             self.prepared.suite.plans.get(job.position).and_then(|loaded| loaded.environment)
         };
@@ -131,10 +138,43 @@ impl Ready {
             self.prepared.findings.extend(visible);
             self.secrets.insert(environment, secrets);
         }
+        if !args.allow_exec && !args.dry_run {
+            let refused: Vec<Finding> = self.with_scene(printer, |scene| {
+                let commands = self.secrets.iter();
+                commands
+                    .flat_map(|(at, secrets)| obtain::not_allowed(scene, *at, secrets))
+                    .collect()
+            });
+            self.prepared.findings.extend(refused);
+        }
         if args.values.strict {
             self.prepared.be_strict();
         }
         Ok(())
+    }
+
+    /// Gets the secrets that take a command or a person.
+    fn obtain_secrets(&mut self, args: &RunArgs, printer: &Printer) -> Result<(), Interrupted> {
+        let mut secrets = std::mem::take(&mut self.secrets);
+        let obtained =
+            self.with_scene(printer, |scene| obtain::obtain(scene, &mut secrets, args.allow_exec));
+        self.secrets = secrets;
+        self.prepared.findings.extend(obtained?);
+        if args.values.strict {
+            self.prepared.be_strict();
+        }
+        Ok(())
+    }
+
+    fn with_scene<R>(&self, printer: &Printer, f: impl FnOnce(&obtain::Scene<'_>) -> R) -> R {
+        f(&obtain::Scene {
+            prepared: &self.prepared,
+            jobs: &self.jobs,
+            printer,
+            run: run_names(&self.run, self.started_at, self.seed),
+            now: self.started_at,
+            entropy: &|| random(),
+        })
     }
 
     /// How long the cleanup of any plan may take; the watchdog waits for it.
@@ -183,6 +223,22 @@ impl Ready {
         let failures = outputs::write(&self.reports, &record);
         outputs::complain(&failures, &self.gate, printer);
         gravest([3, if failures.is_empty() { 0 } else { 7 }])
+    }
+
+    /// Ctrl-C before the first request: every report says so.
+    fn interrupted(&self, args: &RunArgs, printer: &Printer) -> u8 {
+        let events = [
+            Event::RunStarted(self.header(args)),
+            Event::RunFinished {
+                duration: elapsed(self.started),
+                interrupted: Some(Stop::Interrupt.as_str().to_owned()),
+            },
+        ];
+        let record = Record::fold(events.map(|event| self.gate.redact(event).into_inner()));
+        printer.error(&Redacted::literal("interrupted: no request was sent"));
+        let failures = outputs::write(&self.reports, &record);
+        outputs::complain(&failures, &self.gate, printer);
+        signals::code(Stop::Interrupt)
     }
 
     /// An output that cannot be written, seen before the first request: nothing is sent, and the
@@ -404,6 +460,13 @@ fn common_sources(prepared: &Prepared) -> Vec<&SourceText> {
 /// The values of each environment that is used; `None` is no environment.
 pub(super) type Evaluated = BTreeMap<Option<usize>, Arc<EnvironmentValues>>;
 
+/// `run.…`, which every plan and environment sees.
+fn run_names(id: &str, started_at: Timestamp, seed: u64) -> Arc<Names> {
+    let mut names = Names::default();
+    names.insert("run", json!({"id": id, "started_at": started_at.to_string(), "seed": seed}));
+    Arc::new(names)
+}
+
 /// Starts what the environments need and evaluates them.
 pub(super) async fn environments(
     prepared: &Prepared,
@@ -414,12 +477,7 @@ pub(super) async fn environments(
     let mut values = BTreeMap::new();
     let mut running = Vec::new();
     let mut problems = Vec::new();
-    let mut shared = Names::default();
-    shared.insert(
-        "run",
-        json!({"id": context.run, "started_at": context.started_at.to_string(), "seed": context.seed}),
-    );
-    let shared = Arc::new(shared);
+    let shared = run_names(&context.run, context.started_at, context.seed);
     let mut used: Vec<Option<usize>> = jobs
         .iter()
         .filter_map(|job| prepared.suite.plans.get(job.position))

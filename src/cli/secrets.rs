@@ -90,7 +90,8 @@ pub(super) fn learn(gate: &Gate, places: Places<'_>, suite: &Suite) {
 
 /// Where one secret would come from, and whether it is there: what `vars` tells of it.
 pub(super) struct Described {
-    /// `given`, `missing`, `empty`, `malformed`, `unreadable`, `from-service`.
+    /// `given`, `missing`, `empty`, `malformed`, `unreadable`, `from-service`, `from-command`,
+    /// `from-prompt`.
     pub(super) state: &'static str,
     /// Where it was looked for, in words.
     pub(super) place: String,
@@ -124,11 +125,13 @@ pub(super) fn describe(
         Value::Found(value) if fits(&value) => "given",
         Value::Found(_) => "malformed",
         Value::Later => "from-service",
+        Value::Deferred(How::Command) => "from-command",
+        Value::Deferred(How::Prompt) => "from-prompt",
         Value::Empty => "empty",
         Value::Missing if finding.is_some() => "unreadable",
         Value::Missing => "missing",
     };
-    let repair = Some(repair).filter(|_| !matches!(state, "given" | "from-service"));
+    let repair = Some(repair).filter(|_| !matches!(state, "given") && !state.starts_with("from-"));
     Described { state, place, at, repair }
 }
 
@@ -150,6 +153,26 @@ enum Value {
     Missing,
     /// A service gives it.
     Later,
+    /// It takes a command or a person.
+    Deferred(How),
+}
+
+/// How a secret is got that is not simply read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// A command prints it.
+    Command,
+    /// A person types it.
+    Prompt,
+}
+
+/// A secret that is still to be got.
+#[derive(Debug, Clone)]
+pub(super) struct Deferred {
+    pub(super) name: String,
+    pub(super) how: How,
+    /// Where the environment says so.
+    pub(super) place: Place,
 }
 
 /// Looks for one secret, the first source that is named wins.
@@ -191,7 +214,17 @@ fn look(
     let Some((loaded, source)) = source else {
         return Ok(variable(&name.to_ascii_uppercase()));
     };
+    let not_read = |value: Value, from: &str| Looked {
+        value,
+        place: from.to_owned(),
+        at: Some(source.place),
+        repair: String::new(),
+        finding: None,
+    };
     Ok(match &source.source {
+        SourceOfSecret::Command(_) => not_read(Value::Deferred(How::Command), "a command"),
+        SourceOfSecret::Prompt => not_read(Value::Deferred(How::Prompt), "asked for"),
+        SourceOfSecret::Value(_) => not_read(Value::Later, "a service"),
         SourceOfSecret::EnvVar(named) => Looked { at: Some(source.place), ..variable(named) },
         SourceOfSecret::File(path) => {
             let read = read_secret_file(&loaded.folder(source.place.source).join(path), path);
@@ -208,13 +241,6 @@ fn look(
                 finding,
             }
         }
-        SourceOfSecret::Value(_) => Looked {
-            value: Value::Later,
-            place: "a service".into(),
-            at: Some(source.place),
-            repair: String::new(),
-            finding: None,
-        },
     })
 }
 
@@ -233,8 +259,10 @@ pub(super) struct Secrets {
     pub(super) found: Vec<Secret>,
     /// Those that a service will give.
     from_services: Vec<String>,
+    /// Those that take a command or a person.
+    pub(super) deferred: Vec<Deferred>,
     /// Why each missing one is missing, and what to do.
-    missing: BTreeMap<String, (String, String)>,
+    pub(super) missing: BTreeMap<String, (String, String)>,
 }
 
 /// Reads every secret that the plans of one environment declare.
@@ -255,7 +283,7 @@ pub(super) fn read(
     for name in names {
         let looked = look(name, places, environment)
             .map_err(|fault| UsageFault::new(format!("`--secret {name}=@…`: {fault}")))?;
-        let Looked { value, place, at: _, repair, finding } = looked;
+        let Looked { value, place, at, repair, finding } = looked;
         let why = match value {
             Value::Found(value) => {
                 secrets.found.push(Secret::new(name, value));
@@ -263,6 +291,11 @@ pub(super) fn read(
             }
             Value::Later => {
                 secrets.from_services.push(name.to_owned());
+                continue;
+            }
+            Value::Deferred(how) => {
+                let deferred = |place| Deferred { name: name.to_owned(), how, place };
+                secrets.deferred.extend(at.map(deferred));
                 continue;
             }
             Value::Empty => format!("is empty: {place} has nothing in it"),
@@ -284,12 +317,20 @@ pub(super) fn read(
 
 impl Secrets {
     /// Missing and mis-shaped secrets of one plan; a mis-shaped one is never sent. `selected` tells
-    /// which of the steps run: what only others need may be missing.
-    pub(super) fn judge(&self, plan: &CheckedPlan, selected: &[bool]) -> Vec<Finding> {
+    /// which of the steps run: what only others need may be missing; `meant`, which secrets are
+    /// judged.
+    pub(super) fn judge(
+        &self,
+        plan: &CheckedPlan,
+        selected: &[bool],
+        meant: &dyn Fn(&str) -> bool,
+    ) -> Vec<Finding> {
         let mut findings = Vec::new();
         for secret in plan.secrets() {
             let name = secret.name.value.as_str();
-            if self.from_services.iter().any(|given| given == name) {
+            let is_known_later = self.from_services.iter().any(|given| given == name)
+                || self.deferred.iter().any(|deferred| deferred.name == name);
+            if is_known_later || !meant(name) {
                 continue;
             }
             let Some(found) = self.found.iter().find(|found| found.name() == name) else {
@@ -319,13 +360,8 @@ impl Secrets {
     fn missing(&self, secret: &SecretUse, needed_by: &[&str]) -> Finding {
         let name = secret.name.value.as_str();
         let (why, repair) = self.missing.get(name).cloned().unwrap_or_default();
-        let mut steps: Vec<String> =
-            needed_by.iter().take(NAMED).map(|label| format!("`{label}`")).collect();
-        if needed_by.len() > NAMED {
-            steps.push(format!("{} more", needed_by.len() - NAMED));
-        }
         let mut finding = Finding::error(Code::MissingSecret, format!("the secret `{name}` {why}"))
-            .at(secret.name.place, format!("needed by {}", steps.join(", ")));
+            .at(secret.name.place, format!("needed by {}", steps(needed_by)));
         if let Some(description) = &secret.description {
             finding = finding.help(format!("it is: {}", description.trim()));
         }
@@ -333,8 +369,22 @@ impl Secrets {
     }
 }
 
+/// The first of the steps that need a secret, and how many more there are.
+pub(super) fn steps(needed_by: &[&str]) -> String {
+    let mut steps: Vec<String> =
+        needed_by.iter().take(NAMED).map(|label| format!("`{label}`")).collect();
+    if needed_by.len() > NAMED {
+        steps.push(format!("{} more", needed_by.len() - NAMED));
+    }
+    steps.join(", ")
+}
+
 /// What needs a secret: variables of the plan, and the steps that are going to run.
-fn needed_by<'a>(secret: &'a SecretUse, plan: &CheckedPlan, selected: &[bool]) -> Vec<&'a str> {
+pub(super) fn needed_by<'a>(
+    secret: &'a SecretUse,
+    plan: &CheckedPlan,
+    selected: &[bool],
+) -> Vec<&'a str> {
     let runs = |label: &str| {
         plan.steps().iter().zip(selected).any(|(step, selected)| *selected && step.label() == label)
     };

@@ -255,7 +255,9 @@ fn table(
     rows.extend(secrets.iter().map(|secret| {
         let Described { state, place, at, repair } = &secret.described;
         let value = match *state {
-            "given" | "from-service" => format!("«secret:{}»", secret.name),
+            "given" | "from-service" | "from-command" | "from-prompt" => {
+                format!("«secret:{}»", secret.name)
+            }
             "missing" if secret.optional => "missing (optional)".to_owned(),
             state => state.to_owned(),
         };

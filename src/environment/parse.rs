@@ -157,6 +157,18 @@ fn secret(reader: &mut Reader, entry: &Entry) -> Option<SourceOfSecret> {
         "file" => {
             reader.text(&source.value, "a path").map(|t| SourceOfSecret::File(t.into_owned()))
         }
+        "command" => words(reader, &source.value).map(SourceOfSecret::Command),
+        "prompt" => {
+            let asks: bool = reader.typed(&source.value, "true", "true")?;
+            if !asks {
+                let finding =
+                    Finding::error(Code::BadValue, "a secret that is not asked for has no source")
+                        .at(source.value.place, "")
+                        .help("write `prompt: true`, or name another source");
+                reader.push(finding);
+            }
+            asks.then_some(SourceOfSecret::Prompt)
+        }
         _ => {
             if source.value.has_template() {
                 return Some(SourceOfSecret::Value(source.value.clone()));
@@ -165,6 +177,29 @@ fn secret(reader: &mut Reader, entry: &Entry) -> Option<SourceOfSecret> {
             None
         }
     }
+}
+
+/// A program with its arguments: a list, since no shell splits them.
+fn words(reader: &mut Reader, node: &Node) -> Option<Vec<Node>> {
+    let Kind::List(items) = &node.kind else {
+        let text = node.text_of().unwrap_or_default();
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let example = if words.is_empty() { "op, read, key".to_owned() } else { words.join(", ") };
+        reader.wrong(node, "a list of words (no shell splits them)", format_args!("[{example}]"));
+        return None;
+    };
+    let before = reader.findings.len();
+    let words = reader.texts(node, "words");
+    if words.first().is_none_or(|program| program.value.trim().is_empty()) {
+        if reader.findings.len() == before {
+            let finding = Finding::error(Code::EmptyValue, "a command without a program")
+                .at(node.place, "")
+                .help("write the program first: `[op, read, key]`");
+            reader.push(finding);
+        }
+        return None;
+    }
+    (reader.findings.len() == before).then(|| items.clone())
 }
 
 /// A secret that stands in the file; its text is never repeated.

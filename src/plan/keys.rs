@@ -237,8 +237,8 @@ table! {
         has "env_var" "A variable of the process." "env_var: API_KEY";
         has "file" "A file." "file: api-key.txt";
         has "value" "What a service gives." "value: ${{ services.registry.api_key }}";
-        later "prompt" "Asks for it." "prompt: true";
-        later "command" "The output of a command." "command: [op, read, key]";
+        has "prompt" "Asks for it on the terminal." "prompt: true";
+        has "command" "The output of a command; needs `--allow-exec`." "command: [op, read, key]";
     }
     /// A service of an environment.
     SERVICE {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::context::{EnvironmentValues, Origin};
 use super::render::as_text;
-use crate::check::CheckedEnvironment;
+use crate::check::{CheckedEnvironment, Words};
 use crate::finding::{Code, Finding};
 use crate::http::AllowOrigins;
 use crate::secret::{Gate, Secret};
@@ -99,6 +99,37 @@ pub fn evaluate(
     names.insert_group("secrets", secrets);
     values.names = Arc::new(names);
     Ok(values)
+}
+
+/// The words of a command that runs before any service: only variables that need none have a value.
+///
+/// # Errors
+/// The first template that cannot be evaluated, at its place.
+pub fn early_words(
+    environment: &CheckedEnvironment,
+    words: &Words,
+    given: &Given<'_>,
+) -> Result<Vec<String>, Box<Finding>> {
+    let mut env = Names::default();
+    let nothing = Arc::new(Value::Null);
+    for (name, _, template) in &environment.vars {
+        if environment.late.contains(name) {
+            continue;
+        }
+        let written = scope_eval(template, &env, &nothing, given)?;
+        let value = match given.vars.get(name) {
+            Some((text, _)) => {
+                written.as_ref().map_or_else(|| Value::from(text.as_str()), |w| like(w, text))
+            }
+            None => written.unwrap_or(Value::Null),
+        };
+        env.insert(name.clone(), value);
+    }
+    let mut texts = Vec::with_capacity(words.len());
+    for (_, template) in words {
+        texts.extend(scope_eval(template, &env, &nothing, given)?.map(|value| as_text(&value)));
+    }
+    Ok(texts)
 }
 
 fn scope_eval(
