@@ -11,6 +11,7 @@ mod names;
 mod placed;
 mod plan;
 mod request;
+mod retries;
 mod step;
 mod types;
 mod values;

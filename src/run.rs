@@ -30,7 +30,8 @@ use crate::schedule::Job;
 /// Runs all jobs, at most `context.jobs` at once, and returns when the last one has ended.
 ///
 /// `values` belong to the plans by [`Job::position`]. When the run is to end early, steps in flight
-/// are cancelled and each job that began still cleans up.
+/// are cancelled and each job that began still cleans up. When enough steps have failed, no other
+/// step and no other job begins; what is under way goes on to its own end.
 pub async fn run(context: Arc<Context>, jobs: Vec<Job>, values: Vec<Arc<PlanValues>>) {
     let places = Arc::new(Semaphore::new(context.jobs.max(1)));
     let mut running = tokio::task::JoinSet::new();
@@ -38,6 +39,9 @@ pub async fn run(context: Arc<Context>, jobs: Vec<Job>, values: Vec<Arc<PlanValu
         let Some(values) = values.get(job.position).map(Arc::clone) else { continue };
         // Waiting here keeps the order in which jobs begin, and the number of tasks bounded.
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+        if context.enough_failures().is_some() {
+            break;
+        }
         let context = Arc::clone(&context);
         running.spawn(async move {
             job::run(&context, &job, &values).await;

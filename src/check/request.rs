@@ -310,12 +310,12 @@ impl Checker<'_> {
             times: self.late(&retry.times)?,
             delay: match &retry.delay {
                 Some(delay) => self.late(delay)?,
-                None => Late::Known(Duration::from_secs(1)),
+                None => Late::Known(super::retries::DELAY),
             },
             exponential: retry.exponential,
             max_delay: match &retry.max_delay {
                 Some(delay) => self.late(delay)?,
-                None => Late::Known(Duration::from_secs(30)),
+                None => Late::Known(super::retries::MAX_DELAY),
             },
             jitter: retry.jitter,
             when: retry.when.clone(),

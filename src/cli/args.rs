@@ -198,6 +198,15 @@ pub(super) struct RunArgs {
     /// Shows what would be sent, secrets masked, and sends nothing
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// Tries each request that may be repeated up to N more times; 0: none, whatever a plan says
+    #[arg(long, value_name = "N", hide_short_help = true)]
+    pub(super) retries: Option<u32>,
+    /// Begins no other step once one has failed; cleanup follows
+    #[arg(long, hide_short_help = true, conflicts_with = "max_fail")]
+    pub(super) fail_fast: bool,
+    /// Begins no other step once N have failed; cleanup follows
+    #[arg(long, value_name = "N", hide_short_help = true, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) max_fail: Option<u32>,
     /// Fails the run if a step passed only on a second try
     #[arg(long, hide_short_help = true)]
     pub(super) fail_on_flaky: bool,

@@ -45,6 +45,14 @@ impl Prepared {
         self.findings.iter().any(Finding::is_error)
     }
 
+    /// Every request that may be repeated is tried so many more times.
+    pub(super) fn retry(&mut self, times: u32) {
+        // Nobody else holds them yet.
+        for plan in self.plans.iter_mut().flatten().filter_map(Arc::get_mut) {
+            plan.retry(times);
+        }
+    }
+
     /// Findings of the check phase are errors all, under `--strict`.
     pub(super) fn be_strict(&mut self) {
         for finding in &mut self.findings {

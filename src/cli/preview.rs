@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -143,6 +143,8 @@ fn values(
         stop,
         entropy: AtomicU64::new(0),
         jobs: 1,
+        max_failures: None,
+        failures: AtomicU32::new(0),
     };
     runtime.block_on(async {
         let (evaluated, services, problems) =

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -72,7 +72,10 @@ pub(super) fn run(args: &RunArgs, current: &Path) -> Result<u8, UsageFault> {
         Ok(selection) => selection,
         Err(code) => return Ok(code),
     };
-    let prepared = prepare(&args.paths, &args.values, current)?;
+    let mut prepared = prepare(&args.paths, &args.values, current)?;
+    if let Some(times) = args.retries {
+        prepared.retry(times);
+    }
     let printer = Printer::new(&args.look, &prepared.process);
     let entropy = random();
     let seed = args.seed.unwrap_or(random() >> 32);
@@ -377,6 +380,8 @@ impl Ready {
             stop,
             entropy: AtomicU64::new(entropy),
             jobs: usize::from(args.jobs),
+            max_failures: if args.fail_fast { Some(1) } else { args.max_fail },
+            failures: AtomicU32::new(0),
         });
         emit(Event::RunStarted(header)).await;
         let common: Vec<&SourceText> = common_sources(&prepared);

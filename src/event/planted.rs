@@ -186,6 +186,7 @@ fn events() -> Vec<Event> {
         Reason::NotSelected,
         Reason::Deadline(s()),
         Reason::Interrupted(s()),
+        Reason::Failures(1),
     ];
     let job = JobId(0);
     let at = Duration::from_nanos(1);

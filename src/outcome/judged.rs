@@ -48,6 +48,8 @@ pub enum Reason {
     Deadline(String),
     /// SIGINT or SIGTERM.
     Interrupted(String),
+    /// So many steps have failed that no other begins (`--max-fail`).
+    Failures(u32),
 }
 
 /// What an assertion expected, as data; reporters phrase it.

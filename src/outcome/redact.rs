@@ -47,7 +47,7 @@ impl Redact for Reason {
             | Self::BlockedBy(text)
             | Self::Deadline(text)
             | Self::Interrupted(text) => text.redact(gate),
-            Self::NotSelected => {}
+            Self::NotSelected | Self::Failures(_) => {}
         }
     }
 }

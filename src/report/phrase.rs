@@ -261,6 +261,8 @@ pub(crate) fn reason(reason: &Reason) -> String {
         Reason::Deadline(which) if which.is_empty() => "ended by the deadline".to_owned(),
         Reason::Deadline(which) => format!("ended by the deadline: {}", sanitise_line(which)),
         Reason::Interrupted(signal) => format!("interrupted by {}", sanitise_line(signal)),
+        Reason::Failures(1) => "not begun: a step has failed".to_owned(),
+        Reason::Failures(most) => format!("not begun: {most} steps have failed"),
     }
 }
 

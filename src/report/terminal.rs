@@ -217,7 +217,7 @@ impl Terminal {
             self.retries.remove(&(job, step.key())).unwrap_or_default()
         };
         let at = self.fold.sources().locate(step.place);
-        self.tally.step(job, &at, (step, result), &self.style);
+        self.tally.step(job, &at, (step, result, &whys), &self.style);
         let Some(block) = self.blocks.get_mut(&job).filter(|_| !self.options.quiet) else {
             return;
         };
@@ -335,6 +335,7 @@ impl Terminal {
         let ending = Ending {
             fold: &self.fold,
             exit_code: self.fold.exit_code(self.options.flaky),
+            flaky: self.options.flaky,
             without_flaky: self.fold.exit_code(Flaky::Passes),
             stored: self.stored.as_deref(),
             quiet: self.options.quiet,

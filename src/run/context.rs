@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::event::Event;
 use crate::http::{AllowOrigins, Client};
+use crate::outcome::Verdict;
 use crate::project::FileRoot;
 use crate::secret::{Gate, Redacted};
 use crate::source::{Place, SourceText};
@@ -115,6 +116,10 @@ pub struct Context {
     pub entropy: AtomicU64,
     /// How many jobs run at once.
     pub jobs: usize,
+    /// After so many failed steps none begins any more.
+    pub max_failures: Option<u32>,
+    /// How many steps have failed so far; begins at 0.
+    pub failures: AtomicU32,
 }
 
 impl Context {
@@ -137,8 +142,19 @@ impl Context {
 
     /// Puts an event on the wire, through the gate.
     pub(super) async fn emit(&self, event: Event) {
+        if let Event::StepFinished { job: _, step, result } = &event
+            && matches!(result.verdict, Verdict::Failed | Verdict::Errored)
+            && (step.is_counted() || !step.tentative && result.has_own_fault())
+        {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+        }
         // The receiver is gone only when the process is ending.
         let _ = self.events.send(self.gate.redact(event)).await;
+    }
+
+    /// The number of failures after which nothing begins, where it is reached.
+    pub(super) fn enough_failures(&self) -> Option<u32> {
+        self.max_failures.filter(|most| self.failures.load(Ordering::Relaxed) >= *most)
     }
 
     /// Why the run is to end early, if it is.

@@ -56,7 +56,11 @@ impl Execution<'_> {
         if let Some(late) = self.out_of_time(step, limit) {
             return Some(late);
         }
-        self.blocker(step).map(NotRun::blocked)
+        let enough = || {
+            let reason = Reason::Failures(self.context.enough_failures()?);
+            Some(NotRun::new(Verdict::Cancelled, reason, own()))
+        };
+        self.blocker(step).map(NotRun::blocked).or_else(enough)
     }
 
     /// In cleanup only `needs` blocks: a failure elsewhere does not.

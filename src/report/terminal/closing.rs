@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::line;
 use crate::event::{JobId, StepRef};
 use crate::outcome::{Phases, StepResult, Verdict};
-use crate::record::{End, Fold};
+use crate::record::{End, Flaky, Fold};
 use crate::report::finding::{self, count};
 use crate::report::style::{Paint, Style, width};
 use crate::secret::sanitise_line;
@@ -29,6 +29,9 @@ pub(super) struct Tally {
     /// The first failures in the order of the jobs, whatever ended first.
     failures: BTreeMap<(JobId, usize), String>,
     failed: usize,
+    /// The first steps that passed only on a later try, in the same order.
+    flaky: BTreeMap<(JobId, usize), String>,
+    flakes: usize,
 }
 
 /// One of the slowest steps.
@@ -45,6 +48,8 @@ struct Slow {
 pub(super) struct Ending<'a> {
     pub(super) fold: &'a Fold,
     pub(super) exit_code: u8,
+    /// Whether a flaky pass fails the run.
+    pub(super) flaky: Flaky,
     /// What the exit code would be if a flaky pass were good enough.
     pub(super) without_flaky: u8,
     pub(super) stored: Option<&'a str>,
@@ -57,7 +62,7 @@ impl Tally {
         &mut self,
         job: JobId,
         at: &str,
-        (step, result): (&StepRef, &StepResult),
+        (step, result, whys): (&StepRef, &StepResult, &[String]),
         style: &Style,
     ) {
         let name = sanitise_line(&step.title()).into_owned();
@@ -70,6 +75,16 @@ impl Tally {
             self.failed += 1;
             if self.failures.len() > LISTED {
                 self.failures.pop_last();
+            }
+        }
+        if counts && result.flaky {
+            let after = whys.last().map(|why| format!(", after {why}")).unwrap_or_default();
+            let text =
+                format!("{} {name}\npassed on attempt {}{after}", sanitise_line(at), result.tries);
+            self.flaky.insert((job, self.flakes), text);
+            self.flakes += 1;
+            if self.flaky.len() > LISTED {
+                self.flaky.pop_last();
             }
         }
         let exchange = result.attempts.last().and_then(|attempt| attempt.exchange.as_deref());
@@ -85,15 +100,29 @@ impl Tally {
     /// The closing lines; the verdict is the last but one, where eyes look.
     pub(super) fn closing(&self, ending: &Ending<'_>, style: &Style) -> String {
         let mut out = String::new();
-        if (!ending.quiet && self.plans > 0) || self.failed > 0 {
+        let flaky_fails = ending.flaky == Flaky::Fails && self.flakes > 0;
+        if (!ending.quiet && self.plans > 0) || self.failed > 0 || flaky_fails {
             out.push('\n');
         }
         if !ending.quiet {
             let steps = &ending.fold.tally().steps;
             out.push_str(&self.slow(steps.passed + steps.failed + steps.errored, style));
             if self.plans > 1 {
-                out.push_str(&self.list(style));
+                out.push_str(&list(
+                    &self.failures,
+                    self.failed,
+                    (style.symbols().fail, Paint::Bad),
+                    style,
+                ));
             }
+        }
+        if flaky_fails {
+            out.push_str(&list(
+                &self.flaky,
+                self.flakes,
+                (style.symbols().pass, Paint::Warn),
+                style,
+            ));
         }
         if ending.exit_code == 3 && self.plans == 0 {
             return out + &finding::closing(ending.fold.findings(), style);
@@ -107,6 +136,7 @@ impl Tally {
             };
             said.insert(0, format!("{why} (`--fail-on-flaky`)"));
         }
+        said.extend(not_begun(ending.fold));
         said.extend(ending.fold.end().duration().map(show_duration));
         if let Some(name) = run.and_then(|run| run.environment.as_deref()) {
             said.push(format!("environment {}", sanitise_line(name)));
@@ -198,27 +228,48 @@ impl Tally {
         out.push('\n');
         out
     }
+}
 
-    /// What failed where, once more: with many plans their own reports are far up.
-    fn list(&self, style: &Style) -> String {
-        let mut out = String::new();
-        for failure in self.failures.values() {
-            let (first, why) = failure.split_once('\n').unwrap_or((failure, ""));
-            let symbol = style.paint(Paint::Bad, style.symbols().fail);
-            let _ = writeln!(out, "{symbol} {}", style.cut(first, style.columns() - 2));
-            if !why.is_empty() {
-                let _ = writeln!(out, "    {}", style.cut(why, style.columns() - 4));
-            }
+/// Steps with their places and reasons, once more: with many plans their own lines are far up.
+fn list(
+    steps: &BTreeMap<(JobId, usize), String>,
+    all: usize,
+    (symbol, paint): (&str, Paint),
+    style: &Style,
+) -> String {
+    let mut out = String::new();
+    for step in steps.values() {
+        let (first, why) = step.split_once('\n').unwrap_or((step, ""));
+        let _ = writeln!(
+            out,
+            "{} {}",
+            style.paint(paint, symbol),
+            style.cut(first, style.columns() - 2)
+        );
+        if !why.is_empty() {
+            let _ = writeln!(out, "    {}", style.cut(why, style.columns() - 4));
         }
-        let more = self.failed - self.failures.len();
-        if more > 0 {
-            let _ = writeln!(out, "  and {more} more");
-        }
-        if !out.is_empty() {
-            out.push('\n');
-        }
-        out
     }
+    let more = all - steps.len();
+    if more > 0 {
+        let _ = writeln!(out, "  and {more} more");
+    }
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    out
+}
+
+/// Plans that were to run and did not begin, because enough had failed.
+fn not_begun(fold: &Fold) -> Option<String> {
+    let due = usize::try_from(fold.started()?.jobs).ok()?;
+    let tally = fold.tally();
+    let left = due.checked_sub(tally.plans.total() + tally.unfinished)?;
+    let is_over = fold.end().is_complete() && tally.plans.total() > 0;
+    (is_over && left > 0).then(|| match left {
+        1 => "1 plan did not begin".to_owned(),
+        n => format!("{n} plans did not begin"),
+    })
 }
 
 /// The options of a command line that choose among plans and steps, with their values.
