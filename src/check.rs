@@ -4,6 +4,8 @@
 //! valid. Nothing is sent and no file is read here: without an environment, what depends on it is
 //! unknown, and unknown is never wrong.
 
+mod case_names;
+mod cases;
 mod environment;
 mod expect;
 mod groups;
@@ -13,9 +15,11 @@ mod plan;
 mod request;
 mod retries;
 mod step;
+mod table;
 mod types;
 mod values;
 
+pub use cases::{Axis, AxisValue, AxisValues, Cases, Row, RowFields};
 pub use environment::{CheckedEnvironment, Words, check_environment};
 pub use plan::check;
 pub use types::{
@@ -24,9 +28,11 @@ pub use types::{
     SecretUse, StepIndex, Uses, Var, Work,
 };
 
+use std::collections::BTreeMap;
+
 use crate::environment::EnvironmentShape;
 use crate::plan::RequestOptions;
-use crate::source::SourceSet;
+use crate::source::{SourceId, SourceSet};
 
 /// What a plan is checked against beside itself.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +45,19 @@ pub struct Surroundings<'a> {
     pub defaults: &'a [&'a RequestOptions],
     /// Names of variables that the command line gives to the plan.
     pub given: &'a [String],
+    /// The CSV files that the plan names, by their path as written.
+    pub tables: &'a BTreeMap<String, SourceId>,
+}
+
+/// A plan that names no CSV file.
+static NO_TABLES: BTreeMap<String, SourceId> = BTreeMap::new();
+
+impl<'a> Surroundings<'a> {
+    /// Nothing but the texts.
+    #[must_use]
+    pub fn of(sources: &'a SourceSet) -> Self {
+        Self { sources, environment: None, defaults: &[], given: &[], tables: &NO_TABLES }
+    }
 }
 
 #[cfg(test)]

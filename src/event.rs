@@ -118,10 +118,7 @@ impl StepRef {
     /// What a person reads: the name, and the case in brackets.
     #[must_use]
     pub fn title(&self) -> Cow<'_, str> {
-        match &self.case {
-            Some(case) => Cow::Owned(format!("{} [{}]", self.name, case.name)),
-            None => Cow::Borrowed(&self.name),
-        }
+        titled(&self.name, self.case.as_ref().map(|case| case.name.as_str()))
     }
 
     /// Sorts the steps of a job as they are written: what holds others before them.
@@ -304,6 +301,24 @@ pub struct RunStarted {
     pub variables: BTreeMap<String, String>,
 }
 
+impl PlanStarted {
+    /// What a person reads: the name, and the case in brackets.
+    #[must_use]
+    pub fn title(&self) -> Cow<'_, str> {
+        titled(&self.name, self.case.as_deref())
+    }
+}
+
+fn titled<'a>(name: &'a str, case: Option<&str>) -> Cow<'a, str> {
+    match case {
+        // A name that is made of the case says it already.
+        Some(case) if !case.is_empty() && !name.contains(case) => {
+            Cow::Owned(format!("{name} [{case}]"))
+        }
+        Some(_) | None => Cow::Borrowed(name),
+    }
+}
+
 /// What is known when a job begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanStarted {
@@ -313,6 +328,9 @@ pub struct PlanStarted {
     pub name: String,
     /// The plan's path as shown.
     pub path: String,
+    /// Its case, where it has cases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case: Option<String>,
     /// Where the name is written.
     pub place: Place,
     /// Tags.

@@ -3,6 +3,7 @@
 //! Nothing here is checked against anything outside its own file: names, paths and templates are
 //! text with places. `check` makes a checked plan of it.
 
+mod cases;
 mod expect;
 pub mod keys;
 mod kind;
@@ -12,6 +13,7 @@ mod parse;
 mod reader;
 mod step;
 
+pub use cases::{AxisAst, AxisValuesAst, CasesAst, ColumnType, PlacedCases, RowsAst};
 pub use expect::{AssertionAst, ExpectAst, OutcomeAst, SubjectAst};
 pub use kind::{FileKind, kind, kind_by_look};
 pub use literal_secret::literal_secrets;
@@ -63,6 +65,8 @@ pub struct Plan {
     pub cleanup_timeout: Option<Spanned<Templated<Duration>>>,
     /// What a failing step does to the rest; `stop` if absent.
     pub on_failure: Option<Spanned<OnFailure>>,
+    /// What the whole plan is repeated with, each time as a job of its own.
+    pub cases: Option<PlacedCases>,
     /// Runs first.
     pub setup: Vec<Step>,
     /// The steps.
@@ -72,6 +76,21 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Shows every step, those that others hold included.
+    pub fn each_step<'p>(&'p self, visit: &mut dyn FnMut(&'p Step)) {
+        fn all<'p>(steps: &'p [Step], visit: &mut dyn FnMut(&'p Step)) {
+            for step in steps {
+                visit(step);
+                if let Action::Group(_, own) = &step.action {
+                    all(&own.value, visit);
+                }
+            }
+        }
+        for section in [&self.setup, &self.steps, &self.cleanup] {
+            all(section, visit);
+        }
+    }
+
     /// Lets go of the steps as they were written, once they have been checked.
     pub fn forget_steps(&mut self) {
         let Self { setup, steps, cleanup, .. } = self;

@@ -8,6 +8,7 @@ mod find;
 mod load;
 mod parallel;
 mod secrets;
+mod tables;
 
 pub use files::{FileFault, FileRoot};
 pub use find::{environments_near, find_plans, find_root};

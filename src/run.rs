@@ -2,6 +2,7 @@
 
 mod attempt;
 mod carry;
+mod cases;
 mod context;
 mod environment;
 mod execution;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub use filter::{About, Candidate, Filter, FilterFault, FilterMistake, Idle};
 pub use selection::{NoSuchStep, Selection};
 
-use crate::check::{CheckedPlan, CheckedStep, StepIndex, Work};
+use crate::check::{Cases, CheckedPlan, CheckedStep, StepIndex, Work};
 use crate::event::{JobId, Section};
 use crate::plan::GroupKind;
 
@@ -22,6 +22,8 @@ pub struct Job {
     pub plan: Arc<CheckedPlan>,
     /// The plan's position in the suite.
     pub position: usize,
+    /// Which of the plan's cases, where it has some.
+    pub case: Option<usize>,
     /// Whether each step is selected.
     pub selected: Vec<bool>,
 }
@@ -48,7 +50,9 @@ impl Job {
             !is_group(step, GroupKind::Parallel)
         };
         let selected = self.selected.iter().zip(steps).filter(|(selected, _)| **selected);
-        let counted = selected.filter(|(_, step)| is_counted(step)).count();
+        let cases = |step: &CheckedStep| step.cases.as_ref().and_then(Cases::count).unwrap_or(1);
+        let counted: usize =
+            selected.filter(|(_, step)| is_counted(step)).map(|(_, step)| cases(step)).sum();
         u32::try_from(counted).unwrap_or(u32::MAX)
     }
 }
@@ -71,10 +75,18 @@ pub fn schedule(
     let mut jobs = Vec::new();
     for (position, (plan, path)) in plans.iter().enumerate() {
         let Some(asked) = selection.asked(plan, path) else { continue };
-        let id = JobId(u32::try_from(jobs.len()).unwrap_or(u32::MAX));
         let mut selected = selected_steps(plan, &asked);
         selection.cut(plan, &mut selected);
-        jobs.push(Job { id, plan: Arc::clone(plan), position, selected });
+        let cases = match plan.cases() {
+            // Cases of a plan are known before the run.
+            Some(cases) => (0..cases.count().unwrap_or(0)).map(Some).collect(),
+            None => vec![None],
+        };
+        for case in cases {
+            let id = JobId(u32::try_from(jobs.len()).unwrap_or(u32::MAX));
+            let (plan, selected) = (Arc::clone(plan), selected.clone());
+            jobs.push(Job { id, plan, position, case, selected });
+        }
     }
     Ok(jobs)
 }

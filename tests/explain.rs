@@ -125,6 +125,7 @@ fn said_of(example: &str, code: Code) -> String {
     };
     write("planrun.yaml", "project: Examples\n");
     write("environments/here.yaml", HERE);
+    write("users.csv", "email,age\na@example.com,36\nb@example.com,unknown\n");
     let mut environment = "here";
     if example.starts_with("environment:") {
         write("environments/staging.yaml", example);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use super::cases::CaseShape;
 use super::types::{StepIndex, Uses};
 use crate::environment::EnvironmentShape;
 use crate::finding::{Code, Finding, nearest};
@@ -42,6 +43,8 @@ pub(super) enum Stage {
     Step,
     /// In `defaults` or keys of the plan itself.
     Plan,
+    /// In the cases of the plan: before its variables.
+    Cases,
 }
 
 /// Where one name is used.
@@ -89,6 +92,12 @@ pub(super) struct Names<'a> {
     ids: BTreeMap<String, (StepIndex, Place, Has)>,
     /// The outermost step that holds each step: what stands in one may run in any order.
     tops: Vec<StepIndex>,
+    /// What `case` gives at this point.
+    pub(super) case: Option<CaseShape>,
+    /// What the cases of the plan give.
+    pub(super) plan_case: Option<CaseShape>,
+    /// What `case` gives to the steps of each group that has cases, near or far.
+    pub(super) group_cases: BTreeMap<StepIndex, CaseShape>,
     /// The secrets that go into each variable.
     var_secrets: BTreeMap<String, Vec<String>>,
     used: BTreeSet<String>,
@@ -104,6 +113,9 @@ impl<'a> Names<'a> {
             secrets: BTreeMap::new(),
             ids: BTreeMap::new(),
             tops: Vec::new(),
+            case: None,
+            plan_case: None,
+            group_cases: BTreeMap::new(),
             var_secrets: BTreeMap::new(),
             used: BTreeSet::new(),
             used_secrets: BTreeSet::new(),
@@ -256,8 +268,7 @@ impl<'a> Names<'a> {
             "services" => Err(undefined("services.…", place).help_boxed(
                 "services are known in environment files alone: give their values to the plan as `env.…`",
             )),
-            "case" => Err(undefined("case", place)
-                .help_boxed("`case` exists where `matrix` or `rows` give cases")),
+            "case" => self.case(second, name.guarded, place),
             "run" => one_of("run", second, &["id", "started_at", "seed"], place),
             "plan" => one_of("plan", second, &["name", "dir"], place),
             "step" | "attempt" | "iter" if stage != Stage::Step => {
@@ -396,6 +407,18 @@ impl<'a> Names<'a> {
         };
         let definitions = self.defined.get(root).map(Vec::as_slice).unwrap_or_default();
         match definitions.iter().rev().find(|(defined, _)| !not_yet(defined)) {
+            Some((Defined::Var, here)) if at.stage == Stage::Cases => {
+                let finding = Finding::error(
+                    Code::UndefinedName,
+                    format!("`{root}` is a variable, which each case evaluates for itself"),
+                )
+                .at(at.place, "not defined yet");
+                let finding = match here {
+                    Some(here) => finding.at(*here, "the variable"),
+                    None => finding,
+                };
+                Err(finding.help_boxed("the cases of a plan come before its variables: write the value, or use `env.…`"))
+            }
             Some((Defined::Var | Defined::Input, _)) => {
                 self.used.insert(root.to_owned());
                 for secret in self.secrets_in(root) {
@@ -454,7 +477,7 @@ impl<'a> Names<'a> {
 
     fn unknown(&self, root: &str, place: Place, stage: Stage) -> Finding {
         if let Some(later) = self.later.get(root) {
-            let message = if stage == Stage::Vars {
+            let message = if matches!(stage, Stage::Vars | Stage::Cases) {
                 format!("`{root}` is a capture; variables are evaluated before the first step")
             } else {
                 format!("`{root}` is not defined yet: it is captured by a later step")
@@ -485,7 +508,7 @@ impl<'a> Names<'a> {
     }
 }
 
-fn undefined(name: &str, place: Place) -> Finding {
+pub(super) fn undefined(name: &str, place: Place) -> Finding {
     Finding::error(Code::UndefinedName, format!("undefined name `{name}`")).at(place, "used here")
 }
 
@@ -498,7 +521,7 @@ impl Uses {
 }
 
 impl Finding {
-    fn help_boxed(self, text: &str) -> Box<Self> {
+    pub(super) fn help_boxed(self, text: &str) -> Box<Self> {
         Box::new(self.help(text))
     }
 }

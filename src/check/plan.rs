@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::Surroundings;
+use super::cases::Cases;
 use super::names::{Has, RESERVED, Stage};
 use super::placed::in_order;
 use super::step::Inherited;
@@ -24,6 +25,7 @@ use crate::yaml::Entry;
 pub fn check(plan: &Plan, around: &Surroundings<'_>) -> (Option<CheckedPlan>, Vec<Finding>) {
     let mut checker = Checker::new(*around);
     checker.declare(plan);
+    let cases = checker.plan_cases(plan.cases.as_ref());
     let vars = checker.vars(plan);
     let (literal_origins, steps) = checker.all_steps(plan);
     checker.stage = Stage::Plan;
@@ -31,7 +33,7 @@ pub fn check(plan: &Plan, around: &Surroundings<'_>) -> (Option<CheckedPlan>, Ve
     let budget = checker.budget(plan.budget.as_ref(), budget::Scope::Plan);
     let deadline = checker.late_duration(plan.deadline.as_ref());
     let cleanup_timeout = checker.cleanup_timeout(plan);
-    let secrets = checker.secrets(plan, &steps, &vars);
+    let secrets = checker.secrets(plan, &steps, &vars, cases.as_ref());
     // Where something is wrong, a use may be what is wrong.
     if !checker.findings.iter().any(Finding::is_error) {
         checker.unused(plan);
@@ -56,6 +58,7 @@ pub fn check(plan: &Plan, around: &Surroundings<'_>) -> (Option<CheckedPlan>, Ve
         inputs: values(&plan.inputs),
         vars: vars.into_iter().map(|(var, _)| var).collect(),
         secrets,
+        cases,
         budget,
         deadline,
         cleanup_timeout,
@@ -146,7 +149,9 @@ impl Checker<'_> {
     }
 
     fn not_reserved(&mut self, name: &str, place: crate::source::Place) {
-        if RESERVED.contains(&name) {
+        // In an expression these words mean something else: the name could never be read.
+        let words = ["none", "true", "false", "not", "and", "or", "in", "is", "if", "else"];
+        if RESERVED.contains(&name) || words.contains(&name) {
             self.report(
                 Finding::error(Code::ReservedName, format!("`{name}` is a word of the language"))
                     .at(place, "reserved")
@@ -267,6 +272,7 @@ impl Checker<'_> {
         plan: &Plan,
         steps: &[Option<CheckedStep>],
         vars: &[(Var, Uses)],
+        cases: Option<&Cases>,
     ) -> Vec<SecretUse> {
         let mut declared = Vec::new();
         for secret in &plan.secrets {
@@ -278,9 +284,16 @@ impl Checker<'_> {
             let mut needed_by: Vec<String> = steps
                 .iter()
                 .flatten()
-                .filter(|step| step.uses.secrets.contains(name))
+                .filter(|step| {
+                    let mut cases = step.cases.iter().flat_map(Cases::secrets);
+                    step.uses.secrets.contains(name) || cases.any(|secret| secret == name)
+                })
                 .map(CheckedStep::label)
                 .collect();
+            if cases.iter().copied().flat_map(Cases::secrets).any(|secret| secret == name) {
+                // The plan cannot even begin without it.
+                needed_by = steps.iter().flatten().map(CheckedStep::label).collect();
+            }
             if needed_by.is_empty() {
                 let vars = vars.iter().filter(|(var, _)| var.secrets.contains(name));
                 needed_by.extend(vars.map(|(var, _)| format!("vars.{}", var.name)));

@@ -29,6 +29,17 @@ impl Checker<'_> {
         let (step, index) = (*step, *index);
         self.now = Some(index);
         self.uses = super::types::Uses::default();
+        self.names.enter_step(*parent);
+        let (cases, shape) = match &step.cases {
+            Some(ast) => {
+                let (cases, shape) = self.cases(ast);
+                (Some(cases), Some(shape))
+            }
+            None => (None, None),
+        };
+        if shape.is_some() || !children.is_empty() {
+            self.names.enter_cases(index, shape);
+        }
         let name = self.step_name(step);
         let condition = step.condition.as_ref().and_then(|node| {
             let condition = self.expression(node)?;
@@ -62,29 +73,7 @@ impl Checker<'_> {
             Action::Assert(_) | Action::Sleep(_) | Action::Group(..) => None,
         };
         let is_request = method.is_some();
-        let poll = step.poll.as_ref().and_then(|poll| {
-            let give_up = poll
-                .value
-                .give_up
-                .as_ref()
-                .map(|expect| self.only_stated(expect, "give_up"))
-                .unwrap_or_default();
-            Some(Poll {
-                every: self.late(&poll.value.every)?,
-                within: self.late(&poll.value.within)?,
-                times: match &poll.value.times {
-                    Some(times) => Some(self.late(times)?),
-                    None => None,
-                },
-                give_up,
-                denials: [401, 403]
-                    .into_iter()
-                    .filter(|status| {
-                        step.expect.as_ref().is_some_and(|expect| names_status(expect, *status))
-                    })
-                    .collect(),
-            })
-        });
+        let poll = step.poll.as_ref().and_then(|poll| self.poll(step, &poll.value));
         // `values:` sees this step's own captures, so they are defined before `expect` is read.
         let captures = self.captures(&step.capture, index);
         let expect = if is_request {
@@ -113,6 +102,10 @@ impl Checker<'_> {
             name: name?,
             covers: step.covers.iter().map(|id| id.value.clone()).collect(),
             skip: step.skip.as_ref().map(|reason| reason.value.clone()),
+            cases: match cases {
+                Some(cases) => Some(cases?),
+                None => None,
+            },
             condition,
             needs,
             uses,
@@ -126,6 +119,29 @@ impl Checker<'_> {
             warn_budget,
             retry,
             poll,
+        })
+    }
+
+    fn poll(&mut self, step: &Step, poll: &crate::plan::Poll) -> Option<Poll> {
+        let give_up = poll
+            .give_up
+            .as_ref()
+            .map(|expect| self.only_stated(expect, "give_up"))
+            .unwrap_or_default();
+        Some(Poll {
+            every: self.late(&poll.every)?,
+            within: self.late(&poll.within)?,
+            times: match &poll.times {
+                Some(times) => Some(self.late(times)?),
+                None => None,
+            },
+            give_up,
+            denials: [401, 403]
+                .into_iter()
+                .filter(|status| {
+                    step.expect.as_ref().is_some_and(|expect| names_status(expect, *status))
+                })
+                .collect(),
         })
     }
 

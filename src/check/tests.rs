@@ -12,7 +12,7 @@ fn said(text: &str, environment: Option<&EnvironmentShape>) -> (bool, String) {
     let source: &SourceText = sources.get(id).unwrap();
     let (plan, parse_findings) = crate::plan::parse(source);
     assert!(parse_findings.is_empty(), "{}", render(source, &parse_findings));
-    let around = Surroundings { sources: &sources, environment, defaults: &[], given: &[] };
+    let around = Surroundings { environment, ..Surroundings::of(&sources) };
     let (ready, findings) = check_plan(&plan.unwrap(), &around);
     (ready.is_some(), render(source, &findings))
 }

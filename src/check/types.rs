@@ -5,6 +5,7 @@ use std::time::Duration;
 use regex::Regex;
 use serde_json::Value;
 
+use super::cases::Cases;
 use crate::budget::Budget;
 use crate::finding::{Code, Finding};
 use crate::plan::{ApiKeyPlace, Connection, GroupKind, Method, OnFailure, RetryWhen, Section};
@@ -30,6 +31,7 @@ pub struct CheckedPlan {
     pub(super) inputs: Vec<String>,
     pub(super) vars: Vec<Var>,
     pub(super) secrets: Vec<SecretUse>,
+    pub(super) cases: Option<Cases>,
     pub(super) budget: Option<CheckedBudget>,
     pub(super) deadline: Option<Late<Duration>>,
     pub(super) cleanup_timeout: Option<Late<Duration>>,
@@ -85,6 +87,12 @@ impl CheckedPlan {
     #[must_use]
     pub fn secrets(&self) -> &[SecretUse] {
         &self.secrets
+    }
+
+    /// What the whole plan is repeated with.
+    #[must_use]
+    pub fn cases(&self) -> Option<&Cases> {
+        self.cases.as_ref()
     }
 
     /// The budget of setup and steps together.
@@ -184,6 +192,8 @@ pub struct CheckedStep {
     pub covers: Vec<String>,
     /// Never runs, with the reason.
     pub skip: Option<String>,
+    /// What it is repeated with.
+    pub cases: Option<Cases>,
     /// Runs when true.
     pub condition: Option<Condition>,
     /// Blocked unless those passed.

@@ -147,6 +147,8 @@ pub(super) fn prepare(
         .clone()
         .or_else(|| process.get("PLANRUN_ENV").filter(|name| !name.is_empty()).map(str::to_owned));
     let mut suite = project::load(paths, chosen.as_deref(), current)?;
+    let roots: Vec<PathBuf> = values.file_roots.iter().map(|root| current.join(root)).collect();
+    suite.read_tables(&roots, current);
     let mut findings = suite.findings.clone();
     findings.extend(unsafe_env);
     let given = inputs::vars(values, &process)?;
@@ -174,6 +176,7 @@ pub(super) fn prepare(
             environment: if loaded.broken_environment { None } else { Some(&shape) },
             defaults: &defaults,
             given: &names,
+            tables: &loaded.tables,
         };
         check::check(&loaded.plan, &around)
     });

@@ -206,6 +206,7 @@ fn events() -> Vec<Event> {
         Event::Source { id: SourceId(0), path: s(), sha256: s(), text: encodings().into() },
         Event::Finding { finding: finding() },
         Event::PlanStarted(PlanStarted {
+            case: Some(s()),
             job,
             name: s(),
             path: s(),

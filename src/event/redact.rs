@@ -85,7 +85,8 @@ fn redact_argument(argument: &mut String, gate: &Gate) {
 
 impl Redact for PlanStarted {
     fn redact(&mut self, gate: &Gate) {
-        let Self { job: _, name, path, place: _, tags, covers, steps: _, at: _ } = self;
+        let Self { job: _, name, path, case, place: _, tags, covers, steps: _, at: _ } = self;
+        case.redact(gate);
         name.redact(gate);
         path.redact(gate);
         tags.redact(gate);

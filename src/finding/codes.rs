@@ -54,6 +54,8 @@ codes! {
         "    plan: First\n    steps:\n      - GET: http://localhost:5000/health\n    ---\n    plan: Second\n\nA file holds one plan, environment or project. `---` begins a second document.\n\nRepair: put it into a file of its own.";
     YamlTrap = "yaml::trap", "YAML reads this otherwise than it looks",
         "    json: {name: ${{ run.id }}}\n\nSome texts are read by YAML in a way that nobody meant: an unquoted template inside { } or [ ], `{{ x }}` without `$`, `1.10` where text is wanted, \"\\d\" in double quotes.\n\nRepair: the message says what to type; it is nearly always a pair of quotes.";
+    BadTable = "plan::bad-table", "a CSV file that gives no sound cases",
+        "    - rows: {file: users.csv, types: {age: integer}}\n      POST: /users\n      json: {email: \"${{ case.email }}\", age: \"${{ case.age }}\"}\n\nThe first line of the file names its columns, each line below it is a case. A cell that is not of its column's type, a row with too many or too few cells, a column that stands twice or is not there, and a file without rows are found before anything is sent.\n\nRepair: correct the marked cell or line of the file, or the type of its column.";
     // plans
     UnknownKey = "plan::unknown-key", "a key that planrun does not know",
         "    - GET: /health\n      expct: {status: 200}\n\nAn unknown key is never ignored: an assertion under a misspelt key would never run.\n\nRepair: use the suggested name. Where none is near, the help lists the keys that are known there.";

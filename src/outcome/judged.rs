@@ -28,6 +28,22 @@ pub enum Verdict {
     Cancelled,
 }
 
+impl Verdict {
+    /// The verdict of several together: what was skipped changes nothing, unless all was.
+    #[must_use]
+    pub fn gravest(all: impl IntoIterator<Item = Self>) -> Self {
+        let rank = |verdict: &Self| match verdict {
+            Self::Skipped => 0,
+            Self::Passed => 1,
+            Self::Blocked => 2,
+            Self::Cancelled => 3,
+            Self::Failed => 4,
+            Self::Errored => 5,
+        };
+        all.into_iter().max_by_key(rank).unwrap_or(Self::Skipped)
+    }
+}
+
 /// Why a step did not run or was ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -50,8 +50,8 @@ table! {
         has "setup" "Steps that run first; a failure blocks the rest." "setup: [{GET: /ready}]";
         has "steps" "The steps, in their order." "steps: [{GET: /health}]";
         has "cleanup" "Steps that always run at the end." "cleanup: [{DELETE: /models/1}]";
-        later "matrix" "A case for every combination of values." "matrix: {size: [1, 2]}";
-        later "rows" "A case for every row." "rows: [{email: a@b.c}]";
+        has "matrix" "A case for every combination of values." "matrix: {size: [1, 2]}";
+        has "rows" "A case for every row, in the plan or in a CSV file." "rows: [{email: a@b.c}]";
         later "contracts" "OpenAPI documents that steps are compared with." "contracts: {auth: {spec: auth.yaml}}";
         later "hints" "Team knowledge beside the built-in diagnosis." "hints: [{when: {status: 401}, cause: \"…\"}]";
     }
@@ -132,8 +132,13 @@ table! {
         later "export" "What is taken from an included plan." "export: [token]";
         has "parallel" "Steps that run at once." "parallel: [{GET: /a}, {GET: /b}]";
         has "first_of" "The first step that passes is the result." "first_of: [{GET: /a}, {GET: /b}]";
-        later "matrix" "A case for every combination of values." "matrix: {size: [1, 2]}";
-        later "rows" "A case for every row." "rows: [{email: a@b.c}]";
+        has "matrix" "A case for every combination of values." "matrix: {size: [1, 2]}";
+        has "rows" "A case for every row, in the plan or in a CSV file." "rows: [{email: a@b.c}]";
+    }
+    /// `rows:` from a file.
+    ROWS {
+        has "file" "A CSV file; its first line names the columns." "file: users.csv";
+        has "types" "Columns that are not texts: `integer`, `number`, `boolean`, `json`." "types: {age: integer}";
     }
     /// `poll:`.
     POLL {

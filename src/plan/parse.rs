@@ -1,5 +1,6 @@
 //! Owes the others the typed plan or project of a text, and everything that is wrong with it at once.
 
+mod cases;
 mod expect;
 mod request;
 mod step;
@@ -191,6 +192,7 @@ fn plan(reader: &mut Reader, root: &Node, source: &SourceText) -> Plan {
         deadline: fields.value("deadline").and_then(|n| reader.limit_at(n, "5m")),
         cleanup_timeout: fields.value("cleanup_timeout").and_then(|n| reader.limit_at(n, "60s")),
         on_failure: fields.value("on_failure").and_then(|n| on_failure(reader, n)),
+        cases: cases::cases(reader, &fields),
         setup: fields.value("setup").map(|n| self::steps(reader, n)).unwrap_or_default(),
         steps,
         cleanup: fields.value("cleanup").map(|n| self::steps(reader, n)).unwrap_or_default(),

@@ -17,6 +17,8 @@ pub struct Step {
     pub name: Option<Node>,
     /// What it does.
     pub action: Action,
+    /// What it is repeated with.
+    pub cases: Option<super::PlacedCases>,
     /// Runs when true.
     pub condition: Option<Node>,
     /// Never runs, with the reason.

@@ -1,7 +1,7 @@
 //! Reads everything that a command needs, once: plans, their environments, their project files.
 #![expect(clippy::disallowed_methods, reason = "this room reads the file system")]
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -51,6 +51,8 @@ pub struct LoadedPlan {
     pub broken_environment: bool,
     /// Its project file's position in [`Suite::projects`].
     pub project: Option<usize>,
+    /// The CSV files that it names, by their path as written.
+    pub tables: BTreeMap<String, SourceId>,
 }
 
 /// An environment with the folder that its paths are relative to.
@@ -257,6 +259,7 @@ impl<'a> Loader<'a> {
             environment,
             broken_environment,
             project,
+            tables: BTreeMap::new(),
         });
         Ok(())
     }

@@ -17,6 +17,7 @@ fn place() -> Place {
 
 fn plan_started(job: u32) -> Event {
     Event::PlanStarted(PlanStarted {
+        case: None,
         job: JobId(job),
         name: format!("plan {job}"),
         path: "a.yaml".to_owned(),

@@ -375,6 +375,7 @@ pub(crate) fn beginning(jobs: u32) -> Vec<Event> {
 pub(crate) fn job(id: u32, steps: Vec<(StepRef, StepResult)>) -> Vec<Event> {
     let job = JobId(id);
     let mut events = vec![Event::PlanStarted(PlanStarted {
+        case: None,
         job,
         name: "Register a model through the proxy".into(),
         path: PATH.into(),

@@ -10,7 +10,7 @@
 //!   "exit_code": 0,
 //!   "counts": {"plans": {…}, "steps": {…}, "flaky", "requests", "warnings"},
 //!   "findings": [{"code", "severity", "message", "labels": [{"at", "text"}], "help"}],
-//!   "plans": [{"job", "name", "at", "tags", "covers", "verdict", "duration_ns", "findings",
+//!   "plans": [{"job", "name", "case", "at", "tags", "covers", "verdict", "duration_ns", "findings",
 //!              "breach", "steps": [{"section", "index", "within", "kind", "tentative", "id", "name",
 //!              "case", "at", "covers", "verdict", "reason", "flaky", "tries", "duration_ns", "code", "message",
 //!              "causes": [{"confidence", "text", "facts", "next"}], "curl", "attempts"}]}]
@@ -118,6 +118,7 @@ impl Document<'_> {
         json!({
             "job": plan.started.job,
             "name": plan.started.name,
+            "case": plan.started.case,
             "at": self.at(plan.started.place),
             "tags": plan.started.tags,
             "covers": plan.started.covers,

@@ -201,7 +201,7 @@ impl Terminal {
     fn title(&self, plan: &PlanStarted) -> String {
         let path = sanitise_line(&plan.path);
         let room = self.style.columns().saturating_sub(super::style::width(&path) + 3).max(20);
-        let name = self.style.cut(&sanitise_line(&plan.name), room);
+        let name = self.style.cut(&sanitise_line(&plan.title()), room);
         let name = self.style.paint(Paint::Bold, &name);
         let path = self.style.paint(Paint::Dim, &path);
         format!("{name} {} {path}\n", self.style.symbols().dot)

@@ -1,11 +1,12 @@
 //! One try of one step: rendered, sent, judged.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
 
+use super::cases::Case;
 use super::context::{Context, PlanValues, Stop};
 use super::judge::{self, Views};
 use super::names::{AttemptNames, JobNames};
@@ -70,6 +71,7 @@ pub(super) struct StepScene<'a> {
     pub(super) key: &'a str,
     pub(super) jar: &'a Jar,
     pub(super) words: &'a Words,
+    pub(super) case: Option<&'a Arc<Case>>,
     /// Whether the end of the run ends it too; cleanup goes on.
     pub(super) stoppable: bool,
 }
@@ -93,8 +95,8 @@ impl StepScene<'_> {
         captures: Option<&Names>,
         f: impl FnOnce(&Renderer<'_>) -> R,
     ) -> R {
-        let names =
-            AttemptNames::new(self.names, self.step.id.as_deref().unwrap_or_default(), attempt);
+        let id = self.step.id.as_deref().unwrap_or_default();
+        let names = AttemptNames::new(self.names, self.case.map(Arc::as_ref), id, attempt);
         let names = match captures {
             Some(captures) => names.with(captures),
             None => names,
@@ -109,7 +111,7 @@ impl StepScene<'_> {
             seed: Seed {
                 seed: self.context.seed,
                 plan: &self.values.path,
-                case: "",
+                case: self.case.map_or("", |case| case.seed.as_str()),
                 step: self.key,
                 iteration: 1,
                 attempt: u64::from(attempt),

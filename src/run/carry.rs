@@ -7,12 +7,13 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::attempt::{Attempted, Words};
+use super::cases::Case;
 use super::execution::{End, Execution};
 use super::flow::NotRun;
 use super::names::Seen;
 use super::step::{Finished, Limit};
 use crate::check::{CheckedStep, StepIndex, Work};
-use crate::event::{Event, Section, StepKind, StepRef};
+use crate::event::{Event, StepKind, StepRef};
 use crate::finding::{Code, Finding};
 use crate::outcome::{Reason, StepResult, Verdict};
 use crate::plan::{GroupKind, OnFailure};
@@ -28,6 +29,8 @@ pub(super) struct Around {
     pub(super) tentative: bool,
     /// When what holds it has to end.
     pub(super) limit: Option<Limit>,
+    /// The case of what holds it.
+    pub(super) case: Option<Arc<Case>>,
 }
 
 /// What a step leaves behind, with the steps that it holds.
@@ -78,17 +81,31 @@ impl Execution<'_> {
         if !self.job.is_selected(index) {
             return Ran::default();
         }
-        let key = seed_key(step, around);
-        let words = Words::default();
-        let reference = self.reference(step, around, &key, &words);
         if let Some(not_run) = self.decide(step, around) {
+            let words = Words::default();
+            let reference = self.reference(step, around, None, ("", &words));
             return self.not_run(index, step, reference, not_run).await;
         }
+        match &step.cases {
+            Some(cases) => self.all_cases(index, step, cases, around).await,
+            None => self.instance(index, step, around, None).await,
+        }
+    }
+
+    /// A step in one case, or without cases; whether it runs at all has been decided.
+    pub(super) async fn instance(
+        &self,
+        index: StepIndex,
+        step: &CheckedStep,
+        around: &Around,
+        case: Option<&Arc<Case>>,
+    ) -> Ran {
+        let key = seed_key(step, around);
+        let words = Words::default();
+        let reference = self.reference(step, around, case, (&key, &words));
         let at = self.context.elapsed();
-        self.context
-            .emit(Event::StepStarted { job: self.job.id, step: reference.clone(), at })
-            .await;
-        let scene = self.scene(step, &key, &words, step.section != Section::Cleanup);
+        self.started(&reference).await;
+        let scene = self.scene(step, around, case, (&key, &words));
         if let Some(condition) = &step.condition {
             match scene.condition(condition) {
                 Ok(true) => {}
@@ -116,7 +133,12 @@ impl Execution<'_> {
         self.finished(index, step, reference, finished).await
     }
 
-    async fn finished(
+    pub(super) async fn started(&self, step: &StepRef) {
+        let at = self.context.elapsed();
+        self.context.emit(Event::StepStarted { job: self.job.id, step: step.clone(), at }).await;
+    }
+
+    pub(super) async fn finished(
         &self,
         index: StepIndex,
         step: &CheckedStep,
@@ -136,7 +158,7 @@ impl Execution<'_> {
     }
 
     /// A step that does not run, and with it none that it holds.
-    async fn not_run(
+    pub(super) async fn not_run(
         &self,
         index: StepIndex,
         step: &CheckedStep,
@@ -169,12 +191,18 @@ impl Execution<'_> {
         self.context.emit(Event::StepFinished { job, step, result }).await;
     }
 
-    fn reference(&self, step: &CheckedStep, around: &Around, key: &str, words: &Words) -> StepRef {
+    pub(super) fn reference(
+        &self,
+        step: &CheckedStep,
+        around: &Around,
+        case: Option<&Arc<Case>>,
+        (key, words): (&str, &Words),
+    ) -> StepRef {
         let name = match step.name.is_literal() {
             Some(name) => name.to_owned(),
             // A name is shown also where what it uses is not there yet: then as it is written.
             None => self
-                .scene(step, key, words, false)
+                .scene(step, around, case, (key, words))
                 .render(1, None, |renderer| renderer.template(&step.name, step.place))
                 .map_or_else(
                     |_| step.name.text().to_owned(),
@@ -192,6 +220,7 @@ impl Execution<'_> {
                 },
             },
             tentative: around.tentative,
+            case: case.map(|case| case.reference()),
             id: step.id.clone(),
             covers: step.covers.clone(),
             ..StepRef::new(step.section, step.position, name.trim(), step.place)
@@ -200,7 +229,7 @@ impl Execution<'_> {
 }
 
 /// What the random values of a step depend on beside the seed and the plan.
-fn seed_key(step: &CheckedStep, around: &Around) -> String {
+pub(super) fn seed_key(step: &CheckedStep, around: &Around) -> String {
     let own = match &step.id {
         Some(id) => id.clone(),
         None => format!("{:?}.{}", step.section, step.position),

@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 
 use super::attempt::{StepScene, Words};
 use super::carry::{Around, Ran};
+use super::cases::{Case, CaseList};
 use super::context::{Context, PlanValues};
 use super::environment::like;
-use super::names::{JobNames, Seen};
+use super::names::{AttemptNames, JobNames, Seen};
 use super::render::Renderer;
 use super::step::Limit;
 use crate::check::{CheckedPlan, CheckedStep, StepIndex};
@@ -19,7 +20,7 @@ use crate::finding::{Finding, Severity};
 use crate::http::Jar;
 use crate::outcome::{BudgetBreach, Phase, Phases, Verdict};
 use crate::schedule::Job;
-use crate::template::{Evaluated, Names, Scope, Seed};
+use crate::template::{Evaluated, Names, Scope, Seed, ValueTemplate};
 
 /// How long cleanup may take, where the plan does not say.
 const CLEANUP: Duration = Duration::from_secs(60);
@@ -32,6 +33,10 @@ pub(super) struct Execution<'a> {
     pub(super) values: &'a PlanValues,
     pub(super) names: JobNames,
     pub(super) jar: &'a Jar,
+    /// The case of the plan.
+    pub(super) case: Option<Arc<Case>>,
+    /// An optional secret that the case of the plan needs and that is not there.
+    pub(super) case_lacks: Option<String>,
     /// How each step ended; nothing for those that did not come yet.
     pub(super) ended: Vec<Option<End>>,
     /// Which fields of a step's response others look at.
@@ -58,6 +63,23 @@ impl End {
     /// Whether those that need it may run: a breached budget blocks nothing.
     pub(super) fn lets_through(&self) -> bool {
         self.verdict == Verdict::Passed || self.only_budget
+    }
+
+    pub(super) fn is_wrong(&self) -> bool {
+        matches!(self.verdict, Verdict::Failed | Verdict::Errored)
+    }
+
+    /// How several ended together.
+    pub(super) fn worst(all: &[Self]) -> Self {
+        let verdict = Verdict::gravest(all.iter().map(|end| end.verdict));
+        let mut wrong = all.iter().filter(|end| end.is_wrong()).peekable();
+        Self {
+            verdict,
+            only_budget: wrong.peek().is_some() && wrong.all(|end| end.only_budget),
+            sent: all.iter().any(|end| end.sent),
+            stops: all.iter().any(|end| end.is_wrong() && end.stops),
+            blame: all.first().map(|end| end.blame.clone()).unwrap_or_default(),
+        }
     }
 }
 
@@ -91,6 +113,8 @@ impl<'a> Execution<'a> {
             values,
             names,
             jar,
+            case: None,
+            case_lacks: None,
             ended: vec![None; plan.steps().len()],
             observed,
             findings: Vec::new(),
@@ -99,31 +123,57 @@ impl<'a> Execution<'a> {
         }
     }
 
-    /// Variables and inputs, each once for this job.
-    pub(super) fn variables(&mut self) -> Result<(), Box<Finding>> {
-        for var in self.plan.vars() {
-            if var.secrets.iter().any(|secret| !self.values.environment.secrets.contains(secret)) {
-                // An optional secret is not there: the steps that use the variable are skipped.
-                continue;
-            }
-            let evaluated = self.evaluate(&var.name, &var.value)?;
-            self.names.define(&var.name, evaluated);
-        }
+    /// What the plan is given from outside, and its case.
+    pub(super) fn begin(&mut self) -> Result<(), Box<Finding>> {
         for input in self.plan.inputs() {
             if let Some((value, _)) = self.values.given.get(input) {
                 let evaluated = Evaluated::Value { value: value.clone(), taint: None };
                 self.names.define(input, evaluated);
             }
         }
+        if let (Some(cases), Some(number)) = (self.plan.cases(), self.job.case) {
+            let there = &self.values.environment.secrets;
+            let case: Result<_, Box<Finding>> =
+                self.render(&format!("case.{number}"), |renderer| {
+                    let list = CaseList::open(cases, renderer)?;
+                    let lacks =
+                        list.secrets(number).into_iter().find(|s| !there.contains(s)).cloned();
+                    let (case, fault) = match &lacks {
+                        Some(_) => (list.without_values(number), None),
+                        None => match list.evaluate(number, renderer, None) {
+                            Ok(case) => (case, None),
+                            Err(finding) => (list.without_values(number), Some(finding)),
+                        },
+                    };
+                    Ok((case, lacks, fault))
+                });
+            let (case, lacks, fault) = case?;
+            self.case = Some(Arc::new(case));
+            self.case_lacks = lacks;
+            if let Some(fault) = fault {
+                return Err(fault);
+            }
+        }
         Ok(())
     }
 
-    fn evaluate(
-        &self,
-        name: &str,
-        value: &crate::template::ValueTemplate,
-    ) -> Result<Evaluated, Box<Finding>> {
-        let names = super::names::AttemptNames::new(&self.names, "", 1);
+    /// Variables, each once for this job.
+    pub(super) fn variables(&mut self) -> Result<(), Box<Finding>> {
+        for var in self.plan.vars() {
+            let there = &self.values.environment.secrets;
+            if self.case_lacks.is_some() || var.secrets.iter().any(|s| !there.contains(s)) {
+                // An optional secret is not there: the steps that use the variable are skipped.
+                continue;
+            }
+            let evaluated = self.evaluate(&var.name, &var.value)?;
+            self.names.define(&var.name, evaluated);
+        }
+        Ok(())
+    }
+
+    /// Calls `f` with what renders templates outside of steps.
+    fn render<R>(&self, place: &str, f: impl FnOnce(&Renderer<'_>) -> R) -> R {
+        let names = AttemptNames::new(&self.names, self.case.as_deref(), "", 1);
         let entropy = || self.context.entropy();
         let file = |path: &str| {
             let read = self.values.files.read(&self.values.folder, path);
@@ -134,8 +184,8 @@ impl<'a> Execution<'a> {
             seed: Seed {
                 seed: self.context.seed,
                 plan: &self.values.path,
-                case: "",
-                step: name,
+                case: self.case.as_ref().map_or("", |case| case.seed.as_str()),
+                step: place,
                 iteration: 1,
                 attempt: 1,
             },
@@ -143,14 +193,17 @@ impl<'a> Execution<'a> {
             entropy: &entropy,
             file: &file,
         };
-        let renderer = Renderer {
+        f(&Renderer {
             scope,
             gate: &self.context.gate,
             environment: &self.values.environment,
             literal_origins: &[],
-        };
+        })
+    }
+
+    fn evaluate(&self, name: &str, value: &ValueTemplate) -> Result<Evaluated, Box<Finding>> {
         // The file's own value is evaluated also where another is given: the given one takes its type.
-        let (own, taint) = match renderer.value(value)? {
+        let (own, taint) = match self.render(name, |renderer| renderer.value(value))? {
             Some(own) => own,
             None if self.values.given.contains_key(name) => (Value::Null, None),
             None => return Ok(Evaluated::Omit),
@@ -208,21 +261,14 @@ impl<'a> Execution<'a> {
         late: Option<&crate::check::Late<Duration>>,
     ) -> Result<Option<(Duration, Duration)>, Box<Finding>> {
         let Some(late) = late else { return Ok(None) };
-        let Some(step) = self.plan.steps().first() else { return Ok(None) };
-        let words = Words::default();
-        let own =
-            self.scene(step, "", &words, false).render(1, None, |renderer| renderer.late(late))?;
+        let own = self.render("", |renderer| renderer.late(late))?;
         Ok(Some((from.saturating_add(own), own)))
     }
 
     /// The plan's budget: the wall clock of setup and steps.
     fn judge_budget(&mut self, took: Duration) {
         let Some(budget) = self.plan.budget() else { return };
-        let Some(step) = self.plan.steps().first() else { return };
-        let words = Words::default();
-        let limits =
-            self.scene(step, "", &words, false).render(1, None, |renderer| renderer.limits(budget));
-        match limits {
+        match self.render("", |renderer| renderer.limits(budget)) {
             Ok(limits) => {
                 let phases = Phases { total: Some(took), ..Phases::default() };
                 self.breach = crate::budget::judge(&limits, &phases, took, Severity::Error)
@@ -240,9 +286,9 @@ impl<'a> Execution<'a> {
     pub(super) fn scene<'s>(
         &'s self,
         step: &'s CheckedStep,
-        key: &'s str,
-        words: &'s Words,
-        stoppable: bool,
+        around: &'s Around,
+        case: Option<&'s Arc<Case>>,
+        (key, words): (&'s str, &'s Words),
     ) -> StepScene<'s> {
         StepScene {
             context: self.context,
@@ -253,7 +299,8 @@ impl<'a> Execution<'a> {
             key,
             jar: self.jar,
             words,
-            stoppable,
+            case: case.or(around.case.as_ref()).or(self.case.as_ref()),
+            stoppable: step.section != Section::Cleanup,
         }
     }
 

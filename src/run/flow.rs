@@ -38,7 +38,8 @@ impl Execution<'_> {
             .uses
             .secrets
             .iter()
-            .find(|secret| !self.values.environment.secrets.contains(secret));
+            .find(|secret| !self.values.environment.secrets.contains(secret))
+            .or(self.case_lacks.as_ref());
         if let Some(secret) = missing {
             let reason = Reason::SecretMissing(secret.clone());
             return Some(NotRun::new(Verdict::Skipped, reason, own()));

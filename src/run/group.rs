@@ -42,6 +42,7 @@ impl Execution<'_> {
             depth: reference.depth + 1,
             tentative: reference.tentative || group.kind == GroupKind::FirstOf,
             limit,
+            case: scene.case.cloned(),
         };
         let ran = match group.kind {
             GroupKind::Parallel => self.all_at_once(group, &inner).await,
@@ -52,7 +53,7 @@ impl Execution<'_> {
             GroupKind::Parallel => together(&ends),
             GroupKind::FirstOf => best_of(&ends),
         };
-        let stops = ends.iter().any(|end| end.stops && is_wrong(end)) || result.code.is_some();
+        let stops = ends.iter().any(|end| end.stops && end.is_wrong()) || result.code.is_some();
         let sent = ends.iter().any(|end| end.sent);
         result.tries = 1;
         result.duration = self.context.elapsed().saturating_sub(started);
@@ -99,31 +100,17 @@ fn left_out_of(scene: &StepScene<'_>, verdict: Verdict) -> End {
     End { verdict, only_budget: false, sent: false, stops: false, blame }
 }
 
-fn is_wrong(end: &End) -> bool {
-    matches!(end.verdict, Verdict::Failed | Verdict::Errored)
-}
-
 /// All must pass: the gravest verdict counts; what was skipped changes nothing.
 fn together(ends: &[&End]) -> StepResult {
-    let any = |wanted: Verdict| ends.iter().any(|end| end.verdict == wanted);
-    let order = [
-        Verdict::Errored,
-        Verdict::Failed,
-        Verdict::Cancelled,
-        Verdict::Blocked,
-        Verdict::Passed,
-        Verdict::Skipped,
-    ];
-    let verdict = order.into_iter().find(|verdict| any(*verdict)).unwrap_or(Verdict::Skipped);
-    let mut wrong = ends.iter().filter(|end| is_wrong(end)).peekable();
-    let only_budget = wrong.peek().is_some() && wrong.all(|end| end.only_budget);
-    StepResult { only_budget, ..bare(verdict, None) }
+    let ends: Vec<End> = ends.iter().copied().cloned().collect();
+    let end = End::worst(&ends);
+    StepResult { only_budget: end.only_budget, ..bare(end.verdict, None) }
 }
 
 /// One must pass.
 fn best_of(ends: &[&End]) -> StepResult {
     let any = |wanted: Verdict| ends.iter().any(|end| end.verdict == wanted);
-    let tried = ends.iter().filter(|end| is_wrong(end)).count();
+    let tried = ends.iter().filter(|end| end.is_wrong()).count();
     if any(Verdict::Passed) {
         return bare(Verdict::Passed, None);
     }

@@ -9,6 +9,9 @@ use crate::schedule::Job;
 /// Runs one job and tells what happens; the job's own end is the last event.
 pub(super) async fn run(context: &Context, job: &Job, values: &PlanValues) {
     let plan = &job.plan;
+    let jar = Jar::new();
+    let mut execution = Execution::new(context, job, values, &jar);
+    let begun = execution.begin();
     let started = context.elapsed();
     if let Some(source) = &values.source {
         context.emit(Event::source(source)).await;
@@ -19,15 +22,14 @@ pub(super) async fn run(context: &Context, job: &Job, values: &PlanValues) {
             name: plan.name().value.clone(),
             path: values.path.clone(),
             place: plan.name().place,
+            case: execution.case.as_ref().map(|case| case.name.clone()),
             tags: plan.tags().to_vec(),
             covers: plan.covers().to_vec(),
             steps: job.steps(),
             at: started,
         }))
         .await;
-    let jar = Jar::new();
-    let mut execution = Execution::new(context, job, values, &jar);
-    match execution.variables() {
+    match begun.and_then(|()| execution.variables()) {
         Ok(()) => execution.all_sections(started).await,
         Err(finding) => execution.findings.push(*finding),
     }

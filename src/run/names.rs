@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::cases::Case;
 use crate::outcome::Verdict;
 use crate::template::{Bound, Evaluated, Group, Names, Taint};
 
@@ -111,19 +112,21 @@ pub(super) struct AttemptNames<'a> {
     /// The step's own captures, for `values`.
     captures: Option<&'a Names>,
     steps: Steps<'a>,
+    case: Option<&'a Case>,
     step: Value,
     attempt: Value,
     iteration: Value,
 }
 
 impl<'a> AttemptNames<'a> {
-    pub(super) fn new(job: &'a JobNames, step: &str, attempt: u32) -> Self {
+    pub(super) fn new(job: &'a JobNames, case: Option<&'a Case>, step: &str, attempt: u32) -> Self {
         let mut about = Map::new();
         about.insert("id".into(), Value::String(step.to_owned()));
         Self {
             job,
             captures: None,
             steps: Steps(&job.steps),
+            case,
             step: Value::Object(about),
             attempt: Value::from(attempt),
             iteration: Value::from(1),
@@ -141,6 +144,7 @@ impl Group for AttemptNames<'_> {
     fn get(&self, name: &str) -> Option<Bound<'_>> {
         match name {
             "steps" => Some(Bound::Group(&self.steps)),
+            "case" => self.case.map(Case::bound),
             "step" => Some(Bound::plain(&self.step)),
             "attempt" => Some(Bound::plain(&self.attempt)),
             "iter" => Some(Bound::plain(&self.iteration)),
@@ -151,6 +155,7 @@ impl Group for AttemptNames<'_> {
     fn names(&self) -> Vec<Cow<'_, str>> {
         let mut names = self.job.own.names();
         names.extend(["steps", "step", "attempt", "iter"].map(Cow::Borrowed));
+        names.extend(self.case.map(|_| Cow::Borrowed("case")));
         names
     }
 }

@@ -5,11 +5,12 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use super::cases::{Case, CaseList};
 use super::context::PlanValues;
 use super::names::JobNames;
 use super::render::Renderer;
 use super::wire;
-use crate::check::{CheckedPlan, CheckedStep, Work};
+use crate::check::{Cases, CheckedPlan, CheckedStep, Work};
 use crate::finding::Finding;
 use crate::outcome::Exchange;
 use crate::secret::Gate;
@@ -40,7 +41,9 @@ impl Preview<'_> {
     /// The requests of all steps, in their order.
     #[must_use]
     pub fn steps(&self, plan: &CheckedPlan) -> Vec<Shown> {
-        let names = self.names(plan);
+        let mut names = self.names(plan);
+        names.case = plan.cases().and_then(|cases| self.first_case(plan, cases, &names));
+        let names = names;
         plan.steps().iter().map(|step| self.step(plan, step, &names)).collect()
     }
 
@@ -67,6 +70,7 @@ impl Preview<'_> {
         let mut names = Unknown {
             known: JobNames::new(std::sync::Arc::clone(&self.values.environment.names)),
             secrets,
+            case: None,
         };
         // A variable may use an input.
         for (name, (value, _)) in &self.values.given {
@@ -84,7 +88,7 @@ impl Preview<'_> {
     fn with<R>(
         &self,
         plan: &CheckedPlan,
-        names: &Unknown,
+        names: &dyn Group,
         step: &str,
         f: impl FnOnce(&Renderer<'_>) -> R,
     ) -> R {
@@ -116,13 +120,49 @@ impl Preview<'_> {
         })
     }
 
+    /// The first case, as far as it is known before the run.
+    fn first_case(&self, plan: &CheckedPlan, cases: &Cases, names: &Unknown) -> Option<Case> {
+        self.with(plan, names, "", |renderer| {
+            let list = CaseList::open(cases, renderer).ok()?;
+            Some(
+                list.evaluate(0, renderer, names.case.as_ref())
+                    .unwrap_or_else(|_| list.without_values(0)),
+            )
+        })
+    }
+
     fn step(&self, plan: &CheckedPlan, step: &CheckedStep, names: &Unknown) -> Shown {
         let Work::Request(request) = &step.work else { return Shown::Nothing };
         let key = step.label();
+        let own = step.cases.as_ref().and_then(|cases| self.first_case(plan, cases, names));
+        let in_case;
+        let names = match own {
+            Some(case) => {
+                in_case = InCase { names, case };
+                &in_case as &dyn Group
+            }
+            None => names,
+        };
         match self.with(plan, names, &key, |renderer| renderer.request(request)) {
             Ok(rendered) => Shown::Request(Box::new(wire::preview(&rendered))),
             Err(finding) => Shown::Unknown(finding),
         }
+    }
+}
+
+/// The names that a step in its first case sees.
+struct InCase<'a> {
+    names: &'a Unknown,
+    case: Case,
+}
+
+impl Group for InCase<'_> {
+    fn get(&self, name: &str) -> Option<Bound<'_>> {
+        if name == "case" { Some(self.case.bound()) } else { self.names.get(name) }
+    }
+
+    fn names(&self) -> Vec<Cow<'_, str>> {
+        self.names.names()
     }
 }
 
@@ -134,6 +174,8 @@ fn placeholder(name: &str) -> Value {
 struct Unknown {
     known: JobNames,
     secrets: Names,
+    /// The first case of the plan.
+    case: Option<Case>,
 }
 
 impl Group for Unknown {
@@ -141,6 +183,7 @@ impl Group for Unknown {
         match name {
             "secrets" => Some(Bound::Group(&self.secrets)),
             "attempt" | "iter" => Some(Bound::owned(Value::from(1))),
+            "case" if self.case.is_some() => self.case.as_ref().map(Case::bound),
             "unique" | "omit" | "env" | "run" | "plan" => self.known.get(name),
             _ => self.known.get(name).or_else(|| Some(Bound::owned(placeholder(name)))),
         }

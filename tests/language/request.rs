@@ -142,8 +142,8 @@ fn a_line_break_is_refused_in_a_header_and_a_cookie_and_encoded_in_a_url() {
 #[test]
 fn json_keeps_types_digits_and_order() {
     let seen = sent_with(
-        "vars: {count: 3, big: 18446744073709551616, flag: true, none: null, list: [1, 0.50]}\n",
-        "  - POST: /x\n    json:\n      z: ${{ count }}\n      quoted: \"${{ count }}\"\n      text: n-${{ count }}\n      big: ${{ big }}\n      flag: ${{ flag }}\n      none: ${{ none }}\n      list: ${{ list }}\n      gone: ${{ omit }}\n      items: [1, \"${{ omit }}\", 2]\n      plain: 0.5000000000000000000001\n      mixed: \"${{ flag }} ${{ none }}\"\n",
+        "vars: {count: 3, big: 18446744073709551616, flag: true, nothing: null, list: [1, 0.50]}\n",
+        "  - POST: /x\n    json:\n      z: ${{ count }}\n      quoted: \"${{ count }}\"\n      text: n-${{ count }}\n      big: ${{ big }}\n      flag: ${{ flag }}\n      none: ${{ nothing }}\n      list: ${{ list }}\n      gone: ${{ omit }}\n      items: [1, \"${{ omit }}\", 2]\n      plain: 0.5000000000000000000001\n      mixed: \"${{ flag }} ${{ nothing }}\"\n",
     );
     assert_eq!(
         seen.body,

@@ -5,7 +5,7 @@ use super::super::reader::{Fields, Reader, is_token};
 use super::super::{
     Action, BodyAst, CaptureAst, GroupKind, Method, Poll, RequestAst, Step, Templated,
 };
-use super::{expect, on_failure, options};
+use super::{cases, expect, on_failure, options};
 use crate::finding::{Code, Finding, nearest};
 use crate::source::Spanned;
 use crate::yaml::{Entry, Kind, Node};
@@ -46,6 +46,7 @@ pub(super) fn step(reader: &mut Reader, node: &Node) -> Option<Step> {
             .filter(|name| reader.title(name, "the step's name").is_some())
             .cloned(),
         action,
+        cases: cases::cases(reader, &fields),
         condition: fields.value("if").filter(|node| is_condition(reader, node)).cloned(),
         skip: fields.value("skip").and_then(|node| skip(reader, node)),
         needs: fields.value("needs").map(|n| needs(reader, n)).unwrap_or_default(),

@@ -23,7 +23,8 @@ const ROWS: usize = 12;
 pub(super) fn step(step: &StepRef, result: &StepResult, style: &Style) -> String {
     let symbols = style.symbols();
     let title = step.title();
-    let name = sanitise_line(&title);
+    let name = sanitise_line(title.strip_prefix(&step.name).map_or(&*title, |_| &step.name));
+    let case = sanitise_line(title.get(step.name.len()..).unwrap_or_default());
     let (symbol, paint) = match result.verdict {
         // One way of several that did not pass decides nothing.
         Verdict::Failed | Verdict::Errored if step.tentative => (symbols.skip, Paint::Dim),
@@ -34,7 +35,8 @@ pub(super) fn step(step: &StepRef, result: &StepResult, style: &Style) -> String
         Verdict::Blocked | Verdict::Cancelled => (symbols.block, Paint::Warn),
     };
     let indent = indent(step);
-    let head = Head { indent: &indent, symbol: &style.paint(paint, symbol), name: &name };
+    let head =
+        Head { indent: &indent, symbol: &style.paint(paint, symbol), name: &name, case: &case };
     match result.verdict {
         Verdict::Skipped | Verdict::Blocked => did_not_run(&head, result, style),
         Verdict::Passed | Verdict::Failed | Verdict::Errored | Verdict::Cancelled => {
@@ -68,13 +70,23 @@ struct Head<'a> {
     indent: &'a str,
     symbol: &'a str,
     name: &'a str,
+    /// ` [case]`, which is kept where the name has to be cut.
+    case: &'a str,
+}
+
+impl Head<'_> {
+    fn title(&self, room: usize, style: &Style) -> String {
+        let Self { name, case, .. } = self;
+        let for_name = room.saturating_sub(width(case)).max(room / 3);
+        style.cut(&format!("{}{case}", style.cut(name, for_name)), room)
+    }
 }
 
 /// The line for further steps that did not run for the same reason as the one above.
 pub(super) fn more(steps: usize, result: &StepResult, style: &Style) -> String {
     let symbol = style.paint(Paint::Warn, style.symbols().block);
     let name = format!("and {steps} more");
-    did_not_run(&Head { indent: "", symbol: &symbol, name: &name }, result, style)
+    did_not_run(&Head { indent: "", symbol: &symbol, name: &name, case: "" }, result, style)
 }
 
 /// The word above the first step of another part of the plan.
@@ -166,7 +178,7 @@ fn reason(attempt: &Attempt) -> Option<String> {
 
 /// `  ✓ Create the registered model              2 attempts  200   83 ms`
 fn ran(head: &Head<'_>, result: &StepResult, style: &Style) -> String {
-    let Head { indent, symbol, name } = head;
+    let Head { indent, symbol, .. } = head;
     let mut extra = String::new();
     if result.flaky {
         extra = format!("flaky, {} attempts", result.tries);
@@ -179,7 +191,7 @@ fn ran(head: &Head<'_>, result: &StepResult, style: &Style) -> String {
     let time = show_duration(result.duration);
     let tail = format!("  {extra:>}  {status:>3}  {time:>8}");
     let room = style.columns().min(WIDEST).saturating_sub(4 + indent.len() + width(&tail));
-    let name = style.cut(name, room);
+    let name = head.title(room, style);
     let pad = " ".repeat(room.saturating_sub(width(&name)));
     let status = match attempt {
         // Red only where the status itself is wrong.
@@ -196,20 +208,20 @@ fn ran(head: &Head<'_>, result: &StepResult, style: &Style) -> String {
 
 /// `  – Delete the model                      skipped: nothing to clean up`
 fn did_not_run(head: &Head<'_>, result: &StepResult, style: &Style) -> String {
-    let Head { indent, symbol, name } = head;
+    let Head { indent, symbol, .. } = head;
     let why = match (&result.reason, &result.message) {
         (Some(reason), _) => phrase::reason(reason),
         (None, Some(message)) => sanitise_line(message).into_owned(),
         (None, None) => String::new(),
     };
     let columns = style.columns().min(WIDEST).saturating_sub(4 + indent.len());
-    let room = columns.saturating_sub(width(name) + 2);
+    let name = head.title(columns, style);
+    let room = columns.saturating_sub(width(&name) + 2);
     if width(&why) <= room {
-        let pad = " ".repeat(columns.saturating_sub(width(name) + width(&why)));
+        let pad = " ".repeat(columns.saturating_sub(width(&name) + width(&why)));
         return format!("{indent}  {symbol} {name}{pad}{}\n", style.paint(Paint::Dim, &why));
     }
     let why = style.cut(&why, columns.saturating_sub(2));
-    let name = style.cut(name, columns);
     let why = style.paint(Paint::Dim, &why);
     format!("{indent}  {symbol} {name}\n{indent}      {why}\n")
 }

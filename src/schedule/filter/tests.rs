@@ -28,7 +28,7 @@ fn plan() -> CheckedPlan {
     let id = sources.add("plans/api/models.yaml", MODELS);
     let (plan, findings) = crate::plan::parse(sources.get(id).unwrap());
     assert!(findings.is_empty(), "{findings:?}");
-    let around = Surroundings { sources: &sources, environment: None, defaults: &[], given: &[] };
+    let around = Surroundings::of(&sources);
     check(&plan.unwrap(), &around).0.unwrap()
 }
 
