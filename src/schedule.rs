@@ -1,11 +1,13 @@
 //! What is going to run: one job for each plan and case, with the steps that are selected.
 
+mod again;
 mod filter;
 mod selection;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+pub use again::Again;
 pub use filter::{About, Candidate, Filter, FilterFault, FilterMistake, Idle};
 pub use selection::{NoSuchStep, Selection};
 

@@ -138,6 +138,9 @@ pub(super) struct Selection {
     /// Up to and with this step; cleanup follows
     #[arg(long = "until", value_name = "ID", conflicts_with = "steps")]
     pub(super) until: Option<String>,
+    /// Only what did not pass in the last stored run, with setup, cleanup and what it needs
+    #[arg(long = "last-failed")]
+    pub(super) last_failed: bool,
 }
 
 /// How output looks.

@@ -28,6 +28,7 @@ pub(super) fn list(args: &ListArgs, current: &Path) -> Result<u8, UsageFault> {
     if prepared.has_errors() {
         return Ok(invalid(&prepared, &prepared.findings, &printer));
     }
+    let selection = prepared.look_back(&args.selection, selection)?;
     let jobs = prepared.schedule(&selection)?;
     let text = match args.format {
         Format::Json => {

@@ -99,6 +99,7 @@ pub(super) fn command(args: &RunArgs) -> Vec<String> {
     words.extend(args.selection.tags.iter().map(|tag| format!("--tag={tag}")));
     words.extend(args.selection.filters.iter().map(|filter| format!("--filter={filter}")));
     words.extend(args.selection.until.iter().map(|step| format!("--until={step}")));
+    words.extend(args.selection.last_failed.then(|| "--last-failed".to_owned()));
     words.extend(args.selection.steps.iter().map(|step| format!("--step={step}")));
     words
 }

@@ -94,6 +94,7 @@ pub(super) fn run(args: &RunArgs, current: &Path) -> Result<u8, UsageFault> {
         deadline,
     };
     if !ready.prepared.has_errors() {
+        let selection = ready.prepared.look_back(&args.selection, selection)?;
         ready.jobs = ready.prepared.schedule(&selection)?;
         ready.prepared.explain_selection(&selection, &ready.jobs, &printer);
         if !args.allow_writes && !args.dry_run {

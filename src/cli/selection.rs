@@ -1,13 +1,25 @@
 //! Which plans and steps the command line means, and what is said where that is none.
 
+use std::fmt;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
 use super::args;
+use super::fault::UsageFault;
 use super::inputs::Process;
 use super::prepare::Prepared;
 use super::printer::Printer;
+use super::store;
 use crate::check::CheckedPlan;
+use crate::event::{Event, read_line};
 use crate::finding::{Finding, nearest};
+use crate::record::Fold;
 use crate::report;
-use crate::schedule::{About, Candidate, Filter, Idle, Job, NoSuchStep, Selection, schedule};
+use crate::schedule::{
+    About, Again, Candidate, Filter, Idle, Job, NoSuchStep, Selection, schedule,
+};
 use crate::secret::Gate;
 use crate::source::{Place, SourceSet, Span};
 
@@ -37,10 +49,83 @@ pub(super) fn read(args: &args::Selection, look: &args::Look) -> Result<Selectio
         steps: args.steps.clone(),
         until: args.until.clone(),
         filters,
+        again: None,
     })
 }
 
+/// What the last stored run left to do; one in which no plan began is passed over.
+fn last_failed(root: &Path) -> Result<Again, UsageFault> {
+    let mut runs: Vec<(Timestamp, PathBuf)> =
+        store::ended_runs(root).into_iter().map(|path| (began(&path), path)).collect();
+    runs.sort_unstable_by(|one, other| other.cmp(one));
+    for (_, path) in runs {
+        if let Some(again) = left_of(&path)? {
+            return Ok(again);
+        }
+    }
+    Err(UsageFault::new("--last-failed: no run is stored here yet; run the plans first"))
+}
+
+/// When a stored run began; at the beginning of time where it does not say.
+fn began(path: &Path) -> Timestamp {
+    let mut began = None;
+    let _ = store::each_line(path, |line| {
+        if let Ok(Event::RunStarted(started)) = read_line(line) {
+            began = started.started_at.parse().ok();
+        }
+        ControlFlow::Break(())
+    });
+    began.unwrap_or(Timestamp::MIN)
+}
+
+fn left_of(path: &Path) -> Result<Option<Again>, UsageFault> {
+    let unreadable = |why: &dyn fmt::Display| {
+        UsageFault::new(format!("--last-failed: `{}` cannot be read: {why}", path.display()))
+    };
+    let mut fold = Fold::default();
+    let mut again = Again::default();
+    let mut fault = None;
+    let read = store::each_line(path, |line| match read_line(line) {
+        Ok(event) => {
+            if let Event::RunStarted(started) = &event {
+                again = Again::of(&started.run);
+            }
+            if let Some(plan) = fold.push(event) {
+                again.take(&plan);
+            }
+            ControlFlow::Continue(())
+        }
+        Err(broken) => {
+            fault = Some(unreadable(&broken));
+            ControlFlow::Break(())
+        }
+    });
+    read.map_err(|error| unreadable(&error))?;
+    if let Some(fault) = fault {
+        return Err(fault);
+    }
+    let ended = fold.tally().plans.total();
+    let (_, open) = fold.into_record();
+    if ended + open.len() == 0 {
+        return Ok(None);
+    }
+    for plan in &open {
+        again.take(plan);
+    }
+    Ok(Some(again))
+}
+
 impl Prepared {
+    /// Adds what only the project knows: what its last run left to do.
+    pub(super) fn look_back(
+        &self,
+        args: &args::Selection,
+        selection: Selection,
+    ) -> Result<Selection, UsageFault> {
+        let again = args.last_failed.then(|| last_failed(&self.suite.root)).transpose()?;
+        Ok(Selection { again, ..selection })
+    }
+
     /// The jobs that a selection means.
     pub(super) fn schedule(&self, selection: &Selection) -> Result<Vec<Job>, NoSuchStep> {
         let paths = self.suite.plans.iter().map(|loaded| loaded.shown.clone());
@@ -65,12 +150,19 @@ impl Prepared {
         if plans.is_empty() {
             return "no plans here: a plan is a YAML file that begins with `plan: NAME`".to_owned();
         }
+        if let Some(again) = selection.again.as_ref().filter(|again| again.is_empty()) {
+            let text = format!("nothing is left to do: all of the last run passed ({})", again.run);
+            return crate::secret::sanitise_line(&text).into_owned();
+        }
         let mut lines = vec![match selection.tags.as_slice() {
             [tag] if selection.filters.is_empty() && !tag.starts_with('!') => {
                 no_tag(tag, &tags(&plans))
             }
             _ => "no step is selected".to_owned(),
         }];
+        if let Some(again) = &selection.again {
+            lines.push(format!("  among what did not pass in the last run ({})", again.run));
+        }
         lines.extend(self.idle(selection).iter().map(said));
         let steps: usize = plans.iter().map(|plan| plan.steps().len()).sum();
         lines.push(format!("  there {} {}", is(plans.len(), "plan"), with(steps, "step")));

@@ -2,7 +2,8 @@
 #![expect(clippy::disallowed_methods, reason = "outputs are written here, and nowhere else")]
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// How many runs are kept in `.planrun/runs`.
@@ -86,6 +87,38 @@ impl Drop for RunFolder {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.lock);
     }
+}
+
+/// The events of the stored runs of a project that have ended, in no order: a folder's name tells
+/// the second at which its run began, no more.
+pub(super) fn ended_runs(root: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(root.join(".planrun/runs")) else { return Vec::new() };
+    let is_over = |path: &PathBuf| {
+        let lock = path.join(".running");
+        !lock.exists() || stale(&lock)
+    };
+    let runs = entries.flatten().map(|entry| entry.path()).filter(is_over);
+    runs.map(|run| run.join(EVENTS)).filter(|events| events.is_file()).collect()
+}
+
+/// Reads a stored run line by line; `take` says whether more is wanted.
+///
+/// # Errors
+/// What the file system says.
+pub(super) fn each_line(
+    path: &Path,
+    mut take: impl FnMut(&str) -> ControlFlow<()>,
+) -> io::Result<()> {
+    let mut reader = BufReader::new(File::open(path)?);
+    let mut line = String::new();
+    while reader.read_line(&mut line)? > 0 {
+        // A line without its end was being written when the run was killed.
+        if line.ends_with('\n') && take(line.trim_end()).is_break() {
+            break;
+        }
+        line.clear();
+    }
+    Ok(())
 }
 
 /// Whether the process that holds a lock is gone.

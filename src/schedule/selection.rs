@@ -1,5 +1,6 @@
 //! What the command line selects: plans by their tags, steps by their ids, both by a filter.
 
+use super::again::Again;
 use super::filter::{Candidate, Filter};
 use crate::check::{CheckedPlan, CheckedStep};
 use crate::event::Section;
@@ -16,6 +17,8 @@ pub struct Selection {
     pub until: Option<String>,
     /// Steps of which one of these is true, with setup, cleanup and what they need.
     pub filters: Vec<Filter>,
+    /// What is left to do of an earlier run, with setup, cleanup and what it needs.
+    pub again: Option<Again>,
 }
 
 /// A selected step that no plan has.
@@ -28,13 +31,6 @@ pub struct NoSuchStep {
 }
 
 impl Selection {
-    /// Whether everything is selected.
-    #[must_use]
-    pub fn is_everything(&self) -> bool {
-        let Self { tags, steps, until, filters } = self;
-        tags.is_empty() && steps.is_empty() && until.is_none() && filters.is_empty()
-    }
-
     /// Looks for the steps that are asked for by their ids.
     pub(super) fn look_up(&self, plans: &[(&CheckedPlan, &str)]) -> Result<(), NoSuchStep> {
         let ids = || {
@@ -61,7 +57,11 @@ impl Selection {
             None => steps.len(),
             Some(until) => last_of(plan, until)?,
         };
-        if self.steps.is_empty() && self.filters.is_empty() {
+        let again = match &self.again {
+            Some(again) => Some(again.asked(plan, path)?),
+            None => None,
+        };
+        if self.steps.is_empty() && self.filters.is_empty() && again.is_none() {
             return Some((0..steps.len()).map(|number| number <= last).collect());
         }
         let wanted = |(number, step): (usize, &CheckedStep)| {
@@ -70,7 +70,8 @@ impl Selection {
             let by_filter = self.filters.is_empty()
                 || Candidate::new(plan, path, step)
                     .is_some_and(|it| self.filters.iter().any(|filter| filter.selects(&it)));
-            number <= last && by_id && by_filter
+            let by_again = again.as_ref().is_none_or(|again| again.contains(&number));
+            number <= last && by_id && by_filter && by_again
         };
         let asked: Vec<bool> = steps.iter().enumerate().map(wanted).collect();
         asked.contains(&true).then_some(asked)

@@ -200,3 +200,112 @@ fn a_listing_honours_every_option_that_selects() {
     insta::assert_snapshot!(ran.out.replace(&server.url(""), "http://h"));
     assert_eq!(server.log().len(), 0);
 }
+
+/// What a run sends that is not `/ok` nor of setup or cleanup, since `before` requests.
+fn since(server: &Misbehaving, before: usize) -> Vec<String> {
+    server.log().split_off(before).iter().map(|seen| seen.path().to_owned()).collect()
+}
+
+#[test]
+fn what_did_not_pass_is_run_again_with_what_it_needs_until_all_has_passed() {
+    let server = Misbehaving::start();
+    let project = Project::new();
+    let plan = |good: bool| {
+        let due = if good { 200 } else { 201 };
+        format!(
+            "plan: A\nsetup:\n  - GET: {0}/setup\non_failure: continue\nsteps:\n  - {{id: one, GET: {0}/one}}\n  \
+             - {{id: two, GET: {0}/two, capture: {{was: status}}}}\n  \
+             - {{GET: \"{0}/three?was=${{{{ was }}}}\", expect: {{status: {due}}}}}\n  \
+             - {{id: four, GET: {0}/four, expect: {{status: {due}}}}}\n  - {{GET: {0}/five, needs: [four]}}\n\
+             cleanup:\n  - GET: {0}/cleanup\n",
+            server.url("/echo")
+        )
+    };
+    project.write("plans/a.yaml", &plan(false));
+    project.plan("plans/b.yaml", &format!("  - GET: {}\n", server.url("/echo/b")));
+    project.plan("plans/c.yaml", &format!("  - {{GET: {}, skip: later}}\n", server.url("/echo/c")));
+    project.run(&["plans", "--last-failed"]).ends(2).says("no run is stored here yet");
+    project.run(&["plans", "-j", "1"]).ends(1);
+    let before = server.log().len();
+    project.run(&["plans", "--last-failed"]).ends(1);
+    let left = ["setup", "two", "three", "four", "cleanup"].map(|word| format!("/echo/{word}"));
+    assert_eq!(since(&server, before), left, "what was blocked is asked for too");
+    let listed = project.run(&["list", "plans", "--last-failed"]).ends(0);
+    assert!(listed.out.contains("/five") && !listed.out.contains("(one)"), "{}", listed.out);
+    // From a folder below, the same.
+    let listed = project
+        .command(&["list", ".", "--last-failed"])
+        .current_dir(project.path("plans"))
+        .output();
+    let listed = Ran::of(listed.expect("planrun starts")).ends(0);
+    assert!(listed.out.contains("/five") && !listed.out.contains("(one)"), "{}", listed.out);
+    // Put right, also where a step was put before the others.
+    let edited = plan(true).replace("steps:\n", "steps:\n  - GET: http://127.0.0.1:1/new\n");
+    project.write("plans/a.yaml", &edited);
+    let before = server.log().len();
+    project.run(&["plans", "--last-failed"]).ends(0);
+    let left =
+        ["setup", "two", "three", "four", "five", "cleanup"].map(|word| format!("/echo/{word}"));
+    assert_eq!(since(&server, before), left);
+    project
+        .run(&["plans", "--last-failed"])
+        .ends(4)
+        .says("nothing is left to do: all of the last run passed");
+    // That run had nothing to do: the one before it counts.
+    project.run(&["plans", "--last-failed"]).ends(4).says("all of the last run passed");
+}
+
+#[test]
+fn a_plan_whose_setup_or_cleanup_failed_is_run_again_as_a_whole() {
+    let server = Misbehaving::start();
+    let url = server.url("/echo");
+    let project = Project::new();
+    let failing = format!("GET: {url}/x, expect: {{status: 201}}");
+    project.write(
+        "a.yaml",
+        &format!("plan: A\nsteps:\n  - GET: {url}/a\ncleanup:\n  - {{{failing}}}\n"),
+    );
+    project.write("b.yaml", &format!("plan: B\nbudget: 1us\nsteps:\n  - GET: {url}/b\n"));
+    project.write(
+        "c.yaml",
+        &format!("plan: C\nsetup:\n  - {{{failing}}}\nsteps:\n  - GET: {url}/c\n"),
+    );
+    project.run(&["a.yaml", "b.yaml", "c.yaml"]).ends(1);
+    let listed = project.run(&["list", "a.yaml", "b.yaml", "c.yaml", "--last-failed"]).ends(0);
+    for word in ["/echo/a", "/echo/b", "/echo/c"] {
+        assert!(listed.out.contains(word), "{}", listed.out);
+    }
+    // Other options hold as well.
+    let listed = project
+        .run(&["list", "a.yaml", "b.yaml", "c.yaml", "--last-failed", "-E", "plan(=B)"])
+        .ends(0);
+    assert!(!listed.out.contains("/echo/a") && listed.out.contains("/echo/b"), "{}", listed.out);
+}
+
+#[test]
+fn a_step_of_a_group_and_a_run_that_was_killed_leave_what_they_were_at() {
+    let server = Misbehaving::start();
+    let project = Project::of(&format!(
+        "  - GET: {0}/echo/first\n  - parallel:\n      - {{id: left, GET: {0}/echo/left, expect: {{status: 201}}}}\n      - {{id: right, GET: {0}/echo/right}}\n  - GET: {0}/hang\n",
+        server.url("")
+    ));
+    project.run(&["p.yaml", "-E", "not step(~hang)"]).ends(1);
+    let before = server.log().len();
+    project.run(&["p.yaml", "--last-failed"]).ends(1);
+    assert_eq!(since(&server, before), ["/echo/left"]);
+    project
+        .plan("p.yaml", &format!("  - GET: {0}/echo/first\n  - GET: {0}/hang\n", server.url("")));
+    let mut child = project.start(&["p.yaml"]);
+    let runs = || std::fs::read_dir(project.path(".planrun/runs")).expect("stored runs");
+    let begun = |run: std::fs::DirEntry| {
+        let events = std::fs::read_to_string(run.path().join("events.jsonl"));
+        events.is_ok_and(|text| text.contains("step-started"))
+    };
+    crate::until("the first step", || {
+        runs().count() == 3 && runs().all(|run| run.is_ok_and(begun))
+    });
+    crate::signal("-KILL", &child);
+    child.wait().expect("its end");
+    let listed = project.run(&["list", "p.yaml", "--last-failed"]).ends(0);
+    assert!(listed.out.contains("/hang") && listed.out.contains("/first"), "{}", listed.out);
+}

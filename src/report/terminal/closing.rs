@@ -278,9 +278,9 @@ fn selectors(command: &[String]) -> Vec<String> {
     let mut words = command.iter();
     while let Some(word) = words.next() {
         let name = word.split('=').next().unwrap_or(word);
-        if ["-t", "--tag", "-E", "--filter", "--step", "--until"].contains(&name) {
+        if ["-t", "--tag", "-E", "--filter", "--step", "--until", "--last-failed"].contains(&name) {
             chosen.push(sanitise_line(word).into_owned());
-            if !word.contains('=') {
+            if !word.contains('=') && name != "--last-failed" {
                 chosen.extend(words.next().map(|value| sanitise_line(value).into_owned()));
             }
         }
