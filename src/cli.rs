@@ -1,6 +1,7 @@
 //! The command: arguments and process environment in, exit code out.
 
 mod args;
+mod dry_run;
 mod fault;
 mod guard;
 mod inputs;

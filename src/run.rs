@@ -24,7 +24,7 @@ use tokio::sync::Semaphore;
 pub use context::{Context, EnvironmentValues, Origin, PlanValues, Stop};
 pub use environment::{Given, early_words, evaluate as evaluate_environment};
 
-pub use preview::{Preview, Shown};
+pub use preview::{Preview, Shown, Sight};
 
 use crate::schedule::Job;
 

@@ -201,6 +201,15 @@ pub(super) struct RunArgs {
     /// Shows what would be sent, secrets masked, and sends nothing
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// How --dry-run shows it: human or json
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "human",
+        requires = "dry_run",
+        hide_short_help = true
+    )]
+    pub(super) format: Format,
     /// Tries each request that may be repeated up to N more times; 0: none, whatever a plan says
     #[arg(long, value_name = "N", hide_short_help = true)]
     pub(super) retries: Option<u32>,

@@ -12,7 +12,7 @@ use super::prepare::{Prepared, prepare};
 use super::preview::invalid;
 use super::printer::Printer;
 use super::selection;
-use crate::check::{CheckedPlan, CheckedStep, StepIndex, Work};
+use crate::check::{Cases, CheckedPlan, CheckedStep, StepIndex, Work};
 use crate::event::Section;
 use crate::schedule::Job;
 use crate::source::Place;
@@ -30,13 +30,16 @@ pub(super) fn list(args: &ListArgs, current: &Path) -> Result<u8, UsageFault> {
     }
     let selection = prepared.look_back(&args.selection, selection)?;
     let jobs = prepared.schedule(&selection)?;
+    // A plan with cases is one plan.
+    let mut listed: Vec<&Job> = jobs.iter().collect();
+    listed.dedup_by_key(|job| job.position);
     let text = match args.format {
         Format::Json => {
-            let plans: Vec<Value> = jobs.iter().map(|job| prepared.plan_as_json(job)).collect();
+            let plans: Vec<Value> = listed.iter().map(|job| prepared.plan_as_json(job)).collect();
             json_escaped(&serde_json::to_string_pretty(&plans).unwrap_or_default())
         }
         Format::Human => {
-            let text: String = jobs.iter().map(|job| prepared.plan_as_text(job)).collect();
+            let text: String = listed.iter().map(|job| prepared.plan_as_text(job)).collect();
             crate::secret::sanitise(&text).into_owned()
         }
     };
@@ -66,7 +69,7 @@ impl Prepared {
         if !plan.tags().is_empty() {
             let _ = write!(text, "  [{}]", plan.tags().join(", "));
         }
-        let _ = writeln!(text, "{}", covers(plan.covers()));
+        let _ = writeln!(text, "{}{}", cases(plan.cases()), covers(plan.covers()));
         let steps: Vec<&CheckedStep> = selected(job).collect();
         let last = steps.iter().map(|step| self.line_of(step.place)).max().unwrap_or_default();
         let width = last.to_string().len();
@@ -80,10 +83,11 @@ impl Prepared {
             let skip = if step.skip.is_some() { "  skipped" } else { "" };
             let _ = writeln!(
                 text,
-                "  {:>width$}  {}{section}{}{id}{}{skip}",
+                "  {:>width$}  {}{section}{}{id}{}{}{skip}",
                 self.line_of(step.place),
                 "  ".repeat(depth(plan, step)),
                 step.name.text().trim(),
+                cases(step.cases.as_ref()),
                 covers(&step.covers)
             );
         }
@@ -100,36 +104,28 @@ impl Prepared {
             "description": plan.description(),
             "tags": plan.tags(),
             "covers": plan.covers(),
+            "cases": plan.cases().and_then(Cases::count),
             "steps": steps,
         })
     }
 
     fn step_as_json(&self, plan: &CheckedPlan, step: &CheckedStep) -> Value {
-        let (kind, method, url) = match &step.work {
-            Work::Request(request) => {
-                ("request", Some(request.method.as_str()), Some(request.url.text()))
-            }
-            Work::Assert(_) => ("assert", None, None),
-            Work::Sleep(_) => ("sleep", None, None),
-            Work::Group(group) => (group.kind.key(), None, None),
+        let request = match &step.work {
+            Work::Request(request) => Some(request),
+            Work::Assert(_) | Work::Sleep(_) | Work::Group(_) => None,
         };
-        let needs: Vec<String> = step
-            .needs
-            .iter()
-            .filter_map(|needed| plan.steps().get(needed.0))
-            .map(CheckedStep::label)
-            .collect();
         json!({
             "section": step.section,
             "id": step.id,
             "name": step.name.text().trim(),
             "depth": depth(plan, step),
-            "kind": kind,
-            "method": method,
-            "url": url,
+            "kind": kind(&step.work),
+            "method": request.map(|request| request.method.as_str()),
+            "url": request.map(|request| request.url.text()),
             "place": self.suite.sources.locate(step.place),
             "covers": step.covers,
-            "needs": needs,
+            "needs": needs(plan, step),
+            "cases": step.cases.as_ref().and_then(Cases::count),
             "skip": step.skip,
         })
     }
@@ -140,10 +136,36 @@ fn selected(job: &Job) -> impl Iterator<Item = &CheckedStep> {
     steps.filter(|(_, selected)| **selected).map(|(step, _)| step)
 }
 
+/// What a step does, in one word.
+pub(super) fn kind(work: &Work) -> &'static str {
+    match work {
+        Work::Request(_) => "request",
+        Work::Assert(_) => "assert",
+        Work::Sleep(_) => "sleep",
+        Work::Group(group) => group.kind.key(),
+    }
+}
+
+/// What to call the steps that it needs.
+pub(super) fn needs(plan: &CheckedPlan, step: &CheckedStep) -> Vec<String> {
+    let steps = step.needs.iter().filter_map(|needed| plan.steps().get(needed.0));
+    steps.map(CheckedStep::label).collect()
+}
+
 /// How many steps hold it.
-fn depth(plan: &CheckedPlan, step: &CheckedStep) -> usize {
+pub(super) fn depth(plan: &CheckedPlan, step: &CheckedStep) -> usize {
     let holder = |index: &StepIndex| plan.steps().get(index.0)?.parent;
     std::iter::successors(step.parent, holder).count()
+}
+
+/// `  4 cases`; nothing where there is but one.
+fn cases(cases: Option<&Cases>) -> String {
+    match cases.map(Cases::count) {
+        None => String::new(),
+        Some(Some(1)) => "  1 case".to_owned(),
+        Some(Some(count)) => format!("  {count} cases"),
+        Some(None) => "  cases".to_owned(),
+    }
 }
 
 /// `  covers 2a, 2c`; nothing where there is none.

@@ -1,7 +1,6 @@
-//! `--dry-run` and `curl`: requests as they would be sent, and nothing is sent.
+//! `curl`: a request as it would be sent, and nothing is sent; what `--dry-run` shares with it.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64};
@@ -30,40 +29,6 @@ pub(super) struct Scene {
     pub(super) jobs: Vec<Job>,
 }
 
-/// Shows every selected step's request.
-pub(super) fn dry_run(scene: &Scene, args: &RunArgs, printer: &Printer) -> u8 {
-    let gate = scene.prepared.gate.clone();
-    let values = match values(scene, args, &gate) {
-        Ok(values) => values,
-        Err(findings) => return invalid(&scene.prepared, &findings, printer),
-    };
-    let mut text = String::new();
-    for job in &scene.jobs {
-        let Some(values) = values.get(job.position) else { continue };
-        let _ = writeln!(text, "{} ({})", job.plan.name().value, values.path);
-        let variables = scene.prepared.variables([job.position].into_iter());
-        let shown = preview(values, args.seed.unwrap_or(0)).steps(&job.plan);
-        for ((step, shown), selected) in job.plan.steps().iter().zip(shown).zip(&job.selected) {
-            if !selected {
-                continue;
-            }
-            let request = match shown {
-                Shown::Request(exchange) => curl_line(*exchange, &gate, &variables),
-                Shown::Nothing => "sends nothing".to_owned(),
-                Shown::Unknown(finding) => format!("known only in a run: {}", finding.message),
-            };
-            let _ = writeln!(text, "\n# {}\n{request}", step.name.text().trim());
-        }
-        text.push('\n');
-    }
-    text.push_str("dry run: nothing was sent\n");
-    let text = crate::secret::sanitise(&text).into_owned();
-    match printer.out(&gate.redact(text)) {
-        Ok(()) => u8::from(scene.jobs.is_empty()) * 4,
-        Err(_) => 7,
-    }
-}
-
 /// Prints one step's request as one curl line.
 pub(super) fn curl(args: &CurlArgs, current: &Path) -> Result<u8, UsageFault> {
     let prepared = prepare(std::slice::from_ref(&args.path), &args.values, current)?;
@@ -82,13 +47,16 @@ pub(super) fn curl(args: &CurlArgs, current: &Path) -> Result<u8, UsageFault> {
     };
     for job in &scene.jobs {
         let Some(values) = values.get(job.position) else { continue };
-        let shown = preview(values, 0).steps(&job.plan);
+        let shown = preview(values, 0).steps(&job.plan, job.case);
         let wanted = job
             .plan
             .steps()
             .iter()
             .zip(shown)
             .find(|(step, _)| step.id.as_deref() == Some(args.step.as_str()));
+        // Of several cases the first is as good as any.
+        let wanted =
+            wanted.and_then(|(step, sights)| Some((step, sights.into_iter().next()?.shown)));
         let line = match wanted {
             Some((_, Shown::Request(exchange))) => {
                 curl_line(*exchange, &gate, &scene.prepared.variables([job.position].into_iter()))
@@ -106,7 +74,7 @@ pub(super) fn curl(args: &CurlArgs, current: &Path) -> Result<u8, UsageFault> {
     Err(UsageFault::new(format!("no plan has a step `{}`", args.step)))
 }
 
-fn preview(values: &PlanValues, seed: u64) -> Preview<'_> {
+pub(super) fn preview(values: &PlanValues, seed: u64) -> Preview<'_> {
     Preview { values, seed, now: now() }
 }
 
@@ -121,7 +89,7 @@ fn instant() -> std::time::Instant {
 }
 
 /// The values of all environments; built-in services are started for their addresses.
-fn values(
+pub(super) fn values(
     scene: &Scene,
     args: &RunArgs,
     gate: &Gate,

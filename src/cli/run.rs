@@ -97,14 +97,17 @@ pub(super) fn run(args: &RunArgs, current: &Path) -> Result<u8, UsageFault> {
         let selection = ready.prepared.look_back(&args.selection, selection)?;
         ready.jobs = ready.prepared.schedule(&selection)?;
         ready.prepared.explain_selection(&selection, &ready.jobs, &printer);
-        if !args.allow_writes && !args.dry_run {
+    }
+    if args.dry_run && !ready.prepared.has_errors() {
+        // Every secret is shown as its name: none needs to be there.
+        return Ok(super::dry_run::dry_run(&ready.into(), args, &printer));
+    }
+    if !ready.prepared.has_errors() {
+        if !args.allow_writes {
             ready.prepared.findings.extend(guard::writes(&ready.prepared, &ready.jobs));
         }
         ready.read_secrets(args, &printer)?;
-        if !ready.prepared.has_errors()
-            && !args.dry_run
-            && ready.obtain_secrets(args, &printer).is_err()
-        {
+        if !ready.prepared.has_errors() && ready.obtain_secrets(args, &printer).is_err() {
             return Ok(ready.interrupted(args, &printer));
         }
         if ready.prepared.process.get("GITHUB_ACTIONS") == Some("true") {
@@ -113,9 +116,6 @@ pub(super) fn run(args: &RunArgs, current: &Path) -> Result<u8, UsageFault> {
     }
     if ready.prepared.has_errors() {
         return Ok(ready.refuse(args, &printer));
-    }
-    if args.dry_run {
-        return Ok(super::preview::dry_run(&ready.into(), args, &printer));
     }
     Ok(ready.carry_out(args, &printer))
 }
@@ -142,7 +142,7 @@ impl Ready {
             self.prepared.findings.extend(visible);
             self.secrets.insert(environment, secrets);
         }
-        if !args.allow_exec && !args.dry_run {
+        if !args.allow_exec {
             let refused: Vec<Finding> = self.with_scene(printer, |scene| {
                 let commands = self.secrets.iter();
                 commands

@@ -21,7 +21,7 @@ use super::style::{Paint, Style};
 use crate::diagnose;
 use crate::event::{Event, JobId, PlanStarted, Section, StepKey, StepRef};
 use crate::finding::{Code, Finding, Severity};
-use crate::outcome::{StepResult, Verdict};
+use crate::outcome::{Exchange, StepResult, Verdict};
 use crate::record::{Flaky, Fold, PlanRecord, StepRecord};
 use crate::secret::{Redacted, sanitise_line};
 
@@ -342,6 +342,12 @@ impl Terminal {
         };
         finding::beyond(self.findings) + &self.tally.closing(&ending, &self.style)
     }
+}
+
+/// A request that was not sent, as `-v` shows one that was; it must have gone through the gate.
+#[must_use]
+pub fn request(exchange: &Exchange, style: &Style) -> String {
+    line::one_exchange(exchange, style)
 }
 
 impl Block {

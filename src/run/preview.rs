@@ -2,13 +2,15 @@
 //! a run can know stands as `{name}`.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::cases::{Case, CaseList};
 use super::context::PlanValues;
 use super::names::JobNames;
-use super::render::Renderer;
+use super::render::{Renderer, as_text};
 use super::wire;
 use crate::check::{Cases, CheckedPlan, CheckedStep, Work};
 use crate::finding::Finding;
@@ -26,6 +28,17 @@ pub struct Preview<'a> {
     pub now: jiff::Timestamp,
 }
 
+/// What a step would send in one of its cases.
+#[derive(Debug)]
+pub struct Sight {
+    /// The case, where the step has cases that are known before the run.
+    pub case: Option<String>,
+    /// The step's name in this case, rendered as far as it can be.
+    pub name: String,
+    /// What is sent.
+    pub shown: Shown,
+}
+
 /// A step's request as it would be sent.
 #[derive(Debug)]
 pub enum Shown {
@@ -38,13 +51,24 @@ pub enum Shown {
 }
 
 impl Preview<'_> {
-    /// The requests of all steps, in their order.
+    /// What all steps would send, in their order, in one case of the plan; each in all its cases.
     #[must_use]
-    pub fn steps(&self, plan: &CheckedPlan) -> Vec<Shown> {
+    pub fn steps(&self, plan: &CheckedPlan, case: Option<usize>) -> Vec<Vec<Sight>> {
         let mut names = self.names(plan);
-        names.case = plan.cases().and_then(|cases| self.first_case(plan, cases, &names));
+        names.case = self.plan_case(plan, case, &names);
         let names = names;
         plan.steps().iter().map(|step| self.step(plan, step, &names)).collect()
+    }
+
+    /// What a case of the plan is called.
+    #[must_use]
+    pub fn case(&self, plan: &CheckedPlan, case: Option<usize>) -> Option<String> {
+        self.plan_case(plan, case, &self.names(plan)).map(|case| case.name)
+    }
+
+    fn plan_case(&self, plan: &CheckedPlan, case: Option<usize>, names: &Unknown) -> Option<Case> {
+        let cases = self.cases(plan, plan.cases()?, names);
+        cases.into_iter().nth(case.unwrap_or_default())
     }
 
     /// The variables and inputs of a plan, in the order of their evaluation; secrets in them are
@@ -67,9 +91,19 @@ impl Preview<'_> {
             let name = &secret.name.value;
             secrets.insert(name.clone(), Value::from(format!("«secret:{name}»")));
         }
+        let mut shared = Names::over(Arc::clone(&self.values.environment.names));
+        let folder = self.values.folder.display().to_string();
+        shared.insert("plan", json!({"name": plan.name().value, "dir": folder}));
+        let mut run = Names::default();
+        for name in ["id", "started_at"] {
+            run.insert(name, placeholder(&format!("run.{name}")));
+        }
+        run.insert("seed", Value::from(self.seed));
+        shared.insert_group("run", run);
         let mut names = Unknown {
-            known: JobNames::new(std::sync::Arc::clone(&self.values.environment.names)),
+            known: JobNames::new(Arc::new(shared)),
             secrets,
+            steps: earlier(plan),
             case: None,
         };
         // A variable may use an input.
@@ -120,50 +154,82 @@ impl Preview<'_> {
         })
     }
 
-    /// The first case, as far as it is known before the run.
-    fn first_case(&self, plan: &CheckedPlan, cases: &Cases, names: &Unknown) -> Option<Case> {
+    /// The cases, as far as they are known before the run.
+    fn cases(&self, plan: &CheckedPlan, cases: &Cases, names: &Unknown) -> Vec<Case> {
         self.with(plan, names, "", |renderer| {
-            let list = CaseList::open(cases, renderer).ok()?;
-            Some(
-                list.evaluate(0, renderer, names.case.as_ref())
-                    .unwrap_or_else(|_| list.without_values(0)),
-            )
+            let Ok(list) = CaseList::open(cases, renderer) else { return Vec::new() };
+            let case = |number| {
+                list.evaluate(number, renderer, names.case.as_ref())
+                    .unwrap_or_else(|_| list.without_values(number))
+            };
+            (0..list.count).map(case).collect()
         })
     }
 
-    fn step(&self, plan: &CheckedPlan, step: &CheckedStep, names: &Unknown) -> Shown {
-        let Work::Request(request) = &step.work else { return Shown::Nothing };
-        let key = step.label();
-        let own = step.cases.as_ref().and_then(|cases| self.first_case(plan, cases, names));
-        let in_case;
-        let names = match own {
-            Some(case) => {
-                in_case = InCase { names, case };
-                &in_case as &dyn Group
-            }
-            None => names,
-        };
-        match self.with(plan, names, &key, |renderer| renderer.request(request)) {
-            Ok(rendered) => Shown::Request(Box::new(wire::preview(&rendered))),
-            Err(finding) => Shown::Unknown(finding),
+    fn step(&self, plan: &CheckedPlan, step: &CheckedStep, names: &Unknown) -> Vec<Sight> {
+        let cases = step.cases.as_ref().map(|cases| self.cases(plan, cases, names));
+        let cases = cases.unwrap_or_default();
+        let about = json!({"id": step.id.as_deref().unwrap_or_default()});
+        if cases.is_empty() {
+            return vec![self.one(plan, step, &InStep { names, step: about, case: None })];
         }
+        let in_case =
+            |case| self.one(plan, step, &InStep { names, step: about.clone(), case: Some(case) });
+        cases.into_iter().map(in_case).collect()
+    }
+
+    fn one(&self, plan: &CheckedPlan, step: &CheckedStep, names: &InStep<'_>) -> Sight {
+        let case = names.case.as_ref().map(|case| case.name.clone());
+        self.with(plan, names, &step.label(), |renderer| {
+            let name = renderer.template(&step.name, step.place);
+            let name = name.map_or_else(|_| step.name.text().to_owned(), |value| as_text(&value));
+            let shown = match &step.work {
+                Work::Request(request) => match renderer.request(request) {
+                    Ok(rendered) => Shown::Request(Box::new(wire::preview(&rendered))),
+                    Err(finding) => Shown::Unknown(finding),
+                },
+                Work::Assert(_) | Work::Sleep(_) | Work::Group(_) => Shown::Nothing,
+            };
+            Sight { case, name: name.trim().to_owned(), shown }
+        })
     }
 }
 
-/// The names that a step in its first case sees.
-struct InCase<'a> {
+/// The names that a step sees: its own beside those of its plan.
+struct InStep<'a> {
     names: &'a Unknown,
-    case: Case,
+    step: Value,
+    case: Option<Case>,
 }
 
-impl Group for InCase<'_> {
+impl Group for InStep<'_> {
     fn get(&self, name: &str) -> Option<Bound<'_>> {
-        if name == "case" { Some(self.case.bound()) } else { self.names.get(name) }
+        match (name, &self.case) {
+            ("case", Some(case)) => Some(case.bound()),
+            ("step", _) => Some(Bound::plain(&self.step)),
+            _ => self.names.get(name),
+        }
     }
 
     fn names(&self) -> Vec<Cow<'_, str>> {
         self.names.names()
     }
+}
+
+/// What steps look at of those before them, each as a placeholder.
+fn earlier(plan: &CheckedPlan) -> Names {
+    let mut fields: BTreeMap<&str, Names> = BTreeMap::new();
+    for (index, field) in plan.steps().iter().flat_map(|step| &step.uses.seen) {
+        if let Some(id) = plan.steps().get(index.0).and_then(|step| step.id.as_deref()) {
+            let names = fields.entry(id).or_default();
+            names.insert(field.clone(), placeholder(&format!("steps.{id}.{field}")));
+        }
+    }
+    let mut steps = Names::default();
+    for (id, fields) in fields {
+        steps.insert_group(id, fields);
+    }
+    steps
 }
 
 fn placeholder(name: &str) -> Value {
@@ -174,7 +240,9 @@ fn placeholder(name: &str) -> Value {
 struct Unknown {
     known: JobNames,
     secrets: Names,
-    /// The first case of the plan.
+    /// What is looked at of earlier steps.
+    steps: Names,
+    /// The case of the plan.
     case: Option<Case>,
 }
 
@@ -182,6 +250,7 @@ impl Group for Unknown {
     fn get(&self, name: &str) -> Option<Bound<'_>> {
         match name {
             "secrets" => Some(Bound::Group(&self.secrets)),
+            "steps" => Some(Bound::Group(&self.steps)),
             "attempt" | "iter" => Some(Bound::owned(Value::from(1))),
             "case" if self.case.is_some() => self.case.as_ref().map(Case::bound),
             "unique" | "omit" | "env" | "run" | "plan" => self.known.get(name),

@@ -52,13 +52,17 @@ pub(super) fn preview(rendered: &Rendered) -> Exchange {
         headers.push(("Cookie".into(), pairs.join("; ")));
     }
     let url = placeholders_shown(request.url.as_str());
+    let mut content = body(bytes, bytes.len() as u64, None);
+    let is_form = |(name, value): &(String, String)| {
+        name.eq_ignore_ascii_case("content-type") && value.contains("urlencoded")
+    };
+    if let Content::Text(text) = &mut content.content
+        && headers.iter().any(is_form)
+    {
+        *text = placeholders_shown(text);
+    }
     Exchange {
-        request: Request {
-            method: request.method.clone(),
-            url,
-            headers,
-            body: body(bytes, bytes.len() as u64, None),
-        },
+        request: Request { method: request.method.clone(), url, headers, body: content },
         hops: Vec::new(),
         response: None,
         error: None,
@@ -71,7 +75,8 @@ pub(super) fn preview(rendered: &Rendered) -> Exchange {
     }
 }
 
-/// A URL whose placeholders, which were encoded with the rest of it, can be read: masks and `{name}`.
+/// A URL or form whose placeholders, which were encoded with the rest of it, can be read: masks and
+/// `{name}`.
 fn placeholders_shown(url: &str) -> String {
     let mut shown = String::new();
     let mut rest = url;

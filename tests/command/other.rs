@@ -188,7 +188,7 @@ fn a_dry_run_shows_requests_and_sends_none() {
     project
         .run(&["p.yaml", "--dry-run"])
         .ends(0)
-        .says("curl -sS")
+        .says("> POST ")
         .says("/echo")
         .says("{x}")
         .says("nothing was sent");

@@ -183,16 +183,13 @@ fn a_ci_log_is_told_its_masks_before_anything_else() {
             "query: {k: \"${{ secrets.api_key }}\"}",
         ),
     );
-    for (args, code) in [(&["p.yaml"][..], 0), (&["p.yaml", "--dry-run"], 0)] {
-        let ran = project.run_with(args, &variables).ends(code);
-        assert!(
-            ran.out.starts_with("::add-mask::line one\n::add-mask::line%25two\n"),
-            "{}",
-            ran.out
-        );
-        let rest = ran.out.lines().skip(2).collect::<Vec<_>>().join("\n");
-        assert!(!rest.contains("line%two") && !rest.contains("line one"), "{rest}");
-    }
+    let ran = project.run_with(&["p.yaml"], &variables).ends(0);
+    let masks = "::add-mask::line one\n::add-mask::line%25two\n";
+    let rest = ran.out.strip_prefix(masks).unwrap_or_else(|| panic!("{}", ran.out));
+    assert!(!rest.contains("line%two") && !rest.contains("line one"), "{rest}");
+    // A dry run uses no secret: what it prints may be for a program.
+    let ran = project.run_with(&["p.yaml", "--dry-run", "--format", "json"], &variables).ends(0);
+    assert!(ran.out.starts_with('[') && !ran.out.contains("line one"), "{}", ran.out);
     let ran = project.run_with(&["p.yaml"], &variables[..1]).ends(0);
     assert!(!ran.out.contains("add-mask"), "{}", ran.out);
 }

@@ -267,7 +267,8 @@ pub(super) fn traffic(result: &StepResult, style: &Style) -> String {
     out
 }
 
-fn one_exchange(exchange: &Exchange, style: &Style) -> String {
+/// A request, and the response if one came.
+pub(super) fn one_exchange(exchange: &Exchange, style: &Style) -> String {
     let request = &exchange.request;
     let mut out = String::new();
     let mut put = |mark: &str, line: &str| {
@@ -306,7 +307,9 @@ fn one_exchange(exchange: &Exchange, style: &Style) -> String {
             put("<", &line);
         }
     }
-    put(" ", &style.dotted(phrase::phases(&exchange.phases, exchange.reused)));
+    if exchange.phases.total.is_some() {
+        put(" ", &style.dotted(phrase::phases(&exchange.phases, exchange.reused)));
+    }
     out
 }
 

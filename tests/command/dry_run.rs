@@ -1,0 +1,126 @@
+//! `--dry-run`: what would be sent, as far as that can be known, and nothing is.
+
+use crate::misbehaving::Misbehaving;
+use crate::{Project, json};
+
+/// Everything that a request can hold, in setup, steps, groups, cases and cleanup.
+fn whole(server: &Misbehaving) -> Project {
+    let project = Project::new();
+    let plan = "plan: Everything
+tags: [all]
+vars: {model: my-model}
+secrets: {api_key: {}}
+defaults: {base_url: \"URL/base\", auth: {bearer: \"${{ secrets.api_key }}\"}}
+setup:
+  - {id: login, POST: /login, form: {user: me, key: \"${{ secrets.api_key }}\"}, capture: {token: $.token, uid: $.id}}
+steps:
+  - id: create
+    name: Create ${{ model }}
+    POST: /models/${{ uid }}
+    headers: {X-Plan: \"${{ plan.name }}\", X-Step: \"${{ step.id }}\", X-Run: \"${{ run.id }}\"}
+    query: {a: \"b c\", t: \"${{ token }}\"}
+    json: {name: \"${{ model }}\", owner: \"${{ uid }}\", count: 1, status: \"${{ steps.login.status }}\"}
+    retry: {times: 2}
+  - name: Read ${{ case.n }}
+    matrix: {n: [1, 2]}
+    needs: [create]
+    GET: /read/${{ case.n }}
+  - {GET: \"/sum/${{ uid | int + 1 }}\", poll: {every: 1s, for: 10s}}
+  - {GET: /later, skip: broken}
+  - parallel:
+      - GET: /left
+      - {GET: /right, if: steps.create.sent}
+  - assert: [1 == 1]
+cleanup:
+  - DELETE: /models/${{ uid }}
+";
+    project.write("p.yaml", &plan.replace("URL", &server.url("")));
+    project
+}
+
+#[test]
+fn every_selected_request_is_shown_masked_and_none_is_sent() {
+    let server = Misbehaving::start();
+    let project = whole(&server);
+    let key = "hk_live_0123456789abcdef";
+    for given in [&[][..], &[("API_KEY", key)]] {
+        // No secret has to be there.
+        let ran = project.run_with(&["p.yaml", "--dry-run"], given).ends(0).never_says(key);
+        assert!(ran.err.is_empty(), "{}", ran.err);
+        insta::assert_snapshot!("whole", ran.out.replace(&server.url(""), "http://h"));
+    }
+    assert_eq!(server.log().len(), 0);
+    assert!(!project.path(".planrun").exists());
+}
+
+#[test]
+fn programs_are_told_the_same() {
+    let server = Misbehaving::start();
+    let project = whole(&server);
+    let key = "hk_live_0123456789abcdef";
+    let args = ["p.yaml", "--dry-run", "--format", "json"];
+    let ran = project.run_with(&args, &[("API_KEY", key)]).ends(0).never_says(key);
+    let plans = json(&ran.out);
+    assert_eq!(plans[0]["plan"], "Everything");
+    let steps = plans[0]["steps"].as_array().expect("steps");
+    let create = &steps[1];
+    assert_eq!(create["id"], "create");
+    assert_eq!(create["place"], "p.yaml:9:5");
+    let request = &create["request"];
+    let url = server.url("/base/models/{uid}?a=b%20c&t={token}");
+    assert_eq!((&request["method"], &request["url"]), (&"POST".into(), &url.into()));
+    let headers = request["headers"].as_array().expect("headers");
+    let bearer = serde_json::json!(["Authorization", "Bearer «secret:api_key»"]);
+    assert!(headers.contains(&bearer), "{headers:?}");
+    let body = json(request["body"]["text"].as_str().expect("a text"));
+    assert_eq!(body["owner"], "{uid}");
+    assert_eq!(body["status"], "{steps.login.status}");
+    let cases: Vec<_> = steps.iter().filter_map(|step| step["case"].as_str()).collect();
+    assert_eq!(cases, ["1", "2"]);
+    let sum = steps.iter().find(|step| step["unknown"].is_string()).expect("one is unknown");
+    assert_eq!(sum["unknown"], "it computes with `uid`");
+    assert_eq!(sum["request"]["url"], "/sum/${{ uid | int + 1 }}");
+    assert_eq!(sum["terms"]["poll"], "for 10.00 s");
+    project.run(&["p.yaml", "--format", "json"]).ends(2).says("--dry-run");
+    assert_eq!(server.log().len(), 0);
+}
+
+#[test]
+fn only_what_is_selected_is_shown() {
+    let server = Misbehaving::start();
+    let project = whole(&server);
+    let shown = |args: &[&str]| {
+        let mut all = vec!["p.yaml", "--dry-run"];
+        all.extend(args);
+        project.run(&all).ends(0).out
+    };
+    let some = shown(&["--step", "create"]);
+    assert!(
+        some.contains("/login") && some.contains("/models") && !some.contains("/read"),
+        "{some}"
+    );
+    let some = shown(&["-E", "step(Read)"]);
+    assert!(some.contains("/read/2") && !some.contains("/sum"), "{some}");
+    let some = shown(&["--until", "create"]);
+    assert!(some.contains("3 requests of 1 plan"), "{some}");
+    project.run(&["p.yaml", "--dry-run", "-t", "none"]).ends(4);
+    let invalid = project.read("p.yaml").replace("${{ model }}", "${{ modle }}");
+    project.write("p.yaml", &invalid);
+    project.run(&["p.yaml", "--dry-run"]).ends(3).says("did you mean `model`?");
+    assert_eq!(server.log().len(), 0);
+}
+
+#[test]
+fn every_case_of_a_plan_is_shown() {
+    let project = Project::new();
+    project.write(
+        "p.yaml",
+        "plan: P\nmatrix: {who: {ada: 1, bob: 2}}\nsteps:\n  - GET: http://h/${{ case.who }}\n",
+    );
+    let ran = project.run(&["p.yaml", "--dry-run"]).ends(0);
+    ran.says("P [ada] · p.yaml").says("> GET http://h/1").says("P [bob]").says("> GET http://h/2");
+    // In a listing it is one plan.
+    let listed = project.run(&["list", "p.yaml"]).ends(0);
+    assert_eq!(listed.out, "p.yaml  P  2 cases\n  4  GET http://h/${{ case.who }}\n");
+    assert_eq!(json(&project.run(&["list", "p.yaml", "--format", "json"]).out)[0]["cases"], 2);
+}
