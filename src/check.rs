@@ -20,7 +20,9 @@ mod types;
 mod values;
 
 pub use cases::{Axis, AxisValue, AxisValues, Cases, Row, RowFields};
-pub use environment::{CheckedEnvironment, Words, check_environment};
+pub use environment::{
+    CheckedEnvironment, CheckedService, CheckedWork, ServiceFields, Words, check_environment,
+};
 pub use plan::check;
 pub use types::{
     Assertion, Auth, Capture, CheckedBudget, CheckedPlan, CheckedStep, Condition, Cookies, Expect,

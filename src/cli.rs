@@ -20,6 +20,7 @@ mod selection;
 mod signals;
 mod store;
 mod vars;
+mod world;
 
 use std::path::PathBuf;
 

@@ -8,7 +8,9 @@ mod parse;
 pub use merged::Environment;
 pub use parse::parse;
 
-use crate::plan::RequestOptions;
+use std::time::Duration;
+
+use crate::plan::{RequestOptions, Templated};
 use crate::source::{Place, SourceId, Spanned};
 use crate::yaml::{Entry, Node};
 
@@ -67,10 +69,31 @@ pub enum SourceOfSecret {
 pub struct ServiceAst {
     /// Its name, for `services.NAME.…`.
     pub name: Spanned<String>,
-    /// `builtin:`; `demo` is the only one.
-    pub builtin: Spanned<String>,
-    /// `fault:`, for the demo.
-    pub fault: Option<Spanned<String>>,
+    /// What it is.
+    pub work: ServiceWork,
+}
+
+/// What a service is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ServiceWork {
+    /// `builtin: demo`, the only one that is built in.
+    Demo {
+        /// Where that is written.
+        place: Place,
+        /// `fault:`, a text.
+        fault: Option<Node>,
+    },
+    /// `run: [program, argument, …]`.
+    Command {
+        /// Where that is written.
+        place: Place,
+        /// The program with its arguments; templates inside.
+        run: Vec<Node>,
+        /// `ready:`, a URL.
+        ready: Node,
+        /// `timeout:`; 60 s if absent.
+        timeout: Option<Spanned<Templated<Duration>>>,
+    },
 }
 
 /// What the check phase knows of an environment: names, not values.

@@ -25,7 +25,7 @@ pub use parse::{parse, parse_project};
 pub use step::{Action, CaptureAst, GroupKind, OnFailure, Poll, RequestAst, Step};
 
 pub(crate) use parse::{defaults, finish, look_everywhere, other_kind};
-pub(crate) use reader::Reader;
+pub(crate) use reader::{Fields, Reader};
 
 use std::time::Duration;
 

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 pub use context::{Context, EnvironmentValues, Origin, PlanValues, Stop};
-pub use environment::{Given, early_words, evaluate as evaluate_environment};
+pub use environment::{Given, Known, early_words, evaluate as evaluate_environment, services};
 
 pub use preview::{Preview, Shown, Sight};
 

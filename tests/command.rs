@@ -33,6 +33,8 @@ mod protection;
 mod secrets;
 #[path = "command/selection.rs"]
 mod selection;
+#[path = "command/services.rs"]
+mod services;
 #[path = "command/signals.rs"]
 mod signals;
 #[path = "command/vars.rs"]

@@ -2,9 +2,12 @@
 //! evaluated.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use crate::environment::{Environment, SourceOfSecret};
+use super::types::Late;
+use crate::environment::{Environment, ServiceAst, ServiceWork, SourceOfSecret};
 use crate::finding::{Code, Finding, nearest};
+use crate::plan::Templated;
 use crate::source::{Place, SourceSet, Spanned};
 use crate::template::{self, NameUse, ValueTemplate};
 use crate::yaml::Node;
@@ -22,6 +25,8 @@ pub struct CheckedEnvironment {
     pub secret_values: Vec<(Spanned<String>, ValueTemplate)>,
     /// Secrets that a command gives: the name, the program and its arguments.
     pub secret_commands: Vec<(String, Words)>,
+    /// What is started before the run, in the order of the file.
+    pub services: Vec<CheckedService>,
     /// The only origins that a URL out of a response may lead to, where they are stated.
     pub allow_origins: Option<Vec<(Place, ValueTemplate)>>,
 }
@@ -29,18 +34,71 @@ pub struct CheckedEnvironment {
 /// A program with its arguments, each with its place.
 pub type Words = Vec<(Place, ValueTemplate)>;
 
-/// Checks an environment; `fields` are the values that each service gives.
+/// A service whose words can be evaluated before any service runs.
+#[derive(Debug)]
+pub struct CheckedService {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// What it is.
+    pub work: CheckedWork,
+}
+
+/// What a service is.
+#[derive(Debug)]
+pub enum CheckedWork {
+    /// The built-in registry.
+    Demo {
+        /// Where that is written.
+        place: Place,
+        /// What makes it sick.
+        fault: Option<(Place, ValueTemplate)>,
+    },
+    /// A command that serves.
+    Command {
+        /// Where that is written.
+        place: Place,
+        /// The program with its arguments.
+        run: Words,
+        /// What answers when it is up.
+        ready: (Place, ValueTemplate),
+        /// How long that may take.
+        timeout: Late<Duration>,
+    },
+}
+
+/// The values that services give.
+#[derive(Debug, Clone, Copy)]
+pub struct ServiceFields<'a> {
+    /// Those of the built-in registry.
+    pub demo: &'a [&'a str],
+    /// Those of a command.
+    pub command: &'a [&'a str],
+}
+
+/// How long a service may take to come up where nothing is said of it.
+const UP_WITHIN: Duration = Duration::from_secs(60);
+
+/// Checks an environment; `fields` are the values that services give.
 #[must_use]
 pub fn check_environment(
     environment: &Environment,
     sources: &SourceSet,
-    fields: &[&str],
+    fields: ServiceFields<'_>,
 ) -> (CheckedEnvironment, Vec<Finding>) {
     let mut checker = Checker {
         sources,
-        services: environment.services().iter().map(|s| s.name.value.as_str()).collect(),
+        services: environment
+            .services()
+            .into_iter()
+            .map(|service| {
+                let gives = match service.work {
+                    ServiceWork::Demo { .. } => fields.demo,
+                    ServiceWork::Command { .. } => fields.command,
+                };
+                (service.name.value.as_str(), gives)
+            })
+            .collect(),
         vars: environment.vars().iter().map(|entry| entry.key.value.as_str()).collect(),
-        fields,
         late: BTreeSet::new(),
         findings: Vec::new(),
     };
@@ -77,9 +135,17 @@ pub fn check_environment(
             .collect()
     });
     let name = environment.name().to_owned();
-    let late = checker.late;
-    let ready =
-        CheckedEnvironment { name, vars, late, secret_values, secret_commands, allow_origins };
+    let services =
+        environment.services().into_iter().filter_map(|service| checker.service(service)).collect();
+    let ready = CheckedEnvironment {
+        name,
+        vars,
+        late: checker.late,
+        secret_values,
+        secret_commands,
+        services,
+        allow_origins,
+    };
     (ready, checker.findings)
 }
 
@@ -103,9 +169,9 @@ struct Needs {
 
 struct Checker<'a> {
     sources: &'a SourceSet,
-    services: Vec<&'a str>,
+    /// Each service with the values that it gives.
+    services: Vec<(&'a str, &'a [&'a str])>,
     vars: Vec<&'a str>,
-    fields: &'a [&'a str],
     /// Variables that services have a say in, as far as that is known.
     late: BTreeSet<String>,
     findings: Vec<Finding>,
@@ -118,6 +184,38 @@ impl Checker<'_> {
             .iter()
             .filter_map(|node| Some((node.place, self.value(node, Stage::Before)?.0)))
             .collect()
+    }
+
+    fn service(&mut self, service: &ServiceAst) -> Option<CheckedService> {
+        let work = match &service.work {
+            ServiceWork::Demo { place, fault } => CheckedWork::Demo {
+                place: *place,
+                fault: match fault {
+                    Some(fault) => Some((fault.place, self.value(fault, Stage::Before)?.0)),
+                    None => None,
+                },
+            },
+            ServiceWork::Command { place, run, ready, timeout } => CheckedWork::Command {
+                place: *place,
+                run: self.words(run),
+                ready: (ready.place, self.value(ready, Stage::Before)?.0),
+                timeout: match timeout.as_ref().map(|timeout| &timeout.value) {
+                    None => Late::Known(UP_WITHIN),
+                    Some(Templated::Known(timeout)) => Late::Known(*timeout),
+                    Some(Templated::Template(node)) => self.late(node)?,
+                },
+            },
+        };
+        Some(CheckedService { name: service.name.clone(), work })
+    }
+
+    /// A typed value that a template gives before any service runs.
+    fn late(&mut self, node: &Node) -> Option<Late<Duration>> {
+        // Its names are resolved like those of any other value.
+        self.value(node, Stage::Before)?;
+        let text = self.sources.get(node.place.source).map_or("", |source| &source.text);
+        let template = template::compile_text(node, text).ok()?;
+        Some(Late::Template(Box::new(template), node.place))
     }
 
     /// A value with what it needs.
@@ -186,25 +284,26 @@ impl Checker<'_> {
                 )
             }
             (Some("services"), Some(service), field) => {
-                if !self.services.contains(&service) {
-                    let near = nearest(service, self.services.iter().copied());
+                let known = self.services.iter().find(|(name, _)| *name == service);
+                let Some((_, fields)) = known else {
+                    let near = nearest(service, self.services.iter().map(|(name, _)| *name));
                     return wrong(
                         format!("this environment has no service `{service}`"),
                         near,
                         "define it under `services:`",
                     );
-                }
+                };
                 match field {
-                    Some(field) if self.fields.contains(&field) => Ok(None),
+                    Some(field) if fields.contains(&field) => Ok(None),
                     Some(field) => wrong(
                         format!("the service `{service}` gives no `{field}`"),
-                        nearest(field, self.fields.iter().copied()),
-                        &format!("it gives {}", self.fields.join(", ")),
+                        nearest(field, fields.iter().copied()),
+                        &format!("it gives {}", fields.join(", ")),
                     ),
                     None => wrong(
                         format!("`services.{service}` is not a value"),
                         None,
-                        &format!("it gives {}", self.fields.join(", ")),
+                        &format!("it gives {}", fields.join(", ")),
                     ),
                 }
             }

@@ -1,7 +1,9 @@
-//! What a run does only where the command line allows it: writing in a protected environment.
+//! What a run does only where the command line allows it: writing in a protected environment,
+//! starting the commands that an environment names.
 
 use super::prepare::Prepared;
 use crate::check::Work;
+use crate::environment::ServiceWork;
 use crate::finding::{Code, Finding};
 use crate::schedule::Job;
 
@@ -34,6 +36,32 @@ pub(super) fn writes(prepared: &Prepared, jobs: &[Job]) -> Vec<Finding> {
             .at(protected, "protected here")
             .help("choose another environment with `-e`")
             .help("where writing is meant: `--allow-writes`");
+            if !findings.contains(&finding) {
+                findings.push(finding);
+            }
+        }
+    }
+    findings
+}
+
+/// The commands that the environments of these jobs would start as services, each once.
+pub(super) fn services(prepared: &Prepared, jobs: &[Job]) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for job in jobs {
+        let loaded = prepared
+            .suite
+            .plans
+            .get(job.position)
+            .and_then(|plan| prepared.suite.environments.get(plan.environment?));
+        let Some(loaded) = loaded else { continue };
+        for service in loaded.environment.services() {
+            let ServiceWork::Command { place, .. } = &service.work else { continue };
+            let finding = Finding::error(
+                Code::ExecNotAllowed,
+                format!("the service `{}` is a command, which was not allowed", service.name.value),
+            )
+            .at(*place, format!("needed by the environment `{}`", loaded.environment.name()))
+            .help("if it is meant to run: `--allow-exec`");
             if !findings.contains(&finding) {
                 findings.push(finding);
             }

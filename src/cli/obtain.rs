@@ -208,6 +208,7 @@ fn print(
     let given = Given {
         vars: &prepared.given.environment,
         secrets: &[],
+        known: &BTreeMap::new(),
         services: &serde_json::Value::Null,
         run: &scene.run,
         gate: &prepared.gate,

@@ -8,7 +8,7 @@ use super::args::Values;
 use super::fault::UsageFault;
 use super::inputs::{self, GivenVars, Process};
 use super::secrets::{self, Arguments, Places, Secrets};
-use crate::check::{self, CheckedEnvironment, CheckedPlan, Surroundings};
+use crate::check::{self, CheckedEnvironment, CheckedPlan, ServiceFields, Surroundings};
 use crate::environment::{EnvironmentShape, SourceOfSecret};
 use crate::finding::{Code, Finding, Severity};
 use crate::plan::{RequestOptions, literal_secrets};
@@ -156,8 +156,8 @@ pub(super) fn prepare(
     let arguments = Arguments::read(values, &suite)?;
     let mut environments = Vec::new();
     for loaded in &suite.environments {
-        let (checked, more) =
-            check::check_environment(&loaded.environment, &suite.sources, &services::FIELDS);
+        let fields = ServiceFields { demo: &services::FIELDS, command: &services::COMMAND_FIELDS };
+        let (checked, more) = check::check_environment(&loaded.environment, &suite.sources, fields);
         findings.extend(more);
         environments.push(checked);
     }

@@ -13,7 +13,8 @@ use super::args::{CurlArgs, RunArgs};
 use super::fault::UsageFault;
 use super::prepare::{Prepared, prepare};
 use super::printer::Printer;
-use super::run::{environments, plan_values, runtime};
+use super::run::runtime;
+use super::world::{self, Start, plan_values};
 use crate::finding::Finding;
 use crate::http::Client;
 use crate::outcome::Exchange;
@@ -21,6 +22,7 @@ use crate::report;
 use crate::run::{Context, PlanValues, Preview, Shown};
 use crate::schedule::{Job, Selection};
 use crate::secret::{Gate, Redacted};
+use crate::services::Purpose;
 use crate::source::{SourceSet, SourceText};
 
 /// A suite whose requests are to be shown.
@@ -115,15 +117,15 @@ pub(super) fn values(
         failures: AtomicU32::new(0),
     };
     runtime.block_on(async {
-        let (evaluated, services, problems) =
-            environments(&scene.prepared, &scene.jobs, &BTreeMap::new(), &context).await;
-        for services in services {
-            services.stop().await;
+        let how = Start { context: &context, purpose: Purpose::Look, groups: &Arc::default() };
+        let world = world::start(&scene.prepared, &scene.jobs, &BTreeMap::new(), how).await;
+        for services in world.running {
+            let _ = services.stop().await;
         }
-        if problems.is_empty() {
-            Ok(plan_values(&scene.prepared, &args.values, &evaluated))
+        if world.problems.is_empty() {
+            Ok(plan_values(&scene.prepared, &args.values, &world.values))
         } else {
-            Err(problems)
+            Err(world.problems)
         }
     })
 }

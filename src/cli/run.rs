@@ -1,16 +1,15 @@
 //! `planrun run`: from checked plans to an exit code.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::args::{RunArgs, Values};
+use super::args::RunArgs;
 use super::fault::UsageFault;
 use super::guard;
 use super::obtain::{self, Interrupted};
@@ -23,19 +22,18 @@ use super::secrets::{self, Secrets};
 use super::selection;
 use super::signals;
 use super::store::{RunFolder, log_file};
+use super::world::{self, Start, World, common_sources, plan_values, run_names};
 use crate::check::Late;
 use crate::event::{Event, RunStarted, VERSION};
 use crate::finding::{Code, Finding};
 use crate::http::{Client, Options};
-use crate::project::FileRoot;
 use crate::record::{Flaky, Fold, Record, gravest};
 use crate::report::{self, Terminal};
-use crate::run::{self, Context, EnvironmentValues, Given, PlanValues, Stop};
+use crate::run::{self, Context, Stop};
 use crate::schedule::Job;
-use crate::secret::{Gate, Redacted, Secret};
-use crate::services::Services;
+use crate::secret::{Gate, Redacted};
+use crate::services::{Groups, Purpose};
 use crate::source::SourceText;
-use crate::template::Names;
 
 /// How many events may wait for the reporters.
 const WAITING: usize = 1024;
@@ -143,6 +141,8 @@ impl Ready {
             self.secrets.insert(environment, secrets);
         }
         if !args.allow_exec {
+            let services = guard::services(&self.prepared, &self.jobs);
+            self.prepared.findings.extend(services);
             let refused: Vec<Finding> = self.with_scene(printer, |scene| {
                 let commands = self.secrets.iter();
                 commands
@@ -309,14 +309,15 @@ impl Ready {
             keep: !self.reports.is_empty(),
         };
         let (sender, receiver) = mpsc::channel(WAITING);
-        let stop = signals::listen(self.deadline, self.longest_cleanup());
+        let groups = Arc::new(Groups::default());
+        let stop = signals::listen(self.deadline, self.longest_cleanup(), Arc::clone(&groups));
         let listener = std::thread::spawn(move || reporters.listen(receiver));
         let threads = self.jobs.len().min(usize::from(args.jobs));
         let header = self.header(args);
         let gate = self.gate.clone();
         let reports = std::mem::take(&mut self.reports);
         let outcome = runtime(threads).map(|runtime| {
-            let ended = runtime.block_on(self.run_all(args, header, sender, stop));
+            let ended = runtime.block_on(self.run_all(args, header, sender, (stop, groups)));
             listener.thread().unpark();
             // What still hangs in a blocking call does not hold up the end.
             runtime.shutdown_timeout(Duration::from_millis(100));
@@ -349,7 +350,7 @@ impl Ready {
         args: &RunArgs,
         header: RunStarted,
         events: mpsc::Sender<Redacted<Event>>,
-        stop: tokio::sync::watch::Receiver<Option<Stop>>,
+        (stop, groups): (tokio::sync::watch::Receiver<Option<Stop>>, Arc<Groups>),
     ) -> Option<Stop> {
         let Self { prepared, jobs, secrets, gate, started, started_at, run, seed, entropy, .. } =
             self;
@@ -389,33 +390,40 @@ impl Ready {
         for source in common {
             emit(Event::source(source)).await;
         }
-        let (values, services, problems) = environments(&prepared, &jobs, &secrets, &context).await;
-        for finding in prepared.findings.iter().chain(&problems) {
-            for label in &finding.labels {
-                if let Some(source) = prepared.suite.sources.get(label.place.source) {
-                    emit(Event::source(source)).await;
-                }
-            }
-            emit(Event::Finding { finding: finding.clone() }).await;
-        }
-        if problems.is_empty() {
+        told(&prepared, prepared.findings.iter(), &emit).await;
+        let how = Start { context: &context, purpose: Purpose::Run, groups: &groups };
+        let World { values, running, mut problems } =
+            world::start(&prepared, &jobs, &secrets, how).await;
+        if problems.is_empty() && context.stopped().is_none() {
             let values = plan_values(&prepared, &args.values, &values);
-            let stop = context.stop.clone();
             run::run(Arc::clone(&context), jobs, values).await;
-            for services in services {
-                services.stop().await;
-            }
-            let stopped = *stop.borrow();
-            let duration = elapsed(started);
-            let interrupted = stopped.map(|stop| stop.as_str().to_owned());
-            emit(Event::RunFinished { duration, interrupted }).await;
-            // The process ends soon: giving each small piece back first would only take time.
-            std::mem::forget(prepared);
-            return stopped;
         }
-        let duration = elapsed(started);
-        emit(Event::RunFinished { duration, interrupted: None }).await;
-        None
+        for services in running.into_iter().rev() {
+            problems.extend(services.stop().await);
+        }
+        told(&prepared, problems.iter(), &emit).await;
+        let stopped = context.stopped();
+        let interrupted = stopped.map(|stop| stop.as_str().to_owned());
+        emit(Event::RunFinished { duration: elapsed(started), interrupted }).await;
+        // The process ends soon: giving each small piece back first would only take time.
+        std::mem::forget(prepared);
+        stopped
+    }
+}
+
+/// Tells findings, each after the texts that it points into.
+async fn told<F: Future<Output = ()>>(
+    prepared: &Prepared,
+    findings: impl Iterator<Item = &Finding>,
+    emit: &impl Fn(Event) -> F,
+) {
+    for finding in findings {
+        for label in &finding.labels {
+            if let Some(source) = prepared.suite.sources.get(label.place.source) {
+                emit(Event::source(source)).await;
+            }
+        }
+        emit(Event::Finding { finding: finding.clone() }).await;
     }
 }
 
@@ -443,125 +451,6 @@ pub(super) fn runtime(jobs: usize) -> std::io::Result<tokio::runtime::Runtime> {
             .enable_all()
             .build()
     }
-}
-
-/// Texts that any plan may refer to: environments and project files.
-fn common_sources(prepared: &Prepared) -> Vec<&SourceText> {
-    let suite = &prepared.suite;
-    let environments = suite.environments.iter().flat_map(|loaded| loaded.environment.files());
-    let ids = environments
-        .map(|file| file.source)
-        .chain(suite.projects.iter().map(|project| project.source));
-    let mut found: Vec<&SourceText> = Vec::new();
-    for id in ids {
-        if let Some(source) = suite.sources.get(id)
-            && !found.iter().any(|known| known.id == source.id)
-        {
-            found.push(source);
-        }
-    }
-    found
-}
-
-/// The values of each environment that is used; `None` is no environment.
-pub(super) type Evaluated = BTreeMap<Option<usize>, Arc<EnvironmentValues>>;
-
-/// `run.…`, which every plan and environment sees.
-fn run_names(id: &str, started_at: Timestamp, seed: u64) -> Arc<Names> {
-    let mut names = Names::default();
-    names.insert("run", json!({"id": id, "started_at": started_at.to_string(), "seed": seed}));
-    Arc::new(names)
-}
-
-/// Starts what the environments need and evaluates them.
-pub(super) async fn environments(
-    prepared: &Prepared,
-    jobs: &[Job],
-    secrets: &BTreeMap<Option<usize>, Secrets>,
-    context: &Context,
-) -> (Evaluated, Vec<Services>, Vec<Finding>) {
-    let mut values = BTreeMap::new();
-    let mut running = Vec::new();
-    let mut problems = Vec::new();
-    let shared = run_names(&context.run, context.started_at, context.seed);
-    let mut used: Vec<Option<usize>> = jobs
-        .iter()
-        .filter_map(|job| prepared.suite.plans.get(job.position))
-        .map(|loaded| loaded.environment)
-        .collect();
-    used.sort_unstable();
-    used.dedup();
-    let none: Vec<Secret> = Vec::new();
-    for index in used {
-        let loaded = index.and_then(|index| prepared.suite.environments.get(index));
-        let checked = index.and_then(|index| prepared.environments.get(index));
-        let services = match loaded {
-            Some(loaded) => Services::start(&loaded.environment.services()).await,
-            None => Ok(Services::default()),
-        };
-        let services = match services {
-            Ok(services) => services,
-            Err(finding) => {
-                problems.push(*finding);
-                continue;
-            }
-        };
-        let given = Given {
-            vars: &prepared.given.environment,
-            secrets: secrets.get(&index).map_or(&none, |secrets| &secrets.found),
-            services: &services.values(),
-            run: &shared,
-            gate: &context.gate,
-            now: context.started_at,
-            entropy: &|| context.entropy.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
-        };
-        match run::evaluate_environment(checked, &prepared.suite.sources, &given) {
-            Ok(evaluated) => {
-                values.insert(index, Arc::new(evaluated));
-            }
-            Err(finding) => problems.push(*finding),
-        }
-        running.push(services);
-    }
-    if !problems.is_empty() {
-        for finding in &mut problems {
-            if finding.code != Code::ServiceFailed {
-                finding.help.push("this is a template of the environment".into());
-            }
-        }
-    }
-    (values, running, problems)
-}
-
-/// What each plan of the suite needs, by its position among the checked plans.
-pub(super) fn plan_values(
-    prepared: &Prepared,
-    given: &Values,
-    environments: &Evaluated,
-) -> Vec<Arc<PlanValues>> {
-    let roots: Vec<PathBuf> =
-        given.file_roots.iter().map(|root| prepared.current.join(root)).collect();
-    let files = Arc::new(FileRoot::new(&prepared.suite.root, &roots));
-    prepared
-        .suite
-        .plans
-        .iter()
-        .map(|loaded| {
-            let files = if loaded.root == prepared.suite.root {
-                Arc::clone(&files)
-            } else {
-                Arc::new(FileRoot::new(&loaded.root, &roots))
-            };
-            Arc::new(PlanValues {
-                environment: environments.get(&loaded.environment).cloned().unwrap_or_default(),
-                given: prepared.given.plans.clone(),
-                path: loaded.shown.clone(),
-                folder: loaded.folder.clone(),
-                files,
-                source: prepared.suite.sources.get(loaded.plan.source).cloned(),
-            })
-        })
-        .collect()
 }
 
 /// The whole record of a run whose plans were kept.

@@ -2,11 +2,13 @@
 //!
 //! They live on a thread of their own, so that they are heard even where the run is stuck.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use crate::run::Stop;
+use crate::services::Groups;
 
 /// How long a run may go on after its cleanup should have ended.
 const GRACE: Duration = Duration::from_secs(30);
@@ -16,6 +18,7 @@ const GRACE: Duration = Duration::from_secs(30);
 pub(super) fn listen(
     deadline: Option<Duration>,
     cleanup: Duration,
+    groups: Arc<Groups>,
 ) -> watch::Receiver<Option<Stop>> {
     let (sender, receiver) = watch::channel(None);
     let (ready, is_ready) = std::sync::mpsc::channel();
@@ -26,7 +29,10 @@ pub(super) fn listen(
         runtime.block_on(async {
             let signals = Signals::new();
             let _ = ready.send(());
-            wait(signals, sender, deadline, cleanup.saturating_add(GRACE)).await;
+            let last = wait(signals, sender, deadline, cleanup.saturating_add(GRACE)).await;
+            // What was started for the run does not outlive it.
+            groups.end();
+            leave(last);
         });
     });
     drop(listening);
@@ -40,18 +46,17 @@ async fn wait(
     sender: watch::Sender<Option<Stop>>,
     deadline: Option<Duration>,
     patience: Duration,
-) {
+) -> Stop {
     let first = tokio::select! {
         stop = signals.next() => stop,
         () = sleep(deadline) => Stop::Deadline,
     };
     let _ = sender.send(Some(first));
     // Only the second word ends the process without its cleanup; so does a run that is stuck.
-    let last = tokio::select! {
+    tokio::select! {
         stop = signals.next() => stop,
         () = tokio::time::sleep(patience) => first,
-    };
-    leave(last);
+    }
 }
 
 async fn sleep(time: Option<Duration>) {

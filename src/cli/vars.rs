@@ -1,5 +1,6 @@
 //! `planrun vars`: the value of each variable and the state of each secret, and where they come from.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,14 +15,15 @@ use super::other::json_escaped;
 use super::prepare::{Prepared, prepare};
 use super::preview::invalid;
 use super::printer::Printer;
-use super::run::plan_values;
 use super::secrets::{Described, describe};
+use super::world::{Evaluated, plan_values};
 use crate::finding::Finding;
 use crate::json::show;
 use crate::project::LoadedPlan;
 use crate::run::{self, EnvironmentValues, Given, Origin, PlanValues, Preview};
 use crate::secret::{sanitise, sanitise_line};
-use crate::services::FIELDS;
+use crate::services::{FIELDS, Service, Work};
+use crate::source::Place;
 use crate::template::Names;
 
 /// How much of a value is shown to people, in characters.
@@ -77,8 +79,8 @@ pub(super) fn vars(args: &VarsArgs, current: &Path) -> Result<u8, UsageFault> {
 }
 
 /// The environments with their values; what services give stands for itself.
-fn evaluated(prepared: &Prepared) -> (super::run::Evaluated, Vec<Finding>) {
-    let mut values = super::run::Evaluated::new();
+fn evaluated(prepared: &Prepared) -> (Evaluated, Vec<Finding>) {
+    let mut values = Evaluated::new();
     let mut problems = Vec::new();
     let mut used: Vec<Option<usize>> =
         prepared.suite.plans.iter().map(|loaded| loaded.environment).collect();
@@ -87,25 +89,32 @@ fn evaluated(prepared: &Prepared) -> (super::run::Evaluated, Vec<Finding>) {
     let run = Arc::new(Names::default());
     for index in used {
         let loaded = index.and_then(|index| prepared.suite.environments.get(index));
-        let services: Map<String, Value> = loaded
-            .iter()
-            .flat_map(|loaded| loaded.environment.services())
-            .map(|service| {
-                let name = &service.name.value;
-                let field = |field: &str| (field.to_owned(), stand_in(name, field));
-                (name.clone(), FIELDS.into_iter().map(field).collect::<Map<_, _>>().into())
-            })
-            .collect();
+        let checked = index.and_then(|index| prepared.environments.get(index));
         let given = Given {
             vars: &prepared.given.environment,
             secrets: &[],
-            services: &Value::Object(services),
+            known: &BTreeMap::new(),
+            services: &Value::Null,
             run: &run,
             gate: &prepared.gate,
             now: now(),
             entropy: &|| 0,
         };
-        let checked = index.and_then(|index| prepared.environments.get(index));
+        let folder = |place: Place| {
+            loaded.map(|loaded| loaded.folder(place.source).to_path_buf()).unwrap_or_default()
+        };
+        let services = checked.map(|checked| run::services(checked, &folder, &given));
+        let services = match services {
+            Some(Ok((services, _))) => services.iter().map(stand_ins).collect(),
+            // What an error of the check phase leads to is said already.
+            Some(Err(_)) if prepared.has_errors() => continue,
+            Some(Err(finding)) => {
+                problems.push(*finding);
+                continue;
+            }
+            None => Map::new(),
+        };
+        let given = Given { services: &Value::Object(services), ..given };
         match run::evaluate_environment(checked, &prepared.suite.sources, &given) {
             Ok(evaluated) => {
                 values.insert(index, Arc::new(evaluated));
@@ -118,8 +127,19 @@ fn evaluated(prepared: &Prepared) -> (super::run::Evaluated, Vec<Finding>) {
     (values, problems)
 }
 
-fn stand_in(service: &str, field: &str) -> Value {
-    Value::from(format!("{{services.{service}.{field}}}"))
+/// What a service gives, or would give if it ran.
+fn stand_ins(service: &Service) -> (String, Value) {
+    let name = &service.name.value;
+    let fields: Map<String, Value> = match &service.work {
+        Work::Demo { .. } => FIELDS
+            .into_iter()
+            .map(|field| (field.to_owned(), format!("{{services.{name}.{field}}}").into()))
+            .collect(),
+        Work::Command(command) => {
+            std::iter::once(("url".to_owned(), command.url().into())).collect()
+        }
+    };
+    (name.clone(), fields.into())
 }
 
 #[expect(clippy::disallowed_methods, reason = "values are shown as of now")]

@@ -1,8 +1,10 @@
 //! Owes the others the typed environment of a text, and everything that is wrong with it at once.
 
-use super::{EnvironmentFile, SecretSource, ServiceAst, SourceOfSecret};
+use super::{EnvironmentFile, SecretSource, ServiceAst, ServiceWork, SourceOfSecret};
 use crate::finding::{Code, Finding, nearest};
-use crate::plan::{FileKind, Reader, defaults, finish, keys, kind, look_everywhere, other_kind};
+use crate::plan::{
+    Fields, FileKind, Reader, defaults, finish, keys, kind, look_everywhere, other_kind,
+};
 use crate::source::{SourceText, Spanned};
 use crate::yaml::{self, Entry, Kind, Node};
 
@@ -222,24 +224,79 @@ fn services(reader: &mut Reader, node: &Node) -> Vec<ServiceAst> {
         if !matches!(entry.value.kind, Kind::Map(_)) {
             continue;
         }
-        let Some(builtin) = fields.value("builtin") else {
-            if !fields.names("builtin") && !fields.names("run") {
-                reader.missing(entry.key.place, "a service", "builtin", "builtin: demo");
+        let work = match (fields.get("builtin"), fields.get("run")) {
+            (Some(builtin), None) => demo(reader, builtin, &fields),
+            (None, Some(run)) => command(reader, run, &fields),
+            (Some(builtin), Some(run)) => {
+                let finding = Finding::error(Code::Conflict, "a service is built in or a command")
+                    .at(run.key.place, "")
+                    .at(builtin.key.place, "")
+                    .help("keep one of the two");
+                reader.push(finding);
+                None
             }
-            continue;
+            (None, None) => {
+                if !fields.names("builtin") && !fields.names("run") {
+                    reader.missing(entry.key.place, "a service", "builtin", "builtin: demo");
+                }
+                None
+            }
         };
-        let Some(()) = reader.word(builtin, &[("demo", ())]) else { continue };
-        let fault = fields.value("fault").and_then(|node| fault(reader, node));
-        let builtin = Spanned::new("demo".to_owned(), builtin.place);
-        services.push(ServiceAst { name, builtin, fault });
+        services.extend(work.map(|work| ServiceAst { name, work }));
     }
     services
 }
 
-fn fault(reader: &mut Reader, node: &Node) -> Option<Spanned<String>> {
+fn demo(reader: &mut Reader, builtin: &Entry, fields: &Fields<'_>) -> Option<ServiceWork> {
+    stray(reader, builtin, fields, &["ready", "timeout"]);
+    reader.word(&builtin.value, &[("demo", ())])?;
+    let fault = fields.value("fault").and_then(|node| fault(reader, node));
+    Some(ServiceWork::Demo { place: builtin.value.place, fault })
+}
+
+fn command(reader: &mut Reader, run: &Entry, fields: &Fields<'_>) -> Option<ServiceWork> {
+    stray(reader, run, fields, &["fault"]);
+    let words = words(reader, &run.value);
+    let timeout = fields.value("timeout").and_then(|node| reader.limit_at(node, "60s"));
+    if !fields.names("ready") {
+        let example = "ready: http://localhost:5000/health";
+        reader.missing(run.key.place, "a service that is a command", "ready", example);
+    }
+    let ready = fields.value("ready")?;
+    let url = reader.spanned(ready, "a URL")?;
+    let starts = ["http://", "https://", "${{"].iter().any(|start| url.value.starts_with(start));
+    if !starts {
+        let finding = Finding::error(Code::BadUrl, format!("`{}` is not a URL", url.value))
+            .at(url.place, "")
+            .help("write it whole: `http://localhost:5000/health`");
+        reader.push(finding);
+    }
+    Some(ServiceWork::Command {
+        place: run.value.place,
+        run: words?,
+        ready: ready.clone(),
+        timeout,
+    })
+}
+
+/// Keys of the other kind of service.
+fn stray(reader: &mut Reader, work: &Entry, fields: &Fields<'_>, names: &[&str]) {
+    for entry in names.iter().filter_map(|name| fields.get(name)) {
+        let finding = Finding::error(
+            Code::Conflict,
+            format!("`{}` has no meaning beside `{}`", entry.key.value, work.key.value),
+        )
+        .at(entry.key.place, "")
+        .at(work.key.place, "")
+        .help(format!("delete `{}`", entry.key.value));
+        reader.push(finding);
+    }
+}
+
+fn fault(reader: &mut Reader, node: &Node) -> Option<Node> {
     let fault = reader.spanned(node, "the name of a fault")?;
     if keys::FAULTS.contains(&fault.value.as_str()) || node.has_template() {
-        return Some(fault);
+        return Some(node.clone());
     }
     let mut finding =
         Finding::error(Code::BadValue, format!("the demo has no fault `{}`", fault.value))

@@ -249,9 +249,9 @@ table! {
     SERVICE {
         has "builtin" "`demo`, the built-in registry." "builtin: demo";
         has "fault" "Makes it sick." "fault: broken-contract";
-        later "run" "A command that serves." "run: [./server]";
-        later "ready" "A URL that answers when it is up." "ready: http://localhost:5000/health";
-        later "timeout" "How long it may take to come up." "timeout: 60s";
+        has "run" "A command that serves until it is stopped; needs `--allow-exec`." "run: [./server]";
+        has "ready" "A URL that answers with 2xx or 3xx when it is up." "ready: http://localhost:5000/health";
+        has "timeout" "How long it may take to come up; 60s if absent." "timeout: 30s";
     }
     /// The top level of a project file.
     PROJECT {

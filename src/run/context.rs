@@ -158,12 +158,13 @@ impl Context {
     }
 
     /// Why the run is to end early, if it is.
-    pub(super) fn stopped(&self) -> Option<Stop> {
+    #[must_use]
+    pub fn stopped(&self) -> Option<Stop> {
         *self.stop.borrow()
     }
 
     /// Ends when the run is to end early.
-    pub(super) async fn until_stopped(&self) -> Stop {
+    pub async fn until_stopped(&self) -> Stop {
         let mut stop = self.stop.clone();
         loop {
             if let Some(reason) = *stop.borrow_and_update() {

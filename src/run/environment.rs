@@ -1,6 +1,7 @@
 //! An environment becomes values: services have started, so its templates can be evaluated.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -8,12 +9,16 @@ use serde_json::Value;
 
 use super::context::{EnvironmentValues, Origin};
 use super::render::as_text;
-use crate::check::{CheckedEnvironment, Words};
+use crate::check::{CheckedEnvironment, CheckedService, CheckedWork, Words};
 use crate::finding::{Code, Finding};
 use crate::http::AllowOrigins;
 use crate::secret::{Gate, Secret};
-use crate::source::{Place, SourceSet};
+use crate::services::{Command, Service, Work};
+use crate::source::{Place, SourceSet, Spanned};
 use crate::template::{Evaluated, Names, Scope, Seed, ValueTemplate};
+
+/// Variables of an environment that have a value before its services run, as written.
+pub type Known = BTreeMap<String, Value>;
 
 /// What comes from outside the environment's files.
 pub struct Given<'a> {
@@ -21,6 +26,8 @@ pub struct Given<'a> {
     pub vars: &'a BTreeMap<String, (String, Origin)>,
     /// Secrets that were read already.
     pub secrets: &'a [Secret],
+    /// Variables that have their value already: it was needed to start the services.
+    pub known: &'a Known,
     /// What the services give.
     pub services: &'a Value,
     /// `run.…` and other names that every plan sees.
@@ -48,7 +55,10 @@ pub fn evaluate(
     let mut defined: Vec<(String, Value)> = Vec::new();
     let services: Arc<Value> = Arc::new(given.services.clone());
     for (name, place, template) in environment.iter().flat_map(|e| &e.vars) {
-        let written = scope_eval(template, &env, &services, given)?;
+        let written = match given.known.get(name) {
+            Some(known) => Some(known.clone()),
+            None => scope_eval(template, &env, &services, given)?,
+        };
         let (value, origin) = if let Some((text, origin)) = given.vars.get(name) {
             let value =
                 written.as_ref().map_or_else(|| Value::from(text.as_str()), |w| like(w, text));
@@ -110,26 +120,116 @@ pub fn early_words(
     words: &Words,
     given: &Given<'_>,
 ) -> Result<Vec<String>, Box<Finding>> {
-    let mut env = Names::default();
-    let nothing = Arc::new(Value::Null);
-    for (name, _, template) in &environment.vars {
-        if environment.late.contains(name) {
-            continue;
-        }
-        let written = scope_eval(template, &env, &nothing, given)?;
-        let value = match given.vars.get(name) {
-            Some((text, _)) => {
-                written.as_ref().map_or_else(|| Value::from(text.as_str()), |w| like(w, text))
-            }
-            None => written.unwrap_or(Value::Null),
+    Early::new(environment, given)?.words(words)
+}
+
+/// The services of an environment, ready to be started, and the variables that have a value already;
+/// `folder` is what the paths of a file are relative to.
+///
+/// # Errors
+/// The first template that cannot be evaluated or gives something else than is wanted, at its place.
+pub fn services(
+    environment: &CheckedEnvironment,
+    folder: &dyn Fn(Place) -> PathBuf,
+    given: &Given<'_>,
+) -> Result<(Vec<Service>, Known), Box<Finding>> {
+    let early = Early::new(environment, given)?;
+    let services = environment.services.iter().map(|service| early.service(service, folder));
+    Ok((services.collect::<Result<_, _>>()?, early.written))
+}
+
+/// What is known of an environment before its services run.
+struct Early<'a> {
+    env: Names,
+    /// What variables are as written, before anything from outside replaces it.
+    written: Known,
+    services: Arc<Value>,
+    given: &'a Given<'a>,
+}
+
+impl<'a> Early<'a> {
+    fn new(environment: &CheckedEnvironment, given: &'a Given<'a>) -> Result<Self, Box<Finding>> {
+        let mut early = Self {
+            env: Names::default(),
+            written: BTreeMap::new(),
+            services: Arc::new(Value::Null),
+            given,
         };
-        env.insert(name.clone(), value);
+        for (name, _, template) in &environment.vars {
+            if environment.late.contains(name) {
+                continue;
+            }
+            let written = early.eval(template)?;
+            let value = match given.vars.get(name) {
+                Some((text, _)) => {
+                    written.as_ref().map_or_else(|| Value::from(text.as_str()), |w| like(w, text))
+                }
+                None => written.clone().unwrap_or(Value::Null),
+            };
+            early.env.insert(name.clone(), value);
+            early.written.extend(written.map(|written| (name.clone(), written)));
+        }
+        Ok(early)
     }
-    let mut texts = Vec::with_capacity(words.len());
-    for (_, template) in words {
-        texts.extend(scope_eval(template, &env, &nothing, given)?.map(|value| as_text(&value)));
+
+    fn eval(&self, template: &ValueTemplate) -> Result<Option<Value>, Box<Finding>> {
+        scope_eval(template, &self.env, &self.services, self.given)
     }
-    Ok(texts)
+
+    fn words(&self, words: &Words) -> Result<Vec<String>, Box<Finding>> {
+        let mut texts = Vec::with_capacity(words.len());
+        for (_, template) in words {
+            texts.extend(self.eval(template)?.map(|value| as_text(&value)));
+        }
+        Ok(texts)
+    }
+
+    fn text(&self, template: &ValueTemplate) -> Result<String, Box<Finding>> {
+        Ok(self.eval(template)?.map(|value| as_text(&value)).unwrap_or_default())
+    }
+
+    fn service(
+        &self,
+        service: &CheckedService,
+        folder: &dyn Fn(Place) -> PathBuf,
+    ) -> Result<Service, Box<Finding>> {
+        let work = match &service.work {
+            CheckedWork::Demo { place, fault } => {
+                let fault = fault.as_ref().map(|(place, template)| {
+                    Ok::<_, Box<Finding>>(Spanned::new(self.text(template)?, *place))
+                });
+                Work::Demo { place: *place, fault: fault.transpose()? }
+            }
+            CheckedWork::Command { place, run, ready: (ready_place, ready), timeout } => {
+                let text = self.text(ready)?;
+                let url = url::Url::parse(&text).ok();
+                let web = |url: &url::Url| matches!(url.scheme(), "http" | "https");
+                let Some(url) = url.filter(web) else {
+                    return Err(Box::new(
+                        Finding::error(Code::BadUrl, format!("`{text}` is not a URL"))
+                            .at(*ready_place, "what this rendered to")
+                            .help("a URL begins with `http://` or `https://`"),
+                    ));
+                };
+                let timeout = timeout.get(|template, place| {
+                    in_scope(&self.env, &self.services, self.given, |scope| {
+                        match template.eval(scope) {
+                            Ok(evaluated) => Ok(evaluated.value().unwrap_or(Value::Null)),
+                            Err(fault) => Err(Box::new(Finding::of(&fault, place))),
+                        }
+                    })
+                })?;
+                Work::Command(Command {
+                    place: *place,
+                    words: self.words(run)?,
+                    folder: folder(*place),
+                    ready: Spanned::new(url, *ready_place),
+                    timeout,
+                })
+            }
+        };
+        Ok(Service { name: service.name.clone(), work })
+    }
 }
 
 fn scope_eval(
@@ -138,21 +238,29 @@ fn scope_eval(
     services: &Arc<Value>,
     given: &Given<'_>,
 ) -> Result<Option<Value>, Box<Finding>> {
+    in_scope(env, services, given, |scope| match template.eval(scope) {
+        Ok(Evaluated::Value { value, .. }) => Ok(Some(value)),
+        Ok(Evaluated::Omit) => Ok(None),
+        Err((place, fault)) => Err(Box::new(Finding::of(&fault, place))),
+    })
+}
+
+fn in_scope<R>(
+    env: &Names,
+    services: &Arc<Value>,
+    given: &Given<'_>,
+    f: impl FnOnce(&Scope<'_>) -> R,
+) -> R {
     let mut names = Names::over(Arc::clone(given.run));
     names.insert_group("env", env.clone());
     names.insert("services", Arc::clone(services));
-    let scope = Scope {
+    f(&Scope {
         names: &names,
         seed: Seed::default(),
         now: given.now,
         entropy: given.entropy,
         file: &|_| Err("files belong to plans".to_owned()),
-    };
-    match template.eval(&scope) {
-        Ok(Evaluated::Value { value, .. }) => Ok(Some(value)),
-        Ok(Evaluated::Omit) => Ok(None),
-        Err((place, fault)) => Err(Box::new(Finding::of(&fault, place))),
-    }
+    })
 }
 
 /// The origins of all variables that are URLs.

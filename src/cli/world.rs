@@ -1,0 +1,180 @@
+//! The world of a run: what its environments need is started, their values are put together, and each
+//! plan is given what it needs.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::args::Values;
+use super::prepare::Prepared;
+use super::secrets::Secrets;
+use crate::finding::{Code, Finding};
+use crate::project::FileRoot;
+use crate::run::{self, Context, EnvironmentValues, Given, PlanValues};
+use crate::schedule::Job;
+use crate::secret::Secret;
+use crate::services::{self, Groups, Purpose, Services, StartFault};
+use crate::source::{Place, SourceText};
+use crate::template::Names;
+
+/// Texts that any plan may refer to: environments and project files.
+pub(super) fn common_sources(prepared: &Prepared) -> Vec<&SourceText> {
+    let suite = &prepared.suite;
+    let environments = suite.environments.iter().flat_map(|loaded| loaded.environment.files());
+    let ids = environments
+        .map(|file| file.source)
+        .chain(suite.projects.iter().map(|project| project.source));
+    let mut found: Vec<&SourceText> = Vec::new();
+    for id in ids {
+        if let Some(source) = suite.sources.get(id)
+            && !found.iter().any(|known| known.id == source.id)
+        {
+            found.push(source);
+        }
+    }
+    found
+}
+
+/// The values of each environment that is used; `None` is no environment.
+pub(super) type Evaluated = BTreeMap<Option<usize>, Arc<EnvironmentValues>>;
+
+/// `run.…`, which every plan and environment sees.
+pub(super) fn run_names(id: &str, started_at: Timestamp, seed: u64) -> Arc<Names> {
+    let mut names = Names::default();
+    names.insert("run", json!({"id": id, "started_at": started_at.to_string(), "seed": seed}));
+    Arc::new(names)
+}
+
+/// What the environments need, and what they came to.
+pub(super) struct World {
+    /// Their values.
+    pub(super) values: Evaluated,
+    /// What runs for them, in the order in which it was started.
+    pub(super) running: Vec<Services>,
+    /// What keeps the run from beginning.
+    pub(super) problems: Vec<Finding>,
+}
+
+/// How environments are started.
+#[derive(Clone, Copy)]
+pub(super) struct Start<'a> {
+    pub(super) context: &'a Context,
+    pub(super) purpose: Purpose,
+    pub(super) groups: &'a Arc<Groups>,
+}
+
+/// Starts what the environments of the jobs need, and evaluates them; the end of the run ends it.
+pub(super) async fn start(
+    prepared: &Prepared,
+    jobs: &[Job],
+    secrets: &BTreeMap<Option<usize>, Secrets>,
+    how: Start<'_>,
+) -> World {
+    let context = how.context;
+    let mut world = World { values: BTreeMap::new(), running: Vec::new(), problems: Vec::new() };
+    let run = run_names(&context.run, context.started_at, context.seed);
+    let none: Vec<Secret> = Vec::new();
+    for index in used(prepared, jobs) {
+        let given = Given {
+            vars: &prepared.given.environment,
+            secrets: secrets.get(&index).map_or(&none, |secrets| &secrets.found),
+            known: &BTreeMap::new(),
+            services: &Value::Null,
+            run: &run,
+            gate: &context.gate,
+            now: context.started_at,
+            entropy: &|| context.entropy.fetch_add(1, Ordering::Relaxed),
+        };
+        match one(prepared, index, &given, how).await {
+            Ok((values, services)) => {
+                world.values.insert(index, Arc::new(values));
+                world.running.push(services);
+            }
+            Err(StartFault::Stopped) => return world,
+            Err(StartFault::Failed(mut finding)) => {
+                if finding.code != Code::ServiceFailed {
+                    finding.help.push("this is a template of the environment".into());
+                }
+                world.problems.push(*finding);
+            }
+        }
+    }
+    world
+}
+
+/// The environments that jobs use, each once.
+fn used(prepared: &Prepared, jobs: &[Job]) -> Vec<Option<usize>> {
+    let mut used: Vec<Option<usize>> = jobs
+        .iter()
+        .filter_map(|job| prepared.suite.plans.get(job.position))
+        .map(|loaded| loaded.environment)
+        .collect();
+    used.sort_unstable();
+    used.dedup();
+    used
+}
+
+async fn one(
+    prepared: &Prepared,
+    index: Option<usize>,
+    given: &Given<'_>,
+    how: Start<'_>,
+) -> Result<(EnvironmentValues, Services), StartFault> {
+    let sources = &prepared.suite.sources;
+    let loaded = index.and_then(|index| prepared.suite.environments.get(index));
+    let checked = index.and_then(|index| prepared.environments.get(index));
+    let (Some(loaded), Some(checked)) = (loaded, checked) else {
+        let values = run::evaluate_environment(None, sources, given);
+        return Ok((values.map_err(StartFault::Failed)?, Services::default()));
+    };
+    let folder = |place: Place| loaded.folder(place.source).to_path_buf();
+    let (wanted, known) = run::services(checked, &folder, given).map_err(StartFault::Failed)?;
+    let with = services::How { client: how.context.client.clone(), groups: Arc::clone(how.groups) };
+    let mut stop = Box::pin(async {
+        let _ = how.context.until_stopped().await;
+    });
+    let services = Services::start(&wanted, how.purpose, &with, &mut stop).await?;
+    let given = Given { known: &known, services: &services.values(), ..*given };
+    match run::evaluate_environment(Some(checked), sources, &given) {
+        Ok(values) => Ok((values, services)),
+        Err(finding) => {
+            let _ = services.stop().await;
+            Err(StartFault::Failed(finding))
+        }
+    }
+}
+
+/// What each plan of the suite needs, by its position among the checked plans.
+pub(super) fn plan_values(
+    prepared: &Prepared,
+    given: &Values,
+    environments: &Evaluated,
+) -> Vec<Arc<PlanValues>> {
+    let roots: Vec<PathBuf> =
+        given.file_roots.iter().map(|root| prepared.current.join(root)).collect();
+    let files = Arc::new(FileRoot::new(&prepared.suite.root, &roots));
+    prepared
+        .suite
+        .plans
+        .iter()
+        .map(|loaded| {
+            let files = if loaded.root == prepared.suite.root {
+                Arc::clone(&files)
+            } else {
+                Arc::new(FileRoot::new(&loaded.root, &roots))
+            };
+            Arc::new(PlanValues {
+                environment: environments.get(&loaded.environment).cloned().unwrap_or_default(),
+                given: prepared.given.plans.clone(),
+                path: loaded.shown.clone(),
+                folder: loaded.folder.clone(),
+                files,
+                source: prepared.suite.sources.get(loaded.plan.source).cloned(),
+            })
+        })
+        .collect()
+}
