@@ -17,32 +17,70 @@ mod reporters;
 mod run;
 mod secrets;
 mod selection;
+mod shell;
 mod signals;
 mod store;
 mod vars;
 mod world;
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
 use args::{Cli, Command};
 use fault::UsageFault;
 
+use crate::finding::nearest;
+
 /// Carries out the command line; the exit code is that of the plan language.
 #[must_use]
 pub fn main() -> u8 {
-    let cli = match Cli::try_parse() {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let word = |at: usize| words.get(at).and_then(|word| word.to_str()).unwrap_or_default();
+    if let Some((name, instead)) = args::NOT_BUILT.iter().find(|(name, _)| *name == word(1)) {
+        complain(&format!("error: `planrun {name}` is not built yet\n{instead}"));
+        return 2;
+    }
+    let cli = match Cli::try_parse_from(&words) {
         Ok(cli) => cli,
         Err(error) => {
-            // `--help` and `--version` come this way too; a closed pipe is no error.
-            let _ = error.print();
+            match misspelt(word(1), word(2), error.kind()) {
+                Some(fault) => complain(&format!("error: {fault}")),
+                // `--help` and `--version` come this way too; a closed pipe is no error.
+                None => drop(error.print()),
+            }
             return if error.use_stderr() { 2 } else { 0 };
         }
     };
     // What a panic says may hold anything, a secret too: only its place is told.
     std::panic::set_hook(Box::new(|info| complain(&panicked(info.location()))));
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| carry_out(cli))).unwrap_or(7)
+}
+
+/// What is said where a command is misspelt, so that the words after it make no sense.
+fn misspelt(first: &str, second: &str, kind: ErrorKind) -> Option<UsageFault> {
+    if first == "help" && kind == ErrorKind::InvalidSubcommand {
+        let near = nearest(second, args::COMMANDS)?;
+        let words = format!("there is no command `{second}`; did you mean `planrun help {near}`?");
+        return Some(UsageFault::new(words));
+    }
+    let is_about_options = matches!(
+        kind,
+        ErrorKind::UnknownArgument
+            | ErrorKind::ArgumentConflict
+            | ErrorKind::InvalidValue
+            | ErrorKind::MissingRequiredArgument
+    );
+    let is_known = args::COMMANDS.contains(&first) || first.starts_with('-');
+    if is_known || !is_about_options || Path::new(first).exists() {
+        return None;
+    }
+    let near = nearest(first, args::COMMANDS)?;
+    let words =
+        format!("there is no command, file or folder `{first}`; did you mean `planrun {near}`?");
+    Some(UsageFault::new(words))
 }
 
 fn carry_out(cli: Cli) -> u8 {
@@ -81,6 +119,8 @@ fn dispatch(cli: Cli) -> Result<u8, UsageFault> {
         Some(Command::Vars(args)) => vars::vars(&args, &current()?),
         Some(Command::Explain(args)) => other::explain(&args),
         Some(Command::Curl(args)) => preview::curl(&args, &current()?),
+        Some(Command::Completions(args)) => Ok(shell::completions(&args)),
+        Some(Command::Man(args)) => shell::man(&args),
         #[cfg(feature = "demo")]
         Some(Command::Demo(args)) => other::demo(&args),
     }

@@ -41,6 +41,11 @@ pub(super) enum Command {
     Explain(ExplainArgs),
     /// Prints a step's request as one curl command, secrets as variables
     Curl(CurlArgs),
+    /// Prints the completions of a shell
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions(CompletionsArgs),
+    /// Prints the manual page: `planrun man | man -l -`
+    Man(ManArgs),
     /// Serves the built-in demo registry until it is interrupted
     #[cfg(feature = "demo")]
     Demo(DemoArgs),
@@ -52,12 +57,10 @@ Runs API test plans written in YAML and points at the line that failed
 
 Usage:  planrun [OPTIONS] PATH…     plan files, or folders with plans under them
 
-  check PATH…              checks plans, sends nothing
-  list PATH…               lists plans and their steps, [--format json]
-  vars PLAN                shows variables, secrets (masked) and their sources
-  explain [CODE]           explains a code such as plan::unknown-key
-  curl PLAN --step ID      prints a step's request as one curl command
-  demo [--port N]          serves the built-in demo registry
+  check PATH…   checks, sends nothing       list PATH…  lists plans and steps
+  vars PLAN     values and their sources    curl PLAN   a request as a curl line
+  explain CODE  what a code means           demo        a registry to try out
+  completions SHELL                         man         the manual page
 
   -e, --env ENV            environment: environments/ENV.yaml near the plan
       --var NAME=VALUE     sets a variable, env.NAME=VALUE an environment's
@@ -65,16 +68,24 @@ Usage:  planrun [OPTIONS] PATH…     plan files, or folders with plans under th
   -t, --tag TAG            only plans with this tag; '!TAG': without it
   -E, --filter FILTER      only such steps: 'tag(smoke) and not step(/upload/)'
       --step ID            only this step, with setup, cleanup and what it needs
+      --last-failed        only what did not pass in the last run
   -j, --jobs N             plans at once (16)
       --report json=PATH   writes a report
       --dry-run            shows what would be sent, sends nothing
   -v, -q                   shows every request and response, or only failures
+
 Exit: 0 passed, 1 failed, 2 command line, 3 invalid, 4 nothing ran, 5 errored,
       6 over budget, 7 output, 124 deadline, 130 Ctrl-C.  More: planrun help run";
 
 /// The commands, for whoever misspells one.
-pub(super) const COMMANDS: [&str; 8] =
-    ["run", "check", "list", "vars", "explain", "curl", "demo", "help"];
+pub(super) const COMMANDS: [&str; 10] =
+    ["run", "check", "list", "vars", "explain", "curl", "completions", "man", "demo", "help"];
+
+/// Commands of the language that this version does not have, with what there is instead.
+pub(super) const NOT_BUILT: [(&str, &str); 2] = [
+    ("report", "a report is written by the run itself: `planrun PATH --report json=run.json`"),
+    ("import", "the README shows how a plan is written, `planrun check` what is wrong with one"),
+];
 
 /// What a bare `planrun` says.
 pub(super) const USAGE: &str = "\
@@ -88,7 +99,7 @@ planrun runs API test plans written in YAML and points at the line that failed
 error: name a plan or a folder";
 
 /// What `run` says beyond its options.
-const RUN_HELP: &str = "\
+pub(super) const RUN_HELP: &str = "\
 Examples:
   planrun plans/registration.yaml                 on the default environment
   planrun plans/ -e staging                       every plan under a folder
@@ -103,8 +114,18 @@ Exit codes: 0 passed · 1 an assertion failed · 2 command line · 3 invalid pla
 4 nothing ran · 5 could not be carried out · 6 only budgets · 7 an output could not be written ·
 124 run deadline · 130 SIGINT · 143 SIGTERM";
 
+/// How completions are installed.
+const COMPLETIONS_HELP: &str = "\
+Install them:
+  bash        planrun completions bash > ~/.local/share/bash-completion/completions/planrun
+  zsh         planrun completions zsh > ~/.zfunc/_planrun      (with ~/.zfunc in $fpath)
+  fish        planrun completions fish > ~/.config/fish/completions/planrun.fish
+  elvish      planrun completions elvish >> ~/.config/elvish/rc.elv
+  powershell  planrun completions powershell >> $PROFILE";
+
 /// Where values come from; the same for every command that reads plans.
 #[derive(Debug, Args, Clone, Default)]
+#[command(next_help_heading = "Values")]
 pub(super) struct Values {
     /// Environment to run on: environments/ENV.yaml beside the plan or above it
     #[arg(short = 'e', long = "env", value_name = "ENV")]
@@ -125,6 +146,7 @@ pub(super) struct Values {
 
 /// Which steps are meant.
 #[derive(Debug, Args, Clone, Default)]
+#[command(next_help_heading = "Selection")]
 pub(super) struct Selection {
     /// Only plans with this tag, or without it: '!TAG'; may be repeated
     #[arg(short = 't', long = "tag", value_name = "TAG")]
@@ -145,6 +167,7 @@ pub(super) struct Selection {
 
 /// How output looks.
 #[derive(Debug, Args, Clone, Default)]
+#[command(next_help_heading = "Output")]
 pub(super) struct Look {
     /// Colours: auto, always or never (`NO_COLOR` is honoured)
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_short_help = true)]
@@ -175,31 +198,31 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     pub(super) selection: Selection,
     /// How many plans run at once
-    #[arg(short = 'j', long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(short = 'j', long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..), help_heading = "Run")]
     pub(super) jobs: u16,
     /// Writes a report: json=PATH; may be repeated
-    #[arg(long = "report", value_name = "FORMAT=PATH")]
+    #[arg(long = "report", value_name = "FORMAT=PATH", help_heading = "Output")]
     pub(super) reports: Vec<String>,
     /// Folder for this run's record instead of .planrun/runs/…
-    #[arg(long, value_name = "DIR", hide_short_help = true)]
+    #[arg(long, value_name = "DIR", hide_short_help = true, help_heading = "Output")]
     pub(super) out: Option<PathBuf>,
     /// Also writes what happens, line by line and masked, to a file
-    #[arg(long = "log-file", value_name = "PATH", hide_short_help = true)]
+    #[arg(long = "log-file", value_name = "PATH", hide_short_help = true, help_heading = "Output")]
     pub(super) log_file: Option<PathBuf>,
     /// Ends the run after this time; cleanup follows
-    #[arg(long, value_name = "TIME", hide_short_help = true)]
+    #[arg(long, value_name = "TIME", hide_short_help = true, help_heading = "Run")]
     pub(super) deadline: Option<String>,
     /// Repeats the random values of an earlier run
-    #[arg(long, value_name = "N", hide_short_help = true)]
+    #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Run")]
     pub(super) seed: Option<u64>,
     /// Sends requests that may write also in a protected environment
-    #[arg(long, hide_short_help = true)]
+    #[arg(long, hide_short_help = true, help_heading = "Run")]
     pub(super) allow_writes: bool,
     /// Starts the commands that an environment names for secrets and services
-    #[arg(long, hide_short_help = true)]
+    #[arg(long, hide_short_help = true, help_heading = "Run")]
     pub(super) allow_exec: bool,
     /// Shows what would be sent, secrets masked, and sends nothing
-    #[arg(long)]
+    #[arg(long, help_heading = "Run")]
     pub(super) dry_run: bool,
     /// How --dry-run shows it: human or json
     #[arg(
@@ -207,26 +230,27 @@ pub(super) struct RunArgs {
         value_name = "FORMAT",
         default_value = "human",
         requires = "dry_run",
-        hide_short_help = true
+        hide_short_help = true,
+        help_heading = "Run"
     )]
     pub(super) format: Format,
     /// Tries each request that may be repeated up to N more times; 0: none, whatever a plan says
-    #[arg(long, value_name = "N", hide_short_help = true)]
+    #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Run")]
     pub(super) retries: Option<u32>,
     /// Begins no other step once one has failed; cleanup follows
-    #[arg(long, hide_short_help = true, conflicts_with = "max_fail")]
+    #[arg(long, hide_short_help = true, conflicts_with = "max_fail", help_heading = "Run")]
     pub(super) fail_fast: bool,
     /// Begins no other step once N have failed; cleanup follows
-    #[arg(long, value_name = "N", hide_short_help = true, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", hide_short_help = true, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Run")]
     pub(super) max_fail: Option<u32>,
     /// Fails the run if a step passed only on a second try
-    #[arg(long, hide_short_help = true)]
+    #[arg(long, hide_short_help = true, help_heading = "Run")]
     pub(super) fail_on_flaky: bool,
     /// Shows requests and responses, masked
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = "Output")]
     pub(super) verbose: bool,
     /// Shows only failures and the verdict
-    #[arg(short, long, conflicts_with = "verbose")]
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
     pub(super) quiet: bool,
     #[command(flatten)]
     pub(super) look: Look,
@@ -241,7 +265,7 @@ pub(super) struct CheckArgs {
     #[command(flatten)]
     pub(super) values: Values,
     /// Says nothing where nothing is wrong
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = "Output")]
     pub(super) quiet: bool,
     #[command(flatten)]
     pub(super) look: Look,
@@ -258,7 +282,7 @@ pub(super) struct ListArgs {
     #[command(flatten)]
     pub(super) selection: Selection,
     /// human or json
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    #[arg(long, value_name = "FORMAT", default_value = "human", help_heading = "Output")]
     pub(super) format: Format,
     #[command(flatten)]
     pub(super) look: Look,
@@ -273,7 +297,7 @@ pub(super) struct VarsArgs {
     #[command(flatten)]
     pub(super) values: Values,
     /// human or json
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    #[arg(long, value_name = "FORMAT", default_value = "human", help_heading = "Output")]
     pub(super) format: Format,
     #[command(flatten)]
     pub(super) look: Look,
@@ -302,6 +326,22 @@ pub(super) struct CurlArgs {
     pub(super) look: Look,
 }
 
+/// Options of `completions`.
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub(super) shell: clap_complete::Shell,
+}
+
+/// Options of `man`.
+#[derive(Debug, Args)]
+pub(super) struct ManArgs {
+    /// The command; planrun as a whole where none is named
+    #[arg(value_name = "COMMAND")]
+    pub(super) command: Option<String>,
+}
+
 /// Options of `demo`.
 #[cfg(feature = "demo")]
 #[derive(Debug, Args)]
@@ -313,7 +353,7 @@ pub(super) struct DemoArgs {
     #[arg(long, value_name = "FAULT")]
     pub(super) fault: Option<String>,
     /// human or json: one line with its addresses and keys
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    #[arg(long, value_name = "FORMAT", default_value = "human", help_heading = "Output")]
     pub(super) format: Format,
 }
 
