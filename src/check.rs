@@ -14,6 +14,7 @@ mod placed;
 mod plan;
 mod request;
 mod retries;
+mod samples;
 mod step;
 mod table;
 mod types;
@@ -24,6 +25,7 @@ pub use environment::{
     CheckedEnvironment, CheckedService, CheckedWork, ServiceFields, Words, check_environment,
 };
 pub use plan::check;
+pub use samples::{Count, Distinct, ExpectAll, Samples, Share, Shares};
 pub use types::{
     Assertion, Auth, Capture, CheckedBudget, CheckedPlan, CheckedStep, Condition, Cookies, Expect,
     Group, Header, Late, LateValue, Outcome, Poll, Redirects, Request, RequestBody, Retry,

@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::Finding;
-use crate::outcome::{StepResult, Verdict};
+use crate::outcome::{SampleColumns, StepResult, Verdict};
 use crate::source::{Place, SourceId, SourceText};
 use crate::units::nanos;
 
@@ -222,6 +222,17 @@ pub enum Event {
         attempt: u32,
         /// Why, in a few words.
         why: String,
+    },
+    /// Samples of a step that is repeated, since the last such event of the step.
+    Samples {
+        /// The job.
+        job: JobId,
+        /// The step.
+        step: StepRef,
+        /// How many are going to be taken.
+        of: u32,
+        /// What they were.
+        columns: Box<SampleColumns>,
     },
     /// A step ended.
     StepFinished {

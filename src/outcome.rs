@@ -3,6 +3,7 @@
 mod exchange;
 mod judged;
 mod redact;
+mod samples;
 
 pub use exchange::{
     Body, Content, Exchange, Headers, Hop, Phase, Phases, Request, Response, Transport,
@@ -12,3 +13,7 @@ pub use judged::{
     Actual, Assertion, Attempt, BudgetBreach, CaptureResult, Expected, Reason, StepResult, Verdict,
 };
 pub use redact::BODY_LIMIT;
+pub use samples::{
+    DistinctCount, SampleBefore, SampleColumns, SampleCounts, SampleRow, SampleTimes,
+    SamplesResult, Spread,
+};

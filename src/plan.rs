@@ -11,6 +11,7 @@ mod literal_secret;
 mod options;
 mod parse;
 mod reader;
+mod samples;
 mod step;
 
 pub use cases::{AxisAst, AxisValuesAst, CasesAst, ColumnType, PlacedCases, RowsAst};
@@ -22,6 +23,7 @@ pub use options::{
     Templated, TlsAst,
 };
 pub use parse::{parse, parse_project};
+pub use samples::{DistinctAst, ExpectAllAst, SamplesAst, ShareAst, SharesAst};
 pub use step::{Action, CaptureAst, GroupKind, OnFailure, Poll, RequestAst, Step};
 
 pub(crate) use parse::{defaults, finish, look_everywhere, other_kind};

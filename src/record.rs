@@ -18,7 +18,7 @@ pub use tally::{Counts, Tally};
 
 use crate::event::{Event, JobId, PlanStarted, RunStarted, StepKind, StepRef};
 use crate::finding::Finding;
-use crate::outcome::{BudgetBreach, StepResult, Verdict};
+use crate::outcome::{BudgetBreach, SampleColumns, StepResult, Verdict};
 use crate::source::SourceSet;
 
 /// A run, whole.
@@ -157,11 +157,19 @@ pub struct StepRecord {
     pub step: StepRef,
     /// When it began, since the run's start; absent for one that never began.
     pub at: Option<Duration>,
+    /// Its samples, where it is repeated.
+    pub samples: Vec<SampleColumns>,
     /// How it ended; absent where the stream broke off.
     pub result: Option<Arc<StepResult>>,
 }
 
 impl StepRecord {
+    /// One that begins.
+    #[must_use]
+    pub fn begun(step: StepRef, at: Duration) -> Self {
+        Self { step, at: Some(at), samples: Vec::new(), result: None }
+    }
+
     /// How it ended, if it did.
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {

@@ -312,6 +312,8 @@ fn key_tables() -> Vec<&'static [keys::KeyDoc]> {
         keys::ENVIRONMENT_DEFAULTS_ONLY,
         keys::REQUEST,
         keys::STEP,
+        keys::EXPECT_ALL,
+        keys::ROWS,
         keys::POLL,
         keys::RETRY,
         keys::AUTH,

@@ -25,3 +25,5 @@ mod groups;
 mod judge;
 #[path = "language/request.rs"]
 mod request;
+#[path = "language/samples.rs"]
+mod samples;

@@ -132,7 +132,7 @@ impl Checker<'_> {
     }
 
     /// Where the characters of a key stand: inside its quotes if it has any.
-    fn key_content(&self, place: Place, key: &str) -> Option<Place> {
+    pub(super) fn key_content(&self, place: Place, key: &str) -> Option<Place> {
         let style = match self.text(place).get(place.span.range())?.chars().next()? {
             '\'' => Style::Single,
             '"' => Style::Double,

@@ -29,17 +29,7 @@ impl Checker<'_> {
         let (step, index) = (*step, *index);
         self.now = Some(index);
         self.uses = super::types::Uses::default();
-        self.names.enter_step(*parent);
-        let (cases, shape) = match &step.cases {
-            Some(ast) => {
-                let (cases, shape) = self.cases(ast);
-                (Some(cases), Some(shape))
-            }
-            None => (None, None),
-        };
-        if shape.is_some() || !children.is_empty() {
-            self.names.enter_cases(index, shape);
-        }
+        let cases = self.cases_of(placed);
         let name = self.step_name(step);
         let condition = step.condition.as_ref().and_then(|node| {
             let condition = self.expression(node)?;
@@ -58,13 +48,21 @@ impl Checker<'_> {
             })
             .collect();
         let deadline = self.late_duration(step.deadline.as_ref());
-        let (work, retry, fresh) = self.work(&step.action, children, inherited);
+        let (work, mut retry, fresh) = self.work(&step.action, children, inherited);
+        let together = step.samples.as_ref().is_some_and(|samples| samples.together.is_some());
+        // Connections of a wave are made for it.
+        let fresh = fresh || together;
+        if together {
+            // A later try would not be with the others: the one of the defaults does not hold here.
+            retry = None;
+        }
         let connection = if fresh { budget::Connection::Fresh } else { budget::Connection::Reused };
         let scope = match &step.action {
             // Like a plan's: the wall clock, and nothing has phases.
             Action::Group(..) => Scope::Plan,
             Action::Request(_) | Action::Assert(_) | Action::Sleep(_) => {
-                Scope::Step { connection, samples: Samples::One }
+                let samples = if step.samples.is_some() { Samples::Many } else { Samples::One };
+                Scope::Step { connection, samples }
             }
         };
         // Where a request says nothing of its status, its method is the place of what is implied.
@@ -81,6 +79,7 @@ impl Checker<'_> {
         } else {
             super::types::Expect::default()
         };
+        let samples = step.samples.as_ref().map(|ast| self.samples(ast, &expect));
         let warn = super::types::Expect {
             assertions: step
                 .warn
@@ -102,8 +101,9 @@ impl Checker<'_> {
             name: name?,
             covers: step.covers.iter().map(|id| id.value.clone()).collect(),
             skip: step.skip.as_ref().map(|reason| reason.value.clone()),
-            cases: match cases {
-                Some(cases) => Some(cases?),
+            cases,
+            samples: match samples {
+                Some(samples) => Some(samples?),
                 None => None,
             },
             condition,
@@ -120,6 +120,22 @@ impl Checker<'_> {
             retry,
             poll,
         })
+    }
+
+    /// The cases of a step, which its own names and those of the steps that it holds see.
+    fn cases_of(&mut self, placed: &Placed<'_>) -> Option<super::cases::Cases> {
+        self.names.enter_step(placed.parent);
+        let (cases, shape) = match &placed.step.cases {
+            Some(ast) => {
+                let (cases, shape) = self.cases(ast);
+                (cases, Some(shape))
+            }
+            None => (None, None),
+        };
+        if shape.is_some() || !placed.children.is_empty() {
+            self.names.enter_cases(placed.index, shape);
+        }
+        cases
     }
 
     fn poll(&mut self, step: &Step, poll: &crate::plan::Poll) -> Option<Poll> {

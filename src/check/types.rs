@@ -6,6 +6,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::cases::Cases;
+use super::samples::Samples;
 use crate::budget::Budget;
 use crate::finding::{Code, Finding};
 use crate::plan::{ApiKeyPlace, Connection, GroupKind, Method, OnFailure, RetryWhen, Section};
@@ -194,6 +195,8 @@ pub struct CheckedStep {
     pub skip: Option<String>,
     /// What it is repeated with.
     pub cases: Option<Cases>,
+    /// How often it is done.
+    pub samples: Option<Samples>,
     /// Runs when true.
     pub condition: Option<Condition>,
     /// Blocked unless those passed.
@@ -329,6 +332,17 @@ impl LateValue for Redirects {
             | Value::Object(_) => u32::read(value).map(Self).map_err(|(code, _)| {
                 (code, format!("`{value}` is neither true or false nor a whole number"))
             }),
+        }
+    }
+}
+
+impl<T> Late<T> {
+    /// Where its template stands, if it is one.
+    #[must_use]
+    pub fn place(&self) -> Option<Place> {
+        match self {
+            Self::Known(_) => None,
+            Self::Template(_, place) => Some(*place),
         }
     }
 }

@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use super::{CaseRef, Event, JobId, PlanStarted, RunStarted, Section, StepRef, read_line};
 use crate::finding::{Code, Finding, Label, Severity};
 use crate::outcome::{
-    Actual, Assertion, Attempt, BODY_LIMIT, Body, BudgetBreach, CaptureResult, Content, Exchange,
-    Expected, Hop, Phase, Phases, Reason, Request, Response, StepResult, Transport, TransportClass,
-    UrlPart, Verdict,
+    Actual, Assertion, Attempt, BODY_LIMIT, Body, BudgetBreach, CaptureResult, Content,
+    DistinctCount, Exchange, Expected, Hop, Phase, Phases, Reason, Request, Response, SampleBefore,
+    SampleColumns, SampleRow, SamplesResult, StepResult, Transport, TransportClass, UrlPart,
+    Verdict,
 };
 use crate::secret::Gate;
 use crate::source::{Place, SourceId, Span};
@@ -146,6 +147,31 @@ fn breach() -> BudgetBreach {
     }
 }
 
+fn samples() -> SamplesResult {
+    SamplesResult {
+        outcomes: vec![(s(), 1)],
+        distinct: vec![DistinctCount { path: s(), values: 1, present: 1 }],
+        assertions: actuals().map(assertion).to_vec(),
+        ..SamplesResult::default()
+    }
+}
+
+fn columns() -> SampleColumns {
+    let row = SampleRow {
+        number: 1,
+        at: Duration::ZERO,
+        took: Duration::ZERO,
+        phases: (None, None),
+        status: 200,
+        outcome: Some(s()),
+        verdict: 'p',
+        reused: false,
+    };
+    let mut columns = SampleColumns::default();
+    columns.push(row, &Phases::default(), &mut SampleBefore::default());
+    columns
+}
+
 fn result(reason: Reason) -> StepResult {
     StepResult {
         verdict: Verdict::Failed,
@@ -153,6 +179,7 @@ fn result(reason: Reason) -> StepResult {
         flaky: true,
         attempts: vec![Attempt {
             number: 1,
+            sample: Some(1),
             at: Duration::from_nanos(7),
             exchange: Some(Box::new(exchange())),
             assertions: actuals().map(assertion).to_vec(),
@@ -173,6 +200,7 @@ fn result(reason: Reason) -> StepResult {
         code: Some(Code::AssertionFailed),
         message: Some(s()),
         only_budget: true,
+        samples: Some(Box::new(samples())),
     }
 }
 
@@ -218,6 +246,7 @@ fn events() -> Vec<Event> {
         }),
         Event::StepStarted { job, step: step(), at },
         Event::StepRetried { job, step: step(), attempt: 1, why: s() },
+        Event::Samples { job, step: step(), of: 1, columns: Box::new(columns()) },
         Event::PlanFinished {
             job,
             verdict: Verdict::Failed,
@@ -319,6 +348,7 @@ fn masked_assertion(subject: &str, actual: Value, note: &str) -> Assertion {
     one.note = Some(note.to_owned());
     result.attempts = vec![Attempt {
         number: 1,
+        sample: None,
         at: Duration::ZERO,
         exchange: None,
         assertions: vec![one],

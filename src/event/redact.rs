@@ -23,6 +23,10 @@ impl Redact for Event {
                 step.redact(gate);
                 why.redact(gate);
             }
+            Self::Samples { job: _, step, of: _, columns } => {
+                step.redact(gate);
+                columns.redact(gate);
+            }
             Self::StepFinished { job: _, step, result } => {
                 step.redact(gate);
                 // Nobody shares it yet: the gate comes before every listener.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Exchange, Phase};
+use super::{Exchange, Phase, SamplesResult};
 use crate::finding::{Code, Finding, Severity};
 use crate::source::Place;
 use crate::units::nanos;
@@ -170,6 +170,9 @@ pub struct BudgetBreach {
 pub struct Attempt {
     /// From 1.
     pub number: u32,
+    /// Which sample it is of, from 1, where there are many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<u32>,
     /// When it began, since the run's start, in nanoseconds.
     #[serde(with = "nanos")]
     pub at: Duration,
@@ -223,6 +226,10 @@ pub struct StepResult {
     /// Whether only budgets failed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub only_budget: bool,
+    /// What its samples were together, where it was repeated: then the attempts are those of a few
+    /// samples, and the last one tells most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples: Option<Box<SamplesResult>>,
 }
 
 impl StepResult {

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::{
-    Actual, Assertion, Attempt, Body, BudgetBreach, CaptureResult, Content, Exchange, Expected,
-    Headers, Hop, Reason, Request, Response, StepResult, Transport, UrlPart,
+    Actual, Assertion, Attempt, Body, BudgetBreach, CaptureResult, Content, DistinctCount,
+    Exchange, Expected, Headers, Hop, Reason, Request, Response, SampleColumns, SamplesResult,
+    StepResult, Transport, UrlPart,
 };
 use crate::secret::{Gate, Redact, names_secret};
 
@@ -30,10 +31,41 @@ impl Redact for StepResult {
             code: _,
             message,
             only_budget: _,
+            samples,
         } = self;
+        samples.redact(gate);
         reason.redact(gate);
         attempts.redact(gate);
         message.redact(gate);
+    }
+}
+
+impl Redact for SamplesResult {
+    fn redact(&mut self, gate: &Gate) {
+        let Self {
+            counts: _,
+            warmup: _,
+            outcomes,
+            statuses: _,
+            distinct,
+            spread: _,
+            times: _,
+            assertions,
+        } = self;
+        for (name, _) in outcomes {
+            name.redact(gate);
+        }
+        for DistinctCount { path, values: _, present: _ } in distinct {
+            path.redact(gate);
+        }
+        assertions.redact(gate);
+    }
+}
+
+impl Redact for SampleColumns {
+    fn redact(&mut self, gate: &Gate) {
+        // The other columns are numbers and letters of our own.
+        self.outcomes.redact(gate);
     }
 }
 
@@ -54,8 +86,17 @@ impl Redact for Reason {
 
 impl Redact for Attempt {
     fn redact(&mut self, gate: &Gate) {
-        let Self { number: _, at: _, exchange, assertions, captures, breaches, findings, outcome } =
-            self;
+        let Self {
+            number: _,
+            sample: _,
+            at: _,
+            exchange,
+            assertions,
+            captures,
+            breaches,
+            findings,
+            outcome,
+        } = self;
         exchange.redact(gate);
         assertions.redact(gate);
         captures.redact(gate);

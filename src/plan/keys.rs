@@ -106,11 +106,11 @@ table! {
         later "generate" "A generated body." "generate: {size: 1GiB}";
         later "graphql" "A GraphQL query." "graphql: {query: \"{ me { id } }\"}";
         later "save" "Keeps the response body in a file." "save: report.pdf";
-        later "repeat" "Takes many samples." "repeat: 20";
-        later "warmup" "Samples that do not count." "warmup: 3";
-        later "concurrency" "How many at once." "concurrency: 20";
-        later "start" "`together`: a barrier before the first byte." "start: together";
-        later "expect_all" "What must hold of all samples together." "expect_all: {outcomes: {created: 1}}";
+        has "repeat" "Takes many samples." "repeat: 20";
+        has "warmup" "Samples that do not count." "warmup: 3";
+        has "concurrency" "How many at once." "concurrency: 20";
+        has "start" "`together`: a barrier before the first byte." "start: together";
+        has "expect_all" "What must hold of all samples together." "expect_all: {outcomes: {created: 1}}";
         later "load" "An open load model." "load: {rate: 50/s, for: 30s}";
         later "baseline" "Compares with stored samples." "baseline: {metric: total}";
         later "violates_contract" "Marks a deliberate violation." "violates_contract: the name is missing";
@@ -134,6 +134,14 @@ table! {
         has "first_of" "The first step that passes is the result." "first_of: [{GET: /a}, {GET: /b}]";
         has "matrix" "A case for every combination of values." "matrix: {size: [1, 2]}";
         has "rows" "A case for every row, in the plan or in a CSV file." "rows: [{email: a@b.c}]";
+    }
+    /// `expect_all:`.
+    EXPECT_ALL {
+        has "outcomes" "How many samples end in which outcome; what is not listed fails." "outcomes: {created: 1, refused: rest}";
+        has "statuses" "How many samples get which status; what is not listed fails." "statuses: {200: 1, 4xx: rest}";
+        has "distinct" "How many different values a path gives; `all`: each another." "distinct: {$.id: 1}";
+        has "passed" "How many samples pass, as a number or in percent." "passed: {gte: 99%}";
+        later "dropped" "How many arrivals of an open model may be dropped." "dropped: {lte: 1%}";
     }
     /// `rows:` from a file.
     ROWS {
@@ -318,6 +326,8 @@ mod tests {
             METHODS,
             REQUEST,
             STEP,
+            EXPECT_ALL,
+            ROWS,
             POLL,
             RETRY,
             AUTH,

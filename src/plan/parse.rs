@@ -3,6 +3,7 @@
 mod cases;
 mod expect;
 mod request;
+mod samples;
 mod step;
 
 pub(crate) use request::options;

@@ -19,6 +19,8 @@ pub struct Step {
     pub action: Action,
     /// What it is repeated with.
     pub cases: Option<super::PlacedCases>,
+    /// How often it is done.
+    pub samples: Option<super::SamplesAst>,
     /// Runs when true.
     pub condition: Option<Node>,
     /// Never runs, with the reason.

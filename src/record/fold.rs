@@ -43,11 +43,21 @@ impl Fold {
             }
             Event::StepStarted { job, step, at } => {
                 if let Some(open) = self.open.get_mut(&job) {
-                    open.plan.steps.push(StepRecord { step, at: Some(at), result: None });
+                    open.plan.steps.push(StepRecord::begun(step, at));
                 }
             }
             // For the live terminal; the result counts the attempts.
             Event::StepRetried { job: _, step: _, attempt: _, why: _ } => {}
+            Event::Samples { job, step, of: _, columns } => {
+                let open = self.open.get_mut(&job);
+                let record = open.and_then(|open| {
+                    let mut steps = open.plan.steps.iter_mut().skip(open.settled);
+                    steps.find(|begun| begun.result.is_none() && begun.step.is(&step))
+                });
+                if let Some(record) = record {
+                    record.samples.push(*columns);
+                }
+            }
             Event::StepFinished { job, step, result } => self.step_finished(job, step, result),
             Event::PlanFinished { job, verdict, duration, findings, breach } => {
                 return self.plan_finished(job, verdict, duration, findings, breach);
@@ -124,7 +134,12 @@ impl Fold {
             .find(|begun| begun.result.is_none() && begun.step.is(&step));
         match begun {
             Some(begun) => begun.result = Some(result),
-            None => plan.steps.push(StepRecord { step, at: None, result: Some(result) }),
+            None => plan.steps.push(StepRecord {
+                step,
+                at: None,
+                samples: Vec::new(),
+                result: Some(result),
+            }),
         }
         while plan.steps.get(open.settled).is_some_and(|step| step.result.is_some()) {
             open.settled += 1;

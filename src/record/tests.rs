@@ -44,12 +44,14 @@ fn ended(verdict: Verdict) -> StepResult {
         code: None,
         message: None,
         only_budget: false,
+        samples: None,
     }
 }
 
 fn attempt() -> Attempt {
     Attempt {
         number: 1,
+        sample: None,
         at: Duration::ZERO,
         exchange: None,
         assertions: Vec::new(),

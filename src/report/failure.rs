@@ -195,6 +195,11 @@ fn labels(
         }
         None => labels.push(Label { place, text }),
     };
+    for one in result.samples.iter().flat_map(|samples| &samples.assertions) {
+        if !one.passed {
+            add(one.place, phrase::assertions(&[one], false, style));
+        }
+    }
     if let Some(attempt) = result.attempts.last() {
         let beside = phrase::is_error_instead(attempt);
         let failed: Vec<_> = attempt.assertions.iter().filter(|one| !one.passed).collect();
@@ -319,7 +324,13 @@ fn facts(scene: &Scene<'_>, step: &StepRef, result: &StepResult, causes: &[Cause
             out.push_str(&style.fact("note", &sanitise_line(&finding.message)));
         }
     }
-    if result.tries > 1 {
+    if let Some(samples) = &result.samples {
+        let mut said = phrase::samples(samples);
+        said.extend(
+            attempt.and_then(|a| a.sample).map(|number| format!("sample {number} is shown")),
+        );
+        out.push_str(&style.facts("taken", &said));
+    } else if result.tries > 1 {
         out.push_str(&style.facts("tries", &tries(result)));
     }
     if let Some(exchange) = attempt.and_then(|attempt| attempt.exchange.as_deref()) {

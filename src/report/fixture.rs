@@ -157,6 +157,7 @@ pub(crate) fn assertion(
 pub(crate) fn attempt(exchange: Exchange, assertions: Vec<Assertion>) -> Attempt {
     Attempt {
         number: 1,
+        sample: None,
         at: Duration::from_millis(3),
         exchange: Some(Box::new(exchange)),
         assertions,
@@ -187,6 +188,7 @@ pub(crate) fn result(verdict: Verdict, attempt: Option<Attempt>) -> StepResult {
         code,
         message: None,
         only_budget: false,
+        samples: None,
     }
 }
 

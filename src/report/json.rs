@@ -13,7 +13,8 @@
 //!   "plans": [{"job", "name", "case", "at", "tags", "covers", "verdict", "duration_ns", "findings",
 //!              "breach", "steps": [{"section", "index", "within", "kind", "tentative", "id", "name",
 //!              "case", "at", "covers", "verdict", "reason", "flaky", "tries", "duration_ns", "code", "message",
-//!              "causes": [{"confidence", "text", "facts", "next"}], "curl", "attempts"}]}]
+//!              "causes": [{"confidence", "text", "facts", "next"}], "curl", "samples",
+//!              "attempts"}]}]
 //! }
 //! ```
 //!
@@ -30,7 +31,7 @@ use serde_json::{Map, Value, json};
 use super::curl::{curl_line, variables_of};
 use crate::diagnose::{self, Cause, Witness};
 use crate::finding::Finding;
-use crate::outcome::{Attempt, BudgetBreach, UrlPart};
+use crate::outcome::{Attempt, BudgetBreach, SampleColumns, SamplesResult, UrlPart};
 use crate::record::{Counts, End, Flaky, PlanRecord, Record, StepRecord};
 use crate::source::{Place, SourceSet};
 
@@ -135,7 +136,7 @@ impl Document<'_> {
     }
 
     fn step(&self, record: &StepRecord, witnesses: &[Witness]) -> Value {
-        let StepRecord { step, at: _, result } = record;
+        let StepRecord { step, at: _, samples, result } = record;
         let result = result.as_ref();
         let causes = result.map(|result| diagnose::causes(step, result, witnesses));
         let exchange = result.and_then(|result| result.attempts.last()?.exchange.as_deref());
@@ -159,6 +160,9 @@ impl Document<'_> {
             "message": result.and_then(|result| result.message.as_ref()),
             "causes": causes.unwrap_or_default().iter().map(cause).collect::<Vec<_>>(),
             "curl": exchange.map(|exchange| curl_line(exchange, &variables_of(self.variables))),
+            "samples": result
+                .and_then(|result| result.samples.as_ref())
+                .map(|together| self.samples(together, samples)),
             "attempts": result
                 .iter()
                 .flat_map(|result| &result.attempts)
@@ -167,9 +171,75 @@ impl Document<'_> {
         })
     }
 
+    /// What the samples were together, and each of them.
+    fn samples(&self, together: &SamplesResult, columns: &[SampleColumns]) -> Value {
+        let SamplesResult {
+            counts,
+            warmup,
+            outcomes,
+            statuses,
+            distinct,
+            spread,
+            times,
+            assertions,
+        } = together;
+        let counted = |name: &str, count: u32| (name.to_owned(), Value::from(count));
+        let outcomes = outcomes.iter().map(|(name, count)| counted(name, *count));
+        let statuses = statuses.iter().map(|(status, count)| counted(&status.to_string(), *count));
+        let rows = columns.iter().flat_map(SampleColumns::rows).map(|row| {
+            json!({
+                "number": row.number,
+                "at_ns": nanos(row.at),
+                "took_ns": nanos(row.took),
+                "status": (row.status > 0).then_some(row.status),
+                "outcome": row.outcome,
+                "verdict": match row.verdict {
+                    'p' => "passed",
+                    'f' => "failed",
+                    'e' => "errored",
+                    _ => "cancelled",
+                },
+                "reused": row.reused,
+            })
+        });
+        json!({
+            "counts": counts,
+            "warmup": warmup,
+            "outcomes": outcomes.collect::<Map<_, _>>(),
+            "statuses": statuses.collect::<Map<_, _>>(),
+            "distinct": distinct,
+            "spread": spread.map(|spread| json!({
+                "requests": spread.requests,
+                "within_ns": nanos(spread.within),
+                "waves": spread.waves,
+            })),
+            "times": times.map(|times| json!({
+                "min_ns": nanos(times.min),
+                "p50_ns": nanos(times.p50),
+                "p95_ns": nanos(times.p95),
+                "max_ns": nanos(times.max),
+                "mean_ns": nanos(times.mean),
+            })),
+            "assertions": assertions
+                .iter()
+                .map(|assertion| self.placed(assertion, assertion.place))
+                .collect::<Vec<_>>(),
+            "rows": rows.collect::<Vec<_>>(),
+        })
+    }
+
     fn attempt(&self, attempt: &Attempt) -> Value {
-        let Attempt { number, at, exchange, assertions, captures, breaches, findings, outcome } =
-            attempt;
+        let Attempt {
+            number,
+            sample,
+            at,
+            exchange,
+            assertions,
+            captures,
+            breaches,
+            findings,
+            outcome,
+        } = attempt;
         let mut shown = serde_json::to_value(exchange).unwrap_or_default();
         if let Some(exchange) = exchange
             && let Some(fields) = shown.as_object_mut()
@@ -180,6 +250,7 @@ impl Document<'_> {
         }
         json!({
             "number": number,
+            "sample": sample,
             "at_ns": nanos(*at),
             "exchange": shown,
             "assertions": assertions

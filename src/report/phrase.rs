@@ -6,6 +6,7 @@ use super::style::Style;
 use crate::finding::Severity;
 use crate::outcome::{
     Actual, Assertion, Attempt, BudgetBreach, CaptureResult, Expected, Phase, Phases, Reason,
+    SamplesResult, Spread,
 };
 use crate::secret::sanitise_line;
 use crate::units::show_duration;
@@ -36,7 +37,7 @@ pub(crate) fn expected(subject: &str, expected: &Expected, style: &Style) -> Str
         {
             operator
         }
-        Value::Array(items) if ["in", "not_in"].contains(&expected.operator.as_str()) => {
+        Value::Array(items) if ["in", "not_in", "only"].contains(&expected.operator.as_str()) => {
             let items: Vec<String> = items.iter().map(|item| value(item, style)).collect();
             style.cut(&format!("{operator} {}", items.join(", ")), VALUE)
         }
@@ -364,6 +365,35 @@ pub(crate) fn status(code: u16) -> &'static str {
         505 => "HTTP Version Not Supported",
         _ => "",
     }
+}
+
+/// What many samples were together: outcomes or statuses, how close they were sent, their times.
+pub(crate) fn samples(samples: &SamplesResult) -> Vec<String> {
+    let mut said = Vec::new();
+    if samples.outcomes.is_empty() {
+        said.extend(samples.statuses.iter().map(|(status, count)| format!("{status}: {count}")));
+    } else {
+        said.extend(samples.outcomes.iter().map(|(name, count)| match name.as_str() {
+            "" => format!("none of the outcomes: {count}"),
+            name => format!("{}: {count}", sanitise_line(name)),
+        }));
+    }
+    if samples.counts.errored > 0 {
+        said.push(format!("errored: {}", samples.counts.errored));
+    }
+    said.extend(samples.distinct.iter().map(|distinct| {
+        let values = if distinct.values == 1 { "value" } else { "values" };
+        format!("{}: {} {values}", sanitise_line(&distinct.path), distinct.values)
+    }));
+    if let Some(Spread { requests, within, waves }) = samples.spread {
+        let of = if waves > 1 { format!(" ({waves} waves)") } else { String::new() };
+        said.push(format!("{requests} sent within {}{of}", show_duration(within)));
+    }
+    if let Some(times) = samples.times.filter(|_| samples.counts.total() > 1) {
+        let [p50, p95, max] = [times.p50, times.p95, times.max].map(show_duration);
+        said.push(format!("p50 {p50}, p95 {p95}, max {max}"));
+    }
+    said
 }
 
 #[cfg(test)]

@@ -153,6 +153,12 @@ impl Terminal {
                 }
                 String::new()
             }
+            Event::Samples { job, step, of, columns } => {
+                if let Some(progress) = &mut self.progress {
+                    progress.sampled(*job, step, columns.len(), *of);
+                }
+                String::new()
+            }
             Event::StepFinished { job, step, result } => {
                 self.step_finished(*job, step, result);
                 self.flush()
@@ -259,7 +265,7 @@ impl Terminal {
             style: &self.style,
         };
         let mut witnesses = None;
-        for StepRecord { step, at: _, result } in &plan.steps {
+        for StepRecord { step, at: _, samples: _, result } in &plan.steps {
             let due = result.as_ref().filter(|result| {
                 failure::is_due(result)
                     && !plan.is_overruled(step)

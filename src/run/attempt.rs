@@ -15,7 +15,7 @@ use super::wire;
 use crate::budget;
 use crate::check::{CheckedPlan, CheckedStep, Condition, Request, Work};
 use crate::finding::{Code, Finding, Severity};
-use crate::http::{self, Exchanged, Jar};
+use crate::http::{self, Barrier, Exchanged, Jar};
 use crate::outcome::{self, Actual, Attempt, Expected, TransportClass};
 use crate::query::Response;
 use crate::template::{Evaluated, Names, Scope, Seed};
@@ -56,11 +56,14 @@ pub(super) struct Attempted {
     pub(super) response: Option<Response>,
     pub(super) captures: Vec<(String, Value, bool)>,
     pub(super) request_sha256: Option<String>,
+    /// When the request was let go, where it started together with others.
+    pub(super) released: Option<Duration>,
     /// Whether `give_up` describes the response.
     pub(super) gave_up: bool,
 }
 
 /// Everything that the attempts of one step have in common.
+#[derive(Clone, Copy)]
 pub(super) struct StepScene<'a> {
     pub(super) context: &'a Context,
     pub(super) values: &'a PlanValues,
@@ -72,6 +75,10 @@ pub(super) struct StepScene<'a> {
     pub(super) jar: &'a Jar,
     pub(super) words: &'a Words,
     pub(super) case: Option<&'a Arc<Case>>,
+    /// The number of the sample, from 1.
+    pub(super) iteration: u32,
+    /// Holds the requests of a wave back until all have their connections.
+    pub(super) barrier: Option<&'a Barrier>,
     /// Whether the end of the run ends it too; cleanup goes on.
     pub(super) stoppable: bool,
 }
@@ -96,7 +103,8 @@ impl StepScene<'_> {
         f: impl FnOnce(&Renderer<'_>) -> R,
     ) -> R {
         let id = self.step.id.as_deref().unwrap_or_default();
-        let names = AttemptNames::new(self.names, self.case.map(Arc::as_ref), id, attempt);
+        let names = AttemptNames::new(self.names, self.case.map(Arc::as_ref), id)
+            .at(attempt, self.iteration);
         let names = match captures {
             Some(captures) => names.with(captures),
             None => names,
@@ -113,7 +121,7 @@ impl StepScene<'_> {
                 plan: &self.values.path,
                 case: self.case.map_or("", |case| case.seed.as_str()),
                 step: self.key,
-                iteration: 1,
+                iteration: u64::from(self.iteration),
                 attempt: u64::from(attempt),
             },
             now: self.context.now(),
@@ -184,10 +192,16 @@ impl StepScene<'_> {
         at: Duration,
         until: Option<Duration>,
     ) -> Attempted {
-        let rendered = match self.render(number, None, |renderer| renderer.request(request)) {
+        let mut rendered = match self.render(number, None, |renderer| renderer.request(request)) {
             Ok(rendered) => rendered,
-            Err(finding) => return Attempted::errored(number, at, vec![*finding]),
+            Err(finding) => {
+                if let Some(barrier) = self.barrier {
+                    barrier.skip();
+                }
+                return Attempted::errored(number, at, vec![*finding]);
+            }
         };
+        rendered.request.barrier = self.barrier.cloned();
         let jar = rendered.send_jar.then_some(self.jar);
         let exchange = self.context.client.exchange(&rendered.request, jar);
         let exchanged = match self.bounded(exchange, until).await {
@@ -214,6 +228,9 @@ impl StepScene<'_> {
             Err(code) => Attempted::new(number, at, Ended::Errored(code)),
         };
         attempted.sent = went_out(&exchanged);
+        attempted.released = exchanged
+            .released
+            .map(|released| released.saturating_duration_since(self.context.started));
         attempted.request_sha256 = exchanged.sent.sha256;
         attempted.attempt.exchange = Some(Box::new(wire));
         attempted
@@ -362,6 +379,7 @@ impl Attempted {
         Self {
             attempt: Attempt {
                 number,
+                sample: None,
                 at,
                 exchange: None,
                 assertions: Vec::new(),
@@ -375,6 +393,7 @@ impl Attempted {
             response: None,
             captures: Vec::new(),
             request_sha256: None,
+            released: None,
             gave_up: false,
         }
     }

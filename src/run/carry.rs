@@ -253,6 +253,7 @@ pub(super) fn bare(verdict: Verdict, reason: Option<Reason>) -> StepResult {
         },
         reason,
         only_budget: false,
+        samples: None,
     }
 }
 

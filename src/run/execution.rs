@@ -173,7 +173,7 @@ impl<'a> Execution<'a> {
 
     /// Calls `f` with what renders templates outside of steps.
     fn render<R>(&self, place: &str, f: impl FnOnce(&Renderer<'_>) -> R) -> R {
-        let names = AttemptNames::new(&self.names, self.case.as_deref(), "", 1);
+        let names = AttemptNames::new(&self.names, self.case.as_deref(), "");
         let entropy = || self.context.entropy();
         let file = |path: &str| {
             let read = self.values.files.read(&self.values.folder, path);
@@ -300,6 +300,8 @@ impl<'a> Execution<'a> {
             jar: self.jar,
             words,
             case: case.or(around.case.as_ref()).or(self.case.as_ref()),
+            iteration: 1,
+            barrier: None,
             stoppable: step.section != Section::Cleanup,
         }
     }

@@ -119,7 +119,7 @@ pub(super) struct AttemptNames<'a> {
 }
 
 impl<'a> AttemptNames<'a> {
-    pub(super) fn new(job: &'a JobNames, case: Option<&'a Case>, step: &str, attempt: u32) -> Self {
+    pub(super) fn new(job: &'a JobNames, case: Option<&'a Case>, step: &str) -> Self {
         let mut about = Map::new();
         about.insert("id".into(), Value::String(step.to_owned()));
         Self {
@@ -128,9 +128,16 @@ impl<'a> AttemptNames<'a> {
             steps: Steps(&job.steps),
             case,
             step: Value::Object(about),
-            attempt: Value::from(attempt),
+            attempt: Value::from(1),
             iteration: Value::from(1),
         }
+    }
+
+    /// The same, in another attempt and sample.
+    pub(super) fn at(mut self, attempt: u32, iteration: u32) -> Self {
+        self.attempt = Value::from(attempt);
+        self.iteration = Value::from(iteration);
+        self
     }
 
     /// The same, with the step's own captures.

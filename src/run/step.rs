@@ -49,6 +49,9 @@ impl StepScene<'_> {
                 return self.finish(started, vec![attempted], 1, None, observed);
             }
         };
+        if let Some(samples) = &self.step.samples {
+            return self.samples(samples, (job, reference), limit, observed).await;
+        }
         let until = limit.as_ref().map(|limit| limit.until);
         let (attempts, tries, message) = match (&self.step.poll, &self.step.retry) {
             (Some(poll), _) => self.poll(poll, job, reference, started, until).await,
@@ -86,7 +89,7 @@ impl StepScene<'_> {
     }
 
     /// Tries again what `retry` names.
-    async fn retry(
+    pub(super) async fn retry(
         &self,
         retry: &Retry,
         job: JobId,
@@ -151,7 +154,10 @@ impl StepScene<'_> {
 
     /// A factor between a half and one that depends on the seed alone.
     fn jitter(&self, number: u32) -> f64 {
-        let input = format!("{}\0{}\0{}\0{number}", self.context.seed, self.values.path, self.key);
+        let input = format!(
+            "{}\0{}\0{}\0{}\0{number}",
+            self.context.seed, self.values.path, self.key, self.iteration
+        );
         let digest = ring::digest::digest(&ring::digest::SHA256, input.as_bytes());
         let byte = digest.as_ref().first().copied().unwrap_or(0);
         0.5 + f64::from(byte) / 512.0
@@ -270,7 +276,7 @@ impl StepScene<'_> {
         }
     }
 
-    fn finish(
+    pub(super) fn finish(
         &self,
         started: Duration,
         attempts: Vec<Attempted>,
@@ -319,13 +325,14 @@ impl StepScene<'_> {
             code: own_code.or(code),
             message,
             only_budget: ended == Ended::Slow,
+            samples: None,
         };
         Finished { result, seen, captures, stops: true }
     }
 }
 
 /// What later steps can see of this response: the fields that they look at.
-fn see(
+pub(super) fn see(
     attempted: &Attempted,
     response: &crate::query::Response,
     observed: &[String],

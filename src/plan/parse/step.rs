@@ -5,7 +5,7 @@ use super::super::reader::{Fields, Reader, is_token};
 use super::super::{
     Action, BodyAst, CaptureAst, GroupKind, Method, Poll, RequestAst, Step, Templated,
 };
-use super::{cases, expect, on_failure, options};
+use super::{cases, expect, on_failure, options, samples};
 use crate::finding::{Code, Finding, nearest};
 use crate::source::Spanned;
 use crate::yaml::{Entry, Kind, Node};
@@ -47,6 +47,7 @@ pub(super) fn step(reader: &mut Reader, node: &Node) -> Option<Step> {
             .cloned(),
         action,
         cases: cases::cases(reader, &fields),
+        samples: samples::samples(reader, &fields),
         condition: fields.value("if").filter(|node| is_condition(reader, node)).cloned(),
         skip: fields.value("skip").and_then(|node| skip(reader, node)),
         needs: fields.value("needs").map(|n| needs(reader, n)).unwrap_or_default(),

@@ -41,6 +41,12 @@ pub(super) fn step(step: &StepRef, result: &StepResult, style: &Style) -> String
         Verdict::Skipped | Verdict::Blocked => did_not_run(&head, result, style),
         Verdict::Passed | Verdict::Failed | Verdict::Errored | Verdict::Cancelled => {
             let mut out = ran(&head, result, style);
+            if let Some(samples) = &result.samples {
+                let room = style.columns().saturating_sub(6 + indent.len());
+                for said in style.flow(&phrase::samples(samples), room) {
+                    let _ = writeln!(out, "{indent}      {}", style.paint(Paint::Dim, &said));
+                }
+            }
             for said in short(result, style) {
                 let room = style.columns().saturating_sub(6 + indent.len());
                 let said = style.cut(&said, room);
@@ -110,6 +116,13 @@ pub(super) fn short(result: &StepResult, style: &Style) -> Vec<String> {
         | Verdict::Blocked
         | Verdict::Cancelled => Severity::Error,
     };
+    if let Some(samples) = &result.samples {
+        let failing = samples.assertions.iter().filter(|one| !one.passed);
+        said.extend(failing.map(|one| phrase::in_short(one, style)));
+        if said.is_empty() && result.verdict != Verdict::Passed {
+            said.extend(result.message.as_ref().map(|text| sanitise_line(text).into_owned()));
+        }
+    }
     if let Some(attempt) = result.attempts.last() {
         said.extend(of_attempt(attempt, wanted, style));
     }
@@ -180,12 +193,16 @@ fn reason(attempt: &Attempt) -> Option<String> {
 fn ran(head: &Head<'_>, result: &StepResult, style: &Style) -> String {
     let Head { indent, symbol, .. } = head;
     let mut extra = String::new();
-    if result.flaky {
+    if let Some(samples) = &result.samples {
+        let taken = samples.counts.total();
+        extra = format!("{taken} sample{}", if taken == 1 { "" } else { "s" });
+    } else if result.flaky {
         extra = format!("flaky, {} attempts", result.tries);
     } else if result.tries > 1 {
         extra = format!("{} attempts", result.tries);
     }
-    let attempt = result.attempts.last();
+    // Of many samples no single status is the step's.
+    let attempt = result.attempts.last().filter(|_| result.samples.is_none());
     let response = attempt.and_then(|a| a.exchange.as_deref()).and_then(|e| e.response.as_ref());
     let status = response.map(|response| response.status.to_string()).unwrap_or_default();
     let time = show_duration(result.duration);

@@ -14,6 +14,8 @@ pub(super) struct Progress {
     bar: ProgressBar,
     style: Style,
     running: Vec<(JobId, StepRef, String)>,
+    /// How many samples of a step were taken.
+    sampled: Vec<(JobId, StepRef, usize)>,
     started: bool,
     done: u32,
     steps: u32,
@@ -27,7 +29,15 @@ impl Progress {
         if let Ok(template) = ProgressStyle::with_template("  {spinner} {msg} {elapsed}") {
             bar.set_style(template.tick_chars(ticks));
         }
-        Self { bar, style: *style, running: Vec::new(), started: false, done: 0, steps: 0 }
+        Self {
+            bar,
+            style: *style,
+            running: Vec::new(),
+            sampled: Vec::new(),
+            started: false,
+            done: 0,
+            steps: 0,
+        }
     }
 
     /// How many steps are going to run, as far as is known.
@@ -59,6 +69,22 @@ impl Progress {
         self.show();
     }
 
+    /// Samples of a step were taken.
+    pub(super) fn sampled(&mut self, job: JobId, step: &StepRef, more: usize, of: u32) {
+        let known = self.sampled.iter_mut().find(|(j, s, _)| *j == job && s.is(step));
+        let taken = if let Some((.., taken)) = known {
+            *taken += more;
+            *taken
+        } else {
+            self.sampled.push((job, step.clone(), more));
+            more
+        };
+        for (_, _, note) in self.running.iter_mut().filter(|(j, s, _)| *j == job && s == step) {
+            *note = format!("({taken} of {of} samples)");
+        }
+        self.show();
+    }
+
     /// A step ended.
     pub(super) fn finished(&mut self, job: JobId, step: &StepRef) {
         if !step.is_counted() {
@@ -66,6 +92,7 @@ impl Progress {
         }
         self.done = self.done.saturating_add(1);
         self.running.retain(|(j, s, _)| *j != job || s != step);
+        self.sampled.retain(|(j, s, _)| *j != job || s != step);
         self.bar.reset_elapsed();
         self.show();
     }
