@@ -9,6 +9,7 @@ mod cases;
 mod environment;
 mod expect;
 mod groups;
+mod hints;
 mod names;
 mod placed;
 mod plan;
@@ -28,14 +29,14 @@ pub use plan::check;
 pub use samples::{Count, Distinct, ExpectAll, Samples, Share, Shares};
 pub use types::{
     Assertion, Auth, Capture, CheckedBudget, CheckedPlan, CheckedStep, Condition, Cookies, Expect,
-    Group, Header, Late, LateValue, Outcome, Poll, Redirects, Request, RequestBody, Retry,
+    Group, Header, Hint, Late, LateValue, Outcome, Poll, Redirects, Request, RequestBody, Retry,
     SecretUse, StepIndex, Uses, Var, Work,
 };
 
 use std::collections::BTreeMap;
 
 use crate::environment::EnvironmentShape;
-use crate::plan::RequestOptions;
+use crate::plan::{HintAst, RequestOptions};
 use crate::source::{SourceId, SourceSet};
 
 /// What a plan is checked against beside itself.
@@ -51,6 +52,8 @@ pub struct Surroundings<'a> {
     pub given: &'a [String],
     /// The CSV files that the plan names, by their path as written.
     pub tables: &'a BTreeMap<String, SourceId>,
+    /// Hints, the plan's own first.
+    pub hints: &'a [&'a HintAst],
 }
 
 /// A plan that names no CSV file.
@@ -60,7 +63,14 @@ impl<'a> Surroundings<'a> {
     /// Nothing but the texts.
     #[must_use]
     pub fn of(sources: &'a SourceSet) -> Self {
-        Self { sources, environment: None, defaults: &[], given: &[], tables: &NO_TABLES }
+        Self {
+            sources,
+            environment: None,
+            defaults: &[],
+            given: &[],
+            tables: &NO_TABLES,
+            hints: &[],
+        }
     }
 }
 

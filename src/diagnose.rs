@@ -5,8 +5,11 @@ use serde_json::Value;
 
 use crate::event::StepRef;
 use crate::json;
-use crate::outcome::{Content, Exchange, Response, StepResult, TransportClass, Verdict};
+use crate::outcome::{
+    Assertion, Content, Exchange, Hint, Response, StepResult, TransportClass, Verdict,
+};
 use crate::record::PlanRecord;
+use crate::source::Place;
 
 /// How sure a cause is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,6 +18,8 @@ pub enum Confidence {
     Certain,
     /// The facts speak for it.
     Likely,
+    /// The team wrote down beforehand that such facts mean this.
+    Hint,
 }
 
 impl Confidence {
@@ -24,6 +29,7 @@ impl Confidence {
         match self {
             Self::Certain => "certain",
             Self::Likely => "likely",
+            Self::Hint => "hint",
         }
     }
 }
@@ -37,9 +43,40 @@ pub struct Cause {
     pub text: String,
     /// What this run saw that speaks for it, a line each; never empty.
     pub facts: Vec<String>,
-    /// What to do next.
-    pub next: String,
+    /// What to do next; a hint may say nothing of it.
+    pub next: Option<String>,
+    /// Where the hint is written, if it is one.
+    pub hint: Option<Place>,
 }
+
+impl Cause {
+    /// What a hint says, with what fits it.
+    fn of_hint(hint: &Hint) -> Self {
+        Self {
+            confidence: Confidence::Hint,
+            text: hint.cause.clone(),
+            facts: hint.when.iter().map(fact).collect(),
+            next: hint.next.clone(),
+            hint: Some(hint.place),
+        }
+    }
+}
+
+/// An assertion that holds, in words: `status is 401`, `$.detail contains "expired"`.
+fn fact(assertion: &Assertion) -> String {
+    let Assertion { subject, expected, .. } = assertion;
+    let operator = expected.operator.replace('_', " ");
+    match (expected.operator.as_str(), &expected.operand) {
+        ("present" | "absent" | "empty", _) | (_, Value::Null) => {
+            format!("{subject} is {operator}")
+        }
+        ("equals", operand) => format!("{subject} is {}", json::show(operand, SHOWN)),
+        (_, operand) => format!("{subject} {operator} {}", json::show(operand, SHOWN)),
+    }
+}
+
+/// How much of an operand is shown, in characters.
+const SHOWN: usize = 60;
 
 /// What one step saw, as evidence about another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,12 +128,19 @@ pub fn witnesses(plan: &PlanRecord) -> Vec<Witness> {
         .collect()
 }
 
-/// Why a step did not pass; `others` are the steps of the same plan that something answered.
+/// Why a step did not pass, the team's hints first; `others` are the steps of the same plan that
+/// something answered.
 #[must_use]
 pub fn causes(step: &StepRef, result: &StepResult, others: &[Witness]) -> Vec<Cause> {
     if matches!(result.verdict, Verdict::Passed | Verdict::Skipped | Verdict::Blocked) {
         return Vec::new();
     }
+    let hints = result.attempts.last().into_iter().flat_map(|attempt| &attempt.hints);
+    hints.map(Cause::of_hint).chain(built_in(step, result, others)).collect()
+}
+
+/// What planrun itself can tell.
+fn built_in(step: &StepRef, result: &StepResult, others: &[Witness]) -> Vec<Cause> {
     let Some(exchange) = last_exchange(result) else { return Vec::new() };
     let Some(response) = &exchange.response else { return Vec::new() };
     let label = step.id.as_ref().unwrap_or(&step.name);
@@ -115,7 +159,8 @@ pub fn causes(step: &StepRef, result: &StepResult, others: &[Witness]) -> Vec<Ca
             confidence: Confidence::Certain,
             text: format!("`{}` is not allowed on this path", exchange.request.method),
             facts: vec![format!("Allow: {allow}")],
-            next: "correct the method, or the path".to_owned(),
+            next: Some("correct the method, or the path".to_owned()),
+            hint: None,
         })),
         429 => found.push(Cause {
             confidence: Confidence::Certain,
@@ -124,7 +169,8 @@ pub fn causes(step: &StepRef, result: &StepResult, others: &[Witness]) -> Vec<Ca
                 Some(after) => format!("429 with Retry-After: {after}"),
                 None => "429 without Retry-After".to_owned(),
             }],
-            next: "ask less often (`-j`, `concurrency`), or use another key".to_owned(),
+            next: Some("ask less often (`-j`, `concurrency`), or use another key".to_owned()),
+            hint: None,
         }),
         502..=504 => found.push(gateway(response)),
         _ => {}
@@ -255,7 +301,8 @@ fn refused(exchange: &Exchange, response: &Response, others: &[&Witness]) -> Cau
             confidence: Confidence::Likely,
             text: "the request carried no credential".to_owned(),
             facts,
-            next: "add `auth:` to the step, or to `defaults`".to_owned(),
+            next: Some("add `auth:` to the step, or to `defaults`".to_owned()),
+            hint: None,
         };
     }
     for (name, place) in &exchange.secrets_sent {
@@ -274,9 +321,12 @@ fn refused(exchange: &Exchange, response: &Response, others: &[&Witness]) -> Cau
             confidence: Confidence::Certain,
             text: "the key itself is good; what answers here does not take it".to_owned(),
             facts,
-            next: "compare how this server checks the key (which place, which fields, which \
+            next: Some(
+                "compare how this server checks the key (which place, which fields, which \
                    service) with the request that was accepted"
-                .to_owned(),
+                    .to_owned(),
+            ),
+            hint: None,
         };
     }
     let wants_one = said.as_deref().is_some_and(|said| {
@@ -300,7 +350,8 @@ fn refused(exchange: &Exchange, response: &Response, others: &[&Witness]) -> Cau
                    was meant, or it looks elsewhere"
                 .to_owned(),
             facts,
-            next: "check which service answers under this host and path".to_owned(),
+            next: Some("check which service answers under this host and path".to_owned()),
+            hint: None,
         };
     }
     if let Some(other) = others.iter().filter(same).find(|o| matches!(o.status, 401 | 403)) {
@@ -311,8 +362,11 @@ fn refused(exchange: &Exchange, response: &Response, others: &[&Witness]) -> Cau
         confidence: Confidence::Certain,
         text: "the server refuses the key".to_owned(),
         facts,
-        next: "compare the key with what the server says: expired, revoked, for another service"
-            .to_owned(),
+        next: Some(
+            "compare the key with what the server says: expired, revoked, for another service"
+                .to_owned(),
+        ),
+        hint: None,
     }
 }
 
@@ -332,7 +386,8 @@ fn gateway(response: &Response) -> Cause {
         confidence: Confidence::Likely,
         text: "a gateway answered, and what stands behind it did not".to_owned(),
         facts,
-        next: "look at the service behind the gateway".to_owned(),
+        next: Some("look at the service behind the gateway".to_owned()),
+        hint: None,
     }
 }
 
@@ -352,8 +407,11 @@ fn html(response: &Response) -> Option<Cause> {
         confidence: Confidence::Certain,
         text: "the answer is a web page, not data".to_owned(),
         facts,
-        next: "check the URL: a login page, a gateway or a web server answered instead of the API"
-            .to_owned(),
+        next: Some(
+            "check the URL: a login page, a gateway or a web server answered instead of the API"
+                .to_owned(),
+        ),
+        hint: None,
     })
 }
 

@@ -10,7 +10,8 @@ pub use exchange::{
     TransportClass, UrlPart, is_framing,
 };
 pub use judged::{
-    Actual, Assertion, Attempt, BudgetBreach, CaptureResult, Expected, Reason, StepResult, Verdict,
+    Actual, Assertion, Attempt, BudgetBreach, CaptureResult, Expected, Hint, Reason, StepResult,
+    Verdict,
 };
 pub use redact::BODY_LIMIT;
 pub use samples::{

@@ -5,6 +5,7 @@
 
 mod cases;
 mod expect;
+mod hint;
 pub mod keys;
 mod kind;
 mod literal_secret;
@@ -16,13 +17,14 @@ mod step;
 
 pub use cases::{AxisAst, AxisValuesAst, CasesAst, ColumnType, PlacedCases, RowsAst};
 pub use expect::{AssertionAst, ExpectAst, OutcomeAst, SubjectAst};
+pub use hint::{HintAst, HintsAst};
 pub use kind::{FileKind, kind, kind_by_look};
 pub use literal_secret::literal_secrets;
 pub use options::{
     ApiKeyPlace, Auth, BodyAst, Connection, CookiesAst, Method, RequestOptions, Retry, RetryWhen,
     Templated, TlsAst,
 };
-pub use parse::{parse, parse_project};
+pub use parse::{parse, parse_hints, parse_project};
 pub use samples::{DistinctAst, ExpectAllAst, SamplesAst, ShareAst, SharesAst};
 pub use step::{Action, CaptureAst, GroupKind, OnFailure, Poll, RequestAst, Step};
 
@@ -75,6 +77,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Always runs.
     pub cleanup: Vec<Step>,
+    /// Team knowledge about failures.
+    pub hints: Option<HintsAst>,
 }
 
 impl Plan {
@@ -138,4 +142,6 @@ pub struct Project {
     pub default_environment: Option<Spanned<String>>,
     /// What requests have in common; a plan's own come over them.
     pub defaults: RequestOptions,
+    /// Team knowledge about failures; a plan's own comes before it.
+    pub hints: Option<HintsAst>,
 }

@@ -5,6 +5,7 @@
 
 mod files;
 mod find;
+mod hints;
 mod load;
 mod parallel;
 mod secrets;

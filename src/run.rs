@@ -10,6 +10,7 @@ mod expect_all;
 mod flow;
 mod gathered;
 mod group;
+mod hints;
 mod job;
 mod judge;
 mod names;

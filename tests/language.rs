@@ -21,6 +21,8 @@ mod fifteen;
 mod flow;
 #[path = "language/groups.rs"]
 mod groups;
+#[path = "language/hints.rs"]
+mod hints;
 #[path = "language/judge.rs"]
 mod judge;
 #[path = "language/request.rs"]

@@ -33,6 +33,7 @@ pub fn check(plan: &Plan, around: &Surroundings<'_>) -> (Option<CheckedPlan>, Ve
     let budget = checker.budget(plan.budget.as_ref(), budget::Scope::Plan);
     let deadline = checker.late_duration(plan.deadline.as_ref());
     let cleanup_timeout = checker.cleanup_timeout(plan);
+    let hints = checker.hints(around.hints);
     let secrets = checker.secrets(plan, &steps, &vars, cases.as_ref());
     // Where something is wrong, a use may be what is wrong.
     if !checker.findings.iter().any(Finding::is_error) {
@@ -64,6 +65,7 @@ pub fn check(plan: &Plan, around: &Surroundings<'_>) -> (Option<CheckedPlan>, Ve
         cleanup_timeout,
         steps,
         literal_origins,
+        hints,
         files: checker.files,
     };
     (Some(ready), findings)

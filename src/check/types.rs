@@ -38,6 +38,7 @@ pub struct CheckedPlan {
     pub(super) cleanup_timeout: Option<Late<Duration>>,
     pub(super) steps: Vec<CheckedStep>,
     pub(super) literal_origins: Vec<String>,
+    pub(super) hints: Vec<Hint>,
     pub(super) files: Vec<Spanned<String>>,
 }
 
@@ -126,11 +127,30 @@ impl CheckedPlan {
         &self.files
     }
 
+    /// What is known of failures beforehand.
+    #[must_use]
+    pub fn hints(&self) -> &[Hint] {
+        &self.hints
+    }
+
     /// Origins of URLs that are literal in the plan.
     #[must_use]
     pub fn literal_origins(&self) -> &[String] {
         &self.literal_origins
     }
+}
+
+/// What a team knows of a failure.
+#[derive(Debug)]
+pub struct Hint {
+    /// Where it is written: its first key.
+    pub place: Place,
+    /// What the response is like.
+    pub when: Vec<Assertion>,
+    /// Why the step failed.
+    pub cause: Template,
+    /// What to do about it.
+    pub next: Option<Template>,
 }
 
 /// A variable of the plan.

@@ -11,7 +11,7 @@ use super::secrets::{self, Arguments, Places, Secrets};
 use crate::check::{self, CheckedEnvironment, CheckedPlan, ServiceFields, Surroundings};
 use crate::environment::{EnvironmentShape, SourceOfSecret};
 use crate::finding::{Code, Finding, Severity};
-use crate::plan::{RequestOptions, literal_secrets};
+use crate::plan::{HintAst, RequestOptions, literal_secrets};
 use crate::project::{self, Suite};
 use crate::schedule::Job;
 use crate::secret::Gate;
@@ -149,6 +149,7 @@ pub(super) fn prepare(
     let mut suite = project::load(paths, chosen.as_deref(), current)?;
     let roots: Vec<PathBuf> = values.file_roots.iter().map(|root| current.join(root)).collect();
     suite.read_tables(&roots, current);
+    suite.read_hints(&roots, current);
     let mut findings = suite.findings.clone();
     findings.extend(unsafe_env);
     let given = inputs::vars(values, &process)?;
@@ -171,12 +172,14 @@ pub(super) fn prepare(
             .flat_map(|loaded| loaded.environment.defaults())
             .chain(project.map(|project| &project.defaults))
             .collect();
+        let hints: Vec<&HintAst> = loaded.hints.iter().flat_map(|hints| &**hints).collect();
         let around = Surroundings {
             sources: &suite.sources,
             environment: if loaded.broken_environment { None } else { Some(&shape) },
             defaults: &defaults,
             given: &names,
             tables: &loaded.tables,
+            hints: &hints,
         };
         check::check(&loaded.plan, &around)
     });

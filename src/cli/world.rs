@@ -27,7 +27,8 @@ pub(super) fn common_sources(prepared: &Prepared) -> Vec<&SourceText> {
     let environments = suite.environments.iter().flat_map(|loaded| loaded.environment.files());
     let ids = environments
         .map(|file| file.source)
-        .chain(suite.projects.iter().map(|project| project.source));
+        .chain(suite.projects.iter().map(|project| project.source))
+        .chain(suite.hint_files.iter().copied());
     let mut found: Vec<&SourceText> = Vec::new();
     for id in ids {
         if let Some(source) = suite.sources.get(id)

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::finding::Finding;
-use crate::plan::{parse, parse_project};
+use crate::plan::{parse, parse_hints, parse_project};
 use crate::source::SourceText;
 use crate::yaml::testing::{render, source};
 use crate::yaml::{Kind, Node, read};
@@ -39,6 +39,7 @@ fn findings(source: &SourceText, kind: &str) -> Vec<Finding> {
         "yaml" => read(source).1,
         "environment" => super::parse(source).1,
         "project" => parse_project(source).1,
+        "hints" => parse_hints(source).1,
         _ => parse(source).1,
     }
 }

@@ -12,9 +12,9 @@ use super::{CaseRef, Event, JobId, PlanStarted, RunStarted, Section, StepRef, re
 use crate::finding::{Code, Finding, Label, Severity};
 use crate::outcome::{
     Actual, Assertion, Attempt, BODY_LIMIT, Body, BudgetBreach, CaptureResult, Content,
-    DistinctCount, Exchange, Expected, Hop, Phase, Phases, Reason, Request, Response, SampleBefore,
-    SampleColumns, SampleRow, SamplesResult, StepResult, Transport, TransportClass, UrlPart,
-    Verdict,
+    DistinctCount, Exchange, Expected, Hint, Hop, Phase, Phases, Reason, Request, Response,
+    SampleBefore, SampleColumns, SampleRow, SamplesResult, StepResult, Transport, TransportClass,
+    UrlPart, Verdict,
 };
 use crate::secret::Gate;
 use crate::source::{Place, SourceId, Span};
@@ -194,6 +194,12 @@ fn result(reason: Reason) -> StepResult {
             breaches: vec![breach()],
             findings: vec![finding()],
             outcome: Some(s()),
+            hints: vec![Hint {
+                place: place(),
+                cause: s(),
+                next: Some(s()),
+                when: actuals().map(assertion).to_vec(),
+            }],
         }],
         tries: 1,
         duration: Duration::from_millis(5),
@@ -356,6 +362,7 @@ fn masked_assertion(subject: &str, actual: Value, note: &str) -> Assertion {
         breaches: Vec::new(),
         findings: Vec::new(),
         outcome: None,
+        hints: Vec::new(),
     }];
     let mut redacted = gate().redact(result).into_inner();
     redacted.attempts.remove(0).assertions.remove(0)

@@ -195,6 +195,23 @@ pub struct Attempt {
     /// The outcome of `one_of` that held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
+    /// The hints that fit a failing attempt.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<Hint>,
+}
+
+/// What a team knew of a failure beforehand.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Hint {
+    /// Where it is written.
+    pub place: Place,
+    /// Why the step failed.
+    pub cause: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// What it says of the response; all of it holds.
+    pub when: Vec<Assertion>,
 }
 
 /// How one step of one case ended.

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{
     Actual, Assertion, Attempt, Body, BudgetBreach, CaptureResult, Content, DistinctCount,
-    Exchange, Expected, Headers, Hop, Reason, Request, Response, SampleColumns, SamplesResult,
-    StepResult, Transport, UrlPart,
+    Exchange, Expected, Headers, Hint, Hop, Reason, Request, Response, SampleColumns,
+    SamplesResult, StepResult, Transport, UrlPart,
 };
 use crate::secret::{Gate, Redact, names_secret};
 
@@ -96,6 +96,7 @@ impl Redact for Attempt {
             breaches,
             findings,
             outcome,
+            hints,
         } = self;
         exchange.redact(gate);
         assertions.redact(gate);
@@ -103,6 +104,16 @@ impl Redact for Attempt {
         breaches.redact(gate);
         findings.redact(gate);
         outcome.redact(gate);
+        hints.redact(gate);
+    }
+}
+
+impl Redact for Hint {
+    fn redact(&mut self, gate: &Gate) {
+        let Self { place: _, cause, next, when } = self;
+        cause.redact(gate);
+        next.redact(gate);
+        when.redact(gate);
     }
 }
 

@@ -53,7 +53,7 @@ table! {
         has "matrix" "A case for every combination of values." "matrix: {size: [1, 2]}";
         has "rows" "A case for every row, in the plan or in a CSV file." "rows: [{email: a@b.c}]";
         later "contracts" "OpenAPI documents that steps are compared with." "contracts: {auth: {spec: auth.yaml}}";
-        later "hints" "Team knowledge beside the built-in diagnosis." "hints: [{when: {status: 401}, cause: \"…\"}]";
+        has "hints" "Team knowledge beside the built-in diagnosis." "hints: [{when: {status: 401}, cause: \"…\"}]";
     }
     /// What requests have in common: `defaults`, and every request.
     OPTIONS {
@@ -267,7 +267,21 @@ table! {
         has "default_environment" "The environment where none is chosen." "default_environment: local";
         has "defaults" "What requests have in common, under all others." "defaults: {timeout: 20s}";
         later "contracts" "OpenAPI documents that steps are compared with." "contracts: {auth: {spec: auth.yaml}}";
-        later "hints" "Team knowledge beside the built-in diagnosis." "hints: {file: hints.yaml}";
+        has "hints" "Team knowledge beside the built-in diagnosis." "hints: {file: hints.yaml}";
+    }
+    /// One of `hints`.
+    HINT {
+        has "when" "What the response of the failing step is like: subjects as in `expect`." "when: {status: 401}";
+        has "cause" "Why the step failed, shown with it." "cause: The key belongs to another service";
+        has "next" "What to do about it." "next: Ask the auth team for a key of this service";
+    }
+    /// `hints` that stand in a file of their own.
+    HINTS {
+        has "file" "A file with `hints` at its top." "file: ../hints.yaml";
+    }
+    /// The top level of a file with hints.
+    HINTS_FILE {
+        has "hints" "Team knowledge that plans and projects share." "hints: [{when: {status: 401}, cause: \"…\"}]";
     }
 }
 
@@ -343,6 +357,9 @@ mod tests {
             SECRET_SOURCE,
             SERVICE,
             PROJECT,
+            HINT,
+            HINTS,
+            HINTS_FILE,
         ] {
             for key in table {
                 assert!(key.example.starts_with(&format!("{}: ", key.name)), "{}", key.name);

@@ -2,10 +2,12 @@
 
 mod cases;
 mod expect;
+mod hint;
 mod request;
 mod samples;
 mod step;
 
+pub use hint::parse_hints;
 pub(crate) use request::options;
 
 use super::keys::{self, KeyDoc};
@@ -75,6 +77,7 @@ pub fn parse_project(source: &SourceText) -> (Option<Project>, Vec<Finding>) {
         name: name.unwrap_or_else(|| Spanned::new(String::new(), root.place)),
         default_environment,
         defaults: defaults(&mut reader, fields.value("defaults"), &[]),
+        hints: fields.value("hints").map(|node| hint::hints(&mut reader, node)),
     };
     (Some(project), finish(source, reader.findings))
 }
@@ -196,6 +199,7 @@ fn plan(reader: &mut Reader, root: &Node, source: &SourceText) -> Plan {
         cases: cases::cases(reader, &fields),
         setup: fields.value("setup").map(|n| self::steps(reader, n)).unwrap_or_default(),
         steps,
+        hints: fields.value("hints").map(|node| hint::hints(reader, node)),
         cleanup: fields.value("cleanup").map(|n| self::steps(reader, n)).unwrap_or_default(),
     }
 }

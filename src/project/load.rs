@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::files::{FileFault, read_regular};
 use super::find::{absolute, environments_near, find_environment, find_plans, find_root, shown};
 use super::parallel::each;
 use crate::environment::{self, Environment, EnvironmentFile};
 use crate::finding::{Code, Fault as _, Finding, nearest};
-use crate::plan::{self, FileKind, Plan, Project};
+use crate::plan::{self, FileKind, HintAst, Plan, Project};
 use crate::source::{Place, SourceId, SourceSet, SourceText, Span, Spanned};
 use crate::yaml;
 
@@ -28,6 +29,8 @@ pub struct Suite {
     pub environments: Vec<LoadedEnvironment>,
     /// The project files, each once.
     pub projects: Vec<Project>,
+    /// The files that hints are shared in.
+    pub hint_files: Vec<SourceId>,
     /// All that is wrong in any file.
     pub findings: Vec<Finding>,
     /// The project root of the first path.
@@ -53,6 +56,8 @@ pub struct LoadedPlan {
     pub project: Option<usize>,
     /// The CSV files that it names, by their path as written.
     pub tables: BTreeMap<String, SourceId>,
+    /// Its hints, then those of its project.
+    pub hints: Vec<Arc<Vec<HintAst>>>,
 }
 
 /// An environment with the folder that its paths are relative to.
@@ -260,6 +265,7 @@ impl<'a> Loader<'a> {
             broken_environment,
             project,
             tables: BTreeMap::new(),
+            hints: Vec::new(),
         });
         Ok(())
     }

@@ -59,6 +59,7 @@ fn attempt() -> Attempt {
         breaches: Vec::new(),
         findings: Vec::new(),
         outcome: None,
+        hints: Vec::new(),
     }
 }
 

@@ -304,17 +304,24 @@ fn facts(scene: &Scene<'_>, step: &StepRef, result: &StepResult, causes: &[Cause
     let attempt = result.attempts.last();
     let mut out = String::new();
     for cause in causes {
-        let sure = match cause.confidence {
-            Confidence::Certain => "",
-            Confidence::Likely => "likely: ",
+        let (word, sure) = match cause.confidence {
+            Confidence::Certain => ("why", ""),
+            Confidence::Likely => ("why", "likely: "),
+            Confidence::Hint => ("hint", ""),
         };
         let text = format!("{sure}{}", sanitise_line(&cause.text));
-        out.push_str(&style.headline("why", &text));
+        out.push_str(&style.headline(word, &text));
         for fact in &cause.facts {
             let fact = format!("  {} {}", style.symbols().dot, sanitise_line(fact));
             out.push_str(&style.more(&fact));
         }
-        out.push_str(&style.fact("next", &sanitise_line(&cause.next)));
+        if let Some(place) = cause.hint {
+            let at = sanitise_line(&scene.sources.locate(place)).into_owned();
+            out.push_str(&style.more(&format!("  {} {at}", style.symbols().dot)));
+        }
+        if let Some(next) = &cause.next {
+            out.push_str(&style.fact("next", &sanitise_line(next)));
+        }
     }
     for finding in attempt.iter().flat_map(|attempt| &attempt.findings) {
         for help in &finding.help {

@@ -165,6 +165,7 @@ pub(crate) fn attempt(exchange: Exchange, assertions: Vec<Assertion>) -> Attempt
         breaches: Vec::new(),
         findings: Vec::new(),
         outcome: None,
+        hints: Vec::new(),
     }
 }
 

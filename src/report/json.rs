@@ -13,7 +13,7 @@
 //!   "plans": [{"job", "name", "case", "at", "tags", "covers", "verdict", "duration_ns", "findings",
 //!              "breach", "steps": [{"section", "index", "within", "kind", "tentative", "id", "name",
 //!              "case", "at", "covers", "verdict", "reason", "flaky", "tries", "duration_ns", "code", "message",
-//!              "causes": [{"confidence", "text", "facts", "next"}], "curl", "samples",
+//!              "causes": [{"confidence", "text", "facts", "next", "at"}], "curl", "samples",
 //!              "attempts"}]}]
 //! }
 //! ```
@@ -158,7 +158,11 @@ impl Document<'_> {
             "duration_ns": result.map(|result| nanos(result.duration)),
             "code": result.and_then(|result| result.code),
             "message": result.and_then(|result| result.message.as_ref()),
-            "causes": causes.unwrap_or_default().iter().map(cause).collect::<Vec<_>>(),
+            "causes": causes
+                .unwrap_or_default()
+                .iter()
+                .map(|cause| self.cause(cause))
+                .collect::<Vec<_>>(),
             "curl": exchange.map(|exchange| curl_line(exchange, &variables_of(self.variables))),
             "samples": result
                 .and_then(|result| result.samples.as_ref())
@@ -229,6 +233,7 @@ impl Document<'_> {
     }
 
     fn attempt(&self, attempt: &Attempt) -> Value {
+        // Hints are among the causes of the step.
         let Attempt {
             number,
             sample,
@@ -239,6 +244,7 @@ impl Document<'_> {
             breaches,
             findings,
             outcome,
+            hints: _,
         } = attempt;
         let mut shown = serde_json::to_value(exchange).unwrap_or_default();
         if let Some(exchange) = exchange
@@ -271,6 +277,17 @@ impl Document<'_> {
         let UrlPart { name, value, place, source } = part;
         let at = place.map(|place| self.at(place));
         json!({"name": name, "value": value, "source": source, "at": at})
+    }
+
+    fn cause(&self, cause: &Cause) -> Value {
+        let Cause { confidence, text, facts, next, hint } = cause;
+        json!({
+            "confidence": confidence.as_str(),
+            "text": text,
+            "facts": facts,
+            "next": next,
+            "at": hint.map(|place| self.at(place)),
+        })
     }
 
     fn breach(&self, breach: &BudgetBreach) -> Value {
@@ -330,11 +347,6 @@ impl Document<'_> {
         fields.insert("column".to_owned(), json!(at.column));
         Value::Object(fields)
     }
-}
-
-fn cause(cause: &Cause) -> Value {
-    let Cause { confidence, text, facts, next } = cause;
-    json!({"confidence": confidence.as_str(), "text": text, "facts": facts, "next": next})
 }
 
 fn nanos(duration: Duration) -> u64 {

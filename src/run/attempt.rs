@@ -300,6 +300,9 @@ impl StepScene<'_> {
         } else {
             Ended::Passed
         };
+        if attempted.ended != Ended::Passed {
+            attempted.attempt.hints = self.hints(number, &own, &response);
+        }
         findings.extend(duplicate_keys(step, &response));
         attempted.attempt.assertions = judged.assertions;
         attempted.attempt.assertions.append(&mut warned.assertions);
@@ -387,6 +390,7 @@ impl Attempted {
                 breaches: Vec::new(),
                 findings: Vec::new(),
                 outcome: None,
+                hints: Vec::new(),
             },
             ended,
             sent: false,

@@ -18,6 +18,8 @@ pub(super) enum Under {
     GiveUp,
     /// One of `one_of:`.
     Outcome,
+    /// `when:` of a hint.
+    When,
 }
 
 impl Under {
@@ -25,7 +27,7 @@ impl Under {
         match self {
             Self::Expect => &[keys::EXPECT, keys::OUTCOMES],
             Self::Warn => &[keys::EXPECT, keys::OUTCOMES, keys::WARN_ONLY],
-            Self::GiveUp | Self::Outcome => &[keys::EXPECT],
+            Self::GiveUp | Self::Outcome | Self::When => &[keys::EXPECT],
         }
     }
 
@@ -35,6 +37,7 @@ impl Under {
             Self::Warn => "`warn`",
             Self::GiveUp => "`give_up`",
             Self::Outcome => "an outcome",
+            Self::When => "`when`",
         }
     }
 }
@@ -79,6 +82,7 @@ pub(super) fn expect(reader: &mut Reader, entry: &Entry, under: Under) -> Option
             &format!("{} with nothing in it says nothing", under.what()),
             match under {
                 Under::Expect | Under::Outcome => "write what is due, such as `{status: 200}`",
+                Under::When => "write what the response is like, such as `{status: 401}`",
                 Under::Warn | Under::GiveUp => {
                     "write a subject, such as `{status: 5xx}`, or delete it"
                 }

@@ -219,3 +219,29 @@ fn what_did_not_run_and_what_passed_is_no_report() {
     }
     assert!(is_due(&warned));
 }
+
+#[test]
+fn a_hint_stands_before_what_planrun_can_tell() {
+    let (step, mut result) = fixture::through_the_proxy();
+    let place = fixture::at("name: Create the registered model");
+    let mut when = vec![
+        fixture::assertion("status", place, ("equals", json!(401)), None, None),
+        fixture::assertion("$.detail", place, ("starts_with", json!("Invalid")), None, None),
+        fixture::assertion("$.code", place, ("absent", json!(true)), None, None),
+    ];
+    let hint = crate::outcome::Hint {
+        place,
+        cause: "The key is one of the old kind".into(),
+        next: Some("Ask the auth team for a new one".into()),
+        when: when.clone(),
+    };
+    when.truncate(1);
+    let silent = crate::outcome::Hint { next: None, when, ..hint.clone() };
+    if let Some(attempt) = result.attempts.first_mut() {
+        attempt.hints = vec![hint, silent];
+    }
+    let text = report(&[(step, result)]);
+    let hints = text.find("  hint ").and_then(|at| text.get(at..)).unwrap_or_default();
+    let end = hints.find("  why ").unwrap_or_default();
+    insta::assert_snapshot!(hints.get(..end).unwrap_or_default());
+}
