@@ -81,7 +81,7 @@ impl Command {
 pub enum Purpose {
     /// A run: all of them.
     Run,
-    /// Showing requests: only those that are built in, for their addresses.
+    /// Showing requests: none; what only a running one can know is a placeholder.
     Look,
 }
 
@@ -111,6 +111,8 @@ pub struct Services {
     commands: Vec<Running>,
     /// The origins of services that are commands.
     urls: Vec<(String, String)>,
+    /// Built-in ones that were not started.
+    absent: Vec<String>,
 }
 
 impl fmt::Debug for Services {
@@ -135,10 +137,16 @@ impl Services {
         for service in services {
             let name = &service.name;
             let started = match &service.work {
-                Work::Demo { place, fault } => {
-                    let demo = running.start_demo(name, *place, fault.as_ref()).await;
-                    demo.map_err(StartFault::Failed)
-                }
+                Work::Demo { place, fault } => match purpose {
+                    Purpose::Look => {
+                        running.absent.push(name.value.clone());
+                        Ok(())
+                    }
+                    Purpose::Run => {
+                        let demo = running.start_demo(name, *place, fault.as_ref()).await;
+                        demo.map_err(StartFault::Failed)
+                    }
+                },
                 Work::Command(command) => {
                     running.urls.push((name.value.clone(), command.url()));
                     match purpose {
@@ -223,6 +231,17 @@ impl Services {
                     "expired_key": demo.expired_key(),
                 }),
             );
+        }
+        for name in &self.absent {
+            let field = |field: &str| {
+                let place = format!("{{services.{name}.{field}}}");
+                // An address has to be one, so that what is put behind it makes a URL.
+                let is_url = field.ends_with("url");
+                let value = if is_url { format!("http://{place}") } else { place };
+                (field.to_owned(), Value::from(value))
+            };
+            values
+                .insert(name.clone(), FIELDS.into_iter().map(field).collect::<Map<_, _>>().into());
         }
         for (name, url) in &self.urls {
             values.insert(name.clone(), json!({"url": url}));

@@ -90,7 +90,7 @@ fn instant() -> std::time::Instant {
     std::time::Instant::now()
 }
 
-/// The values of all environments; built-in services are started for their addresses.
+/// The values of all environments; no service is started, what it would give is a placeholder.
 pub(super) fn values(
     scene: &Scene,
     args: &RunArgs,

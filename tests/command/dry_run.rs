@@ -124,3 +124,25 @@ fn every_case_of_a_plan_is_shown() {
     assert_eq!(listed.out, "p.yaml  P  2 cases\n  4  GET http://h/${{ case.who }}\n");
     assert_eq!(json(&project.run(&["list", "p.yaml", "--format", "json"]).out)[0]["cases"], 2);
 }
+
+#[cfg(feature = "demo")]
+#[test]
+fn no_service_is_started_and_what_it_would_give_is_a_placeholder() {
+    let project = Project::new();
+    project.write(
+        "environments/e.yaml",
+        "environment: e\nservices: {registry: {builtin: demo}}\n\
+         vars: {url: \"${{ services.registry.url }}\", service: \"${{ services.registry.service_id }}\"}\n",
+    );
+    project.write(
+        "p.yaml",
+        "plan: P\nsteps:\n  - id: s\n    POST: ${{ env.url }}/models\n    text: of ${{ env.service }}\n",
+    );
+    project
+        .run(&["p.yaml", "-e", "e", "--dry-run"])
+        .ends(0)
+        .says("> POST http://{services.registry.url}/models")
+        .says("> of {services.registry.service_id}");
+    let line = project.run(&["curl", "p.yaml", "-e", "e", "--step", "s"]).ends(0).out;
+    assert!(line.contains("'http://{services.registry.url}/models'"), "{line}");
+}
