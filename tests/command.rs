@@ -39,6 +39,8 @@ mod services;
 mod shell;
 #[path = "command/signals.rs"]
 mod signals;
+#[path = "command/terminal.rs"]
+mod terminal;
 #[path = "command/vars.rs"]
 mod vars;
 

@@ -86,7 +86,7 @@ pub(super) fn demo(args: &super::args::DemoArgs) -> Result<u8, UsageFault> {
         None => Fault::None,
         Some(word) => word.parse().map_err(|fault| UsageFault::new(format!("--fault: {fault}")))?,
     };
-    let stop = super::signals::listen(None, std::time::Duration::ZERO, std::sync::Arc::default());
+    let stop = super::signals::listen(None, None, std::sync::Arc::default());
     let runtime = super::run::runtime(1)
         .map_err(|error| UsageFault::new(format!("the runtime cannot start: {error}")))?;
     runtime.block_on(async {

@@ -23,10 +23,15 @@ impl Printer {
         let err = io::stderr().is_terminal();
         let set = |name: &str| process.get(name).is_some_and(|value| !value.is_empty());
         let dumb = process.get("TERM") == Some("dumb");
+        // https://no-color.org and https://bixense.com/clicolors, and what Node's tools read.
+        let forced = ["CLICOLOR_FORCE", "FORCE_COLOR"]
+            .iter()
+            .any(|name| set(name) && process.get(name) != Some("0"));
+        let refused = set("NO_COLOR") || !forced && process.get("CLICOLOR") == Some("0");
         let color = |is_terminal: bool| match look.color {
             ColorWhen::Always => true,
             ColorWhen::Never => false,
-            ColorWhen::Auto => !set("NO_COLOR") && (set("FORCE_COLOR") || is_terminal && !dumb),
+            ColorWhen::Auto => !refused && (forced || is_terminal && !dumb),
         };
         let width = width(process, out || err);
         let unicode = is_utf8(process);

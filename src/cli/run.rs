@@ -310,7 +310,8 @@ impl Ready {
         };
         let (sender, receiver) = mpsc::channel(WAITING);
         let groups = Arc::new(Groups::default());
-        let stop = signals::listen(self.deadline, self.longest_cleanup(), Arc::clone(&groups));
+        let stop =
+            signals::listen(self.deadline, Some(self.longest_cleanup()), Arc::clone(&groups));
         let listener = std::thread::spawn(move || reporters.listen(receiver));
         let threads = self.jobs.len().min(usize::from(args.jobs));
         let header = self.header(args);

@@ -2,6 +2,7 @@
 //!
 //! They live on a thread of their own, so that they are heard even where the run is stuck.
 
+use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,10 +15,10 @@ use crate::services::Groups;
 const GRACE: Duration = Duration::from_secs(30);
 
 /// Listens until the process ends; the receiver tells the run. A run that was told to end and takes
-/// longer than `cleanup`, and a little more, is ended.
+/// longer than its `cleanup`, and a little more, is ended; what has no cleanup ends without a word.
 pub(super) fn listen(
     deadline: Option<Duration>,
-    cleanup: Duration,
+    cleanup: Option<Duration>,
     groups: Arc<Groups>,
 ) -> watch::Receiver<Option<Stop>> {
     let (sender, receiver) = watch::channel(None);
@@ -29,9 +30,14 @@ pub(super) fn listen(
         runtime.block_on(async {
             let signals = Signals::new();
             let _ = ready.send(());
-            let last = wait(signals, sender, deadline, cleanup.saturating_add(GRACE)).await;
+            let last = wait(signals, sender, deadline, cleanup).await;
             // What was started for the run does not outlive it.
             groups.end();
+            // Nothing is drawn any more.
+            let _held = std::io::stderr().lock();
+            if cleanup.is_some() {
+                tell("ended before cleanup was over", last);
+            }
             leave(last);
         });
     });
@@ -45,17 +51,31 @@ async fn wait(
     mut signals: Signals,
     sender: watch::Sender<Option<Stop>>,
     deadline: Option<Duration>,
-    patience: Duration,
+    cleanup: Option<Duration>,
 ) -> Stop {
     let first = tokio::select! {
         stop = signals.next() => stop,
         () = sleep(deadline) => Stop::Deadline,
     };
     let _ = sender.send(Some(first));
+    if cleanup.is_some() {
+        tell("interrupted: cleanup runs, Ctrl-C again ends at once", first);
+    }
+    let patience = cleanup.unwrap_or_default().saturating_add(GRACE);
     // Only the second word ends the process without its cleanup; so does a run that is stuck.
     tokio::select! {
         stop = signals.next() => stop,
         () = tokio::time::sleep(patience) => first,
+    }
+}
+
+/// Tells a person at a terminal what their Ctrl-C does: on a line of its own, in place of the one
+/// that moves.
+fn tell(words: &str, stop: Stop) {
+    let mut err = std::io::stderr().lock();
+    if stop == Stop::Interrupt && err.is_terminal() {
+        // Where that fails there is nobody to be told.
+        let _ = write!(err, "\r\u{1b}[2K{words}\n").and_then(|()| err.flush());
     }
 }
 

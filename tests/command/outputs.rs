@@ -111,7 +111,11 @@ fn colours_are_for_terminals_unless_they_are_asked_for() {
     assert!(coloured(&["p.yaml", "--color", "always"], &[("NO_COLOR", "1")]));
     assert!(!coloured(&["p.yaml", "--color", "never"], &[("FORCE_COLOR", "1")]));
     assert!(!coloured(&["p.yaml"], &[("NO_COLOR", "1"), ("FORCE_COLOR", "1")]));
-    assert!(coloured(&["p.yaml"], &[("FORCE_COLOR", "1")]));
+    assert!(!coloured(&["p.yaml"], &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")]));
+    assert!(coloured(&["p.yaml"], &[("NO_COLOR", ""), ("FORCE_COLOR", "1")]));
+    assert!(coloured(&["p.yaml"], &[("CLICOLOR_FORCE", "1"), ("CLICOLOR", "0")]));
+    assert!(!coloured(&["p.yaml"], &[("CLICOLOR_FORCE", "0")]));
+    assert!(!coloured(&["p.yaml"], &[("FORCE_COLOR", "0")]));
 }
 
 #[test]
