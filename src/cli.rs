@@ -17,6 +17,7 @@ mod reporters;
 mod run;
 mod secrets;
 mod selection;
+mod several;
 mod shell;
 mod signals;
 mod store;

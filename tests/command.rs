@@ -35,6 +35,8 @@ mod secrets;
 mod selection;
 #[path = "command/services.rs"]
 mod services;
+#[path = "command/several.rs"]
+mod several;
 #[path = "command/shell.rs"]
 mod shell;
 #[path = "command/signals.rs"]

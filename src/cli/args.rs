@@ -127,9 +127,10 @@ Install them:
 #[derive(Debug, Args, Clone, Default)]
 #[command(next_help_heading = "Values")]
 pub(super) struct Values {
-    /// Environment to run on: environments/ENV.yaml beside the plan or above it
+    /// Environment to run on: environments/ENV.yaml beside the plan or above it; `check` takes
+    /// several, or `all`
     #[arg(short = 'e', long = "env", value_name = "ENV")]
-    pub(super) environment: Option<String>,
+    pub(super) environments: Vec<String>,
     /// Sets a variable: NAME=VALUE, or env.NAME=VALUE for one of the environment
     #[arg(long = "var", value_name = "NAME=VALUE")]
     pub(super) vars: Vec<String>,

@@ -11,15 +11,16 @@ use super::args::Format;
 use super::args::{CheckArgs, ExplainArgs};
 use super::fault::UsageFault;
 use super::inputs::Process;
-use super::prepare::prepare;
 use super::preview::invalid;
 use super::printer::Printer;
+use super::several::{self, Checked};
 use crate::finding::{Code, nearest};
 use crate::secret::{Gate, Redacted};
 
 /// Checks plans; nothing is sent.
 pub(super) fn check(args: &CheckArgs, current: &Path) -> Result<u8, UsageFault> {
-    let prepared = prepare(&args.paths, &args.values, current)?;
+    let Checked { prepared, environments, extended } =
+        several::prepare(&args.paths, &args.values, current)?;
     let printer = Printer::new(&args.look, &prepared.process);
     if !prepared.findings.is_empty() {
         invalid(&prepared, &prepared.findings, &printer);
@@ -37,9 +38,10 @@ pub(super) fn check(args: &CheckArgs, current: &Path) -> Result<u8, UsageFault> 
     let steps: usize = prepared.plans.iter().flatten().map(|plan| plan.steps().len()).sum();
     let count = prepared.plans.len();
     let text = format!(
-        "checked: {count} plan{}, {steps} step{} · nothing was sent",
+        "checked: {count} plan{}, {steps} step{}{} · nothing was sent",
         plural(count),
-        plural(steps)
+        plural(steps),
+        several::said(&environments, &extended)
     );
     let code = print(&printer, text);
     // The process ends now: giving every small piece of memory back first would only take time.

@@ -89,7 +89,7 @@ pub(super) fn add_masks<'a>(secrets: impl Iterator<Item = &'a Secret>) {
 pub(super) fn command(args: &RunArgs) -> Vec<String> {
     let mut words = vec!["planrun".to_owned()];
     words.extend(args.paths.iter().map(|path| path.display().to_string()));
-    if let Some(environment) = &args.values.environment {
+    for environment in &args.values.environments {
         words.extend(["-e".to_owned(), environment.clone()]);
     }
     words.extend(args.values.vars.iter().filter_map(|pair| {

@@ -12,7 +12,7 @@ use crate::check::{self, CheckedEnvironment, CheckedPlan, ServiceFields, Surroun
 use crate::environment::{EnvironmentShape, SourceOfSecret};
 use crate::finding::{Code, Finding, Severity};
 use crate::plan::{HintAst, RequestOptions, literal_secrets};
-use crate::project::{self, Suite};
+use crate::project::{self, Choice, Suite};
 use crate::schedule::Job;
 use crate::secret::Gate;
 use crate::services;
@@ -111,11 +111,16 @@ impl Prepared {
     /// Teaches the gate what must not be shown, before anything is: secrets from outside, and what
     /// looks like one in the files.
     fn learn(&self) {
-        secrets::learn(&self.gate, self.places(), &self.suite);
+        self.learn_into(&self.gate);
+    }
+
+    /// The same for another gate.
+    pub(super) fn learn_into(&self, gate: &Gate) {
+        secrets::learn(gate, self.places(), &self.suite);
         for source in self.suite.sources.iter() {
             for range in literal_secrets(&source.text) {
                 if let Some(text) = source.text.get(range) {
-                    let _ = self.gate.register("literal", text);
+                    let _ = gate.register("literal", text);
                 }
             }
         }
@@ -124,10 +129,21 @@ impl Prepared {
         for place in self.findings.iter().filter(literal).filter_map(Finding::place) {
             if let Some(source) = self.suite.sources.get(place.source) {
                 let text = source.slice(place.span).trim_matches(['"', '\'']);
-                let _ = self.gate.register("literal", text);
+                let _ = gate.register("literal", text);
             }
         }
     }
+}
+
+/// Which environment plans are read with.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Wanted<'a> {
+    /// The one of the command line, of the process, of the project, or none.
+    Chosen,
+    /// This one; a plan that has none of this name is a usage error.
+    Named(&'a str),
+    /// This one; a plan that has none of this name is left out.
+    IfThere(&'a str),
 }
 
 /// Reads and checks everything.
@@ -136,17 +152,39 @@ pub(super) fn prepare(
     values: &Values,
     current: &Path,
 ) -> Result<Prepared, UsageFault> {
+    if let [first, second, ..] = values.environments.as_slice() {
+        return Err(UsageFault::new(format!(
+            "`-e {first}` and `-e {second}`: plans run on one environment at a time; \
+             `planrun check` takes several"
+        )));
+    }
+    prepare_on(paths, values, (current, Wanted::Chosen))
+}
+
+/// Reads and checks everything on one environment.
+pub(super) fn prepare_on(
+    paths: &[PathBuf],
+    values: &Values,
+    (current, wanted): (&Path, Wanted<'_>),
+) -> Result<Prepared, UsageFault> {
     if paths.is_empty() {
         return Err(UsageFault::new("name a plan or a folder: `planrun plans/registration.yaml`"));
     }
     let mut process = Process::read();
     let root = paths.first().map(|path| project::find_root(path, current));
     let unsafe_env = root.map(|root| process.with_dot_env(&root)).unwrap_or_default();
-    let chosen = values
-        .environment
-        .clone()
-        .or_else(|| process.get("PLANRUN_ENV").filter(|name| !name.is_empty()).map(str::to_owned));
-    let mut suite = project::load(paths, chosen.as_deref(), current)?;
+    let of_process =
+        || process.get("PLANRUN_ENV").filter(|name| !name.is_empty()).map(str::to_owned);
+    let environment = match wanted {
+        Wanted::Chosen => values.environments.first().cloned().or_else(of_process),
+        Wanted::Named(name) | Wanted::IfThere(name) => Some(name.to_owned()),
+    };
+    let choice = match (&environment, wanted) {
+        (None, _) => Choice::Default,
+        (Some(name), Wanted::IfThere(_)) => Choice::IfThere(name),
+        (Some(name), Wanted::Chosen | Wanted::Named(_)) => Choice::Named(name),
+    };
+    let mut suite = project::load(paths, choice, current)?;
     let roots: Vec<PathBuf> = values.file_roots.iter().map(|root| current.join(root)).collect();
     suite.read_tables(&roots, current);
     suite.read_hints(&roots, current);

@@ -135,6 +135,22 @@ pub(super) fn describe(
     Described { state, place, at, repair }
 }
 
+/// Whether anything says where a secret comes from; its value is not asked for.
+pub(super) fn has_source(
+    name: &str,
+    places: Places<'_>,
+    environment: Option<&LoadedEnvironment>,
+) -> bool {
+    let named = |loaded: &LoadedEnvironment| {
+        loaded.environment.secrets().iter().any(|source| source.name.value == name)
+    };
+    environment.is_some_and(named)
+        || places.arguments.0.contains_key(name)
+        || [format!("PLANRUN_SECRET_{name}"), name.to_ascii_uppercase()]
+            .iter()
+            .any(|variable| places.process.get(variable).is_some())
+}
+
 /// What came of looking for one secret.
 struct Looked {
     value: Value,

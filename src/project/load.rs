@@ -89,6 +89,17 @@ enum Chosen {
     Whole(usize),
 }
 
+/// Which environment plans are loaded with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice<'a> {
+    /// The default one of the project, if any.
+    Default,
+    /// The one of this name.
+    Named(&'a str),
+    /// The one of this name; plans that have none are left out.
+    IfThere(&'a str),
+}
+
 /// What is wrong with the command line rather than with a file: exit 2.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoadFault {
@@ -142,14 +153,14 @@ impl fmt::Display for LoadFault {
 
 /// Reads plans, environments and project files for `paths`.
 ///
-/// `environment` is the chosen one, if any; else each plan's project may name a default.
+/// `environment` says which one; without one each plan's project may name a default.
 ///
 /// # Errors
 /// A [`LoadFault`] where a path or the environment does not exist. What is wrong inside files is in
 /// [`Suite::findings`].
 pub fn load(
     paths: &[PathBuf],
-    environment: Option<&str>,
+    environment: Choice<'_>,
     current: &Path,
 ) -> Result<Suite, LoadFault> {
     let mut loader = Loader::new(current);
@@ -187,7 +198,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn path(&mut self, path: &Path, environment: Option<&str>) -> Result<(), LoadFault> {
+    fn path(&mut self, path: &Path, environment: Choice<'_>) -> Result<(), LoadFault> {
         let full = absolute(path, self.current);
         if !full.exists() {
             return Err(LoadFault::NoSuchPath {
@@ -210,7 +221,7 @@ impl<'a> Loader<'a> {
     fn files(
         &mut self,
         paths: Vec<PathBuf>,
-        environment: Option<&str>,
+        environment: Choice<'_>,
         named: Named,
     ) -> Result<(), LoadFault> {
         let mut texts = Vec::new();
@@ -238,7 +249,7 @@ impl<'a> Loader<'a> {
         path: &Path,
         source: SourceText,
         plan: Option<Plan>,
-        environment: Option<&str>,
+        environment: Choice<'_>,
         named: Named,
     ) -> Result<(), LoadFault> {
         let Some(plan) = plan else { return Ok(()) };
@@ -249,6 +260,11 @@ impl<'a> Loader<'a> {
         let current = self.current;
         let root =
             self.roots.entry(folder.clone()).or_insert_with(|| find_root(path, current)).clone();
+        if let Choice::IfThere(name) = environment
+            && find_environment(name, &folder, &root).is_none()
+        {
+            return Ok(());
+        }
         let project = self.project(&root);
         let chosen = self.environment(environment, project, &folder, &root)?;
         let (environment, broken_environment) = match chosen {
@@ -331,7 +347,7 @@ impl<'a> Loader<'a> {
 
     fn environment(
         &mut self,
-        chosen: Option<&str>,
+        choice: Choice<'_>,
         project: Option<usize>,
         folder: &Path,
         root: &Path,
@@ -339,13 +355,13 @@ impl<'a> Loader<'a> {
         let default = project
             .and_then(|index| self.suite.projects.get(index))
             .and_then(|project| project.default_environment.clone());
-        let name = match (chosen, &default) {
-            (Some(name), _) => name.to_owned(),
-            (None, Some(default)) => default.value.clone(),
-            (None, None) => return Ok(Chosen::Nothing),
+        let name = match (choice, &default) {
+            (Choice::Named(name) | Choice::IfThere(name), _) => name.to_owned(),
+            (Choice::Default, Some(default)) => default.value.clone(),
+            (Choice::Default, None) => return Ok(Chosen::Nothing),
         };
         let Some(path) = find_environment(&name, folder, root) else {
-            if let (None, Some(default)) = (chosen, default) {
+            if let (Choice::Default, Some(default)) = (choice, default) {
                 let finding = unknown_environment(&default, folder, root);
                 if !self.suite.findings.contains(&finding) {
                     self.suite.findings.push(finding);
