@@ -14,6 +14,7 @@ mod hints;
 mod job;
 mod judge;
 mod names;
+mod pause;
 mod preview;
 mod render;
 mod samples;

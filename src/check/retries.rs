@@ -13,7 +13,7 @@ pub(super) const MAX_DELAY: Duration = Duration::from_secs(30);
 impl CheckedPlan {
     /// Sets how often requests are tried again. A step's own `retry` keeps everything but its
     /// number; the others get one as if it stood in `defaults`: what may have taken effect is not
-    /// repeated. `0` takes all retries away.
+    /// repeated, and of many samples none is taken twice. `0` takes all retries away.
     pub fn retry(&mut self, times: u32) {
         for step in &mut self.steps {
             step.retry(times);
@@ -30,7 +30,9 @@ impl CheckedStep {
         match (&mut self.retry, &self.work) {
             (Some(retry), _) => retry.times = Late::Known(times),
             (None, Work::Request(request))
-                if self.poll.is_none() && request.method.is_idempotent() =>
+                if self.poll.is_none()
+                    && self.samples.is_none()
+                    && request.method.is_idempotent() =>
             {
                 self.retry = Some(Retry {
                     times: Late::Known(times),

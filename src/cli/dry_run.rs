@@ -228,15 +228,22 @@ fn terms(plan: &CheckedPlan, step: &CheckedStep) -> Vec<(&'static str, String)> 
         terms.push(("needs", needs.join(", ")));
     }
     terms.extend(step.condition.as_ref().map(|condition| ("if", condition.text.clone())));
-    terms.extend(step.retry.as_ref().map(|retry| match &retry.times {
-        Late::Known(times) => ("retry", format!("up to {times} more")),
-        Late::Template(template, _) => ("retry", format!("up to {} more", template.text())),
-    }));
+    terms.extend(step.samples.as_ref().map(|samples| ("repeat", late(&samples.repeat))));
+    let retries = step.retry.as_ref();
+    terms.extend(retries.map(|retry| ("retry", format!("up to {} more", late(&retry.times)))));
     terms.extend(step.poll.as_ref().map(|poll| match &poll.within {
         Late::Known(time) => ("poll", format!("for {}", show_duration(*time))),
         Late::Template(template, _) => ("poll", format!("for {}", template.text())),
     }));
     terms
+}
+
+/// A number as it is known, else as it is written.
+fn late(number: &Late<u32>) -> String {
+    match number {
+        Late::Known(number) => number.to_string(),
+        Late::Template(template, _) => template.text().to_owned(),
+    }
 }
 
 fn titled(name: &str, case: Option<&str>) -> String {

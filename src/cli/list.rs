@@ -12,7 +12,7 @@ use super::prepare::{Prepared, prepare};
 use super::preview::invalid;
 use super::printer::Printer;
 use super::selection;
-use crate::check::{Cases, CheckedPlan, CheckedStep, StepIndex, Work};
+use crate::check::{Cases, CheckedPlan, CheckedStep, Late, StepIndex, Work};
 use crate::event::Section;
 use crate::schedule::Job;
 use crate::source::Place;
@@ -126,6 +126,10 @@ impl Prepared {
             "covers": step.covers,
             "needs": needs(plan, step),
             "cases": step.cases.as_ref().and_then(Cases::count),
+            "repeat": step.samples.as_ref().and_then(|samples| match &samples.repeat {
+                Late::Known(repeat) => Some(*repeat),
+                Late::Template(..) => None,
+            }),
             "skip": step.skip,
         })
     }

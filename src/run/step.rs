@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::attempt::{Attempted, Cut, Ended, StepScene};
 use super::names::{Seen, SeenResponse};
-use super::render::{LONGEST, as_text};
+use super::pause::{self, Pauses};
+use super::render::as_text;
 use crate::check::{Poll, Retry};
 use crate::event::{Event, JobId, StepRef};
 use crate::finding::{Code, Finding};
@@ -111,6 +112,7 @@ impl StepScene<'_> {
                 return (vec![Attempted::errored(1, at, vec![*finding])], 1, None);
             }
         };
+        let pauses = Pauses { delay, max_delay, exponential: retry.exponential };
         let mut attempts: Vec<Attempted> = Vec::new();
         let mut number = 1;
         loop {
@@ -125,14 +127,11 @@ impl StepScene<'_> {
             }
             attempts.push(attempted);
             let Some(why) = again.filter(|_| number <= times) else { break };
-            let factor = if retry.exponential { 2_u32.saturating_pow(number - 1) } else { 1 };
-            let mut pause = delay.saturating_mul(factor).min(max_delay).min(LONGEST);
-            if retry.jitter {
-                pause = pause.mul_f64(self.jitter(number));
-            }
+            let jitter = retry.jitter.then(|| self.jitter(number));
+            let wished = asked.as_ref().and_then(|asked| asked.as_ref().ok()).copied();
+            let pause = pauses.after(number, jitter, wished);
             let why = match asked {
                 Some(Ok(asked)) => {
-                    pause = pause.max(asked.min(max_delay)).min(LONGEST);
                     format!("{why}; Retry-After says {}", crate::units::show_duration(asked))
                 }
                 Some(Err(bad)) => format!("{why}; Retry-After `{bad}` is ignored"),
@@ -154,13 +153,10 @@ impl StepScene<'_> {
 
     /// A factor between a half and one that depends on the seed alone.
     fn jitter(&self, number: u32) -> f64 {
-        let input = format!(
+        pause::jitter(&format!(
             "{}\0{}\0{}\0{}\0{number}",
             self.context.seed, self.values.path, self.key, self.iteration
-        );
-        let digest = ring::digest::digest(&ring::digest::SHA256, input.as_bytes());
-        let byte = digest.as_ref().first().copied().unwrap_or(0);
-        0.5 + f64::from(byte) / 512.0
+        ))
     }
 
     fn is_worth_retrying(retry: &Retry, attempted: &Attempted) -> Option<String> {

@@ -131,3 +131,92 @@ fn a_step_that_could_not_be_carried_out_and_a_broken_budget_are_failures_too() {
     two(&server, ways, "steps:\n  - GET: /d\n", &["--fail-fast"]).exits(0);
     assert_eq!(server.targets().len(), 4);
 }
+
+/// How long a step took, in milliseconds.
+fn took(ran: &Ran) -> u64 {
+    ran.step(0)["duration_ns"].as_u64().expect("a duration") / 1_000_000
+}
+
+#[test]
+fn pauses_are_fixed_or_double_and_end_at_the_longest() {
+    let never_good = || Scripted::start(|_, _| Reply::json(503, "{}"));
+    let retried = |retry: &str| {
+        let server = never_good();
+        let ran =
+            bench(&server, &format!("steps:\n  - {{GET: /a, deadline: 1m, retry: {retry}}}\n"))
+                .run();
+        let ran = ran.exits(1);
+        assert_eq!(server.targets().len(), 4, "{retry}");
+        took(&ran)
+    };
+    // Pauses are never shorter than they have to be; how much longer, is up to the machine.
+    assert!(retried("{times: 3, delay: 30ms}") >= 90);
+    assert!(retried("{times: 3, delay: 30ms, backoff: fixed}") >= 90);
+    assert!(retried("{times: 3, delay: 30ms, backoff: exponential}") >= 30 + 60 + 120);
+    assert!(retried("{times: 3, delay: 30ms, backoff: exponential, jitter: true}") >= 15 + 30 + 60);
+    // Without its limit this would go on for hours: the deadline would end it, exit 5.
+    assert!(retried("{times: 3, delay: 1h, max_delay: 20ms}") >= 60);
+    assert!(
+        retried("{times: 3, delay: 1h, max_delay: 20ms, backoff: exponential, jitter: true}") >= 30
+    );
+    for key in ["backoff: linear", "jitter: 3"] {
+        let plan = format!("steps:\n  - {{GET: /a, retry: {{times: 1, {key}}}}}\n");
+        bench(&never_good(), &plan).run().exits(3).says("plan::bad-value");
+    }
+}
+
+#[test]
+fn a_server_may_ask_for_a_longer_pause() {
+    let server = Scripted::start(|_, number| {
+        Reply::json(if number == 0 { 429 } else { 200 }, "{}").with("Retry-After", "1")
+    });
+    let steps = "steps:\n  - {GET: /a, retry: {times: 1, delay: 1ms}}\n";
+    let ran = bench(&server, steps).run().exits(0);
+    assert!(took(&ran) >= 1000, "{}", took(&ran));
+    ran.says("Retry-After says 1.00 s");
+}
+
+/// A listener whose backlog is full: what comes is dropped, as a firewall does.
+fn full() -> (String, impl Sized) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let held = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
+        let listener = socket.listen(0).expect("a listener");
+        let address = listener.local_addr().expect("an address");
+        let mut held = Vec::new();
+        for _ in 0..3 {
+            let connecting = tokio::net::TcpStream::connect(address);
+            let soon = tokio::time::timeout(std::time::Duration::from_millis(50), connecting).await;
+            held.extend(soon.ok().and_then(Result::ok));
+        }
+        (address, listener, held)
+    });
+    (format!("http://{}/", held.0), (held, runtime))
+}
+
+#[test]
+fn making_the_connection_has_a_limit_of_its_own() {
+    let (url, _full) = full();
+    let steps = |more: &str| format!("plan: P\nsteps:\n  - {{GET: \"{url}\", {more}}}\n");
+    // The whole exchange would have an hour: only this limit can end it.
+    let ran = Bench::plan(&steps("timeout: 1h, connect_timeout: 60ms")).run().exits(5);
+    assert_eq!(ran.step(0)["code"], "transport::connect-timeout");
+    ran.says("within 60 ms");
+    // It may come out of an environment, as any duration may.
+    let ran = Bench::plan(&steps("timeout: 1h, connect_timeout: \"${{ env.patience }}\""))
+        .environment("e", "environment: e\nvars: {patience: 50ms}\n")
+        .run()
+        .exits(5);
+    ran.says("within 50 ms");
+    // Where the exchange ends first, it is not that one.
+    let ran = Bench::plan(&steps("timeout: 60ms, connect_timeout: 1h")).run().exits(5);
+    assert_ne!(ran.step(0)["code"], "transport::connect-timeout");
+    // A connection that is made knows nothing of it: the answer may take longer.
+    let slow = Scripted::start(|_, _| {
+        std::thread::sleep(std::time::Duration::from_millis(800));
+        Reply::json(200, "{}")
+    });
+    bench(&slow, "steps:\n  - {GET: /a, connect_timeout: 500ms}\n").run().exits(0);
+}
