@@ -37,6 +37,7 @@ pub(super) struct Prepared {
     /// Knows every secret that can be read, and what looks like one in the files.
     pub(super) gate: Gate,
     arguments: Arguments,
+    file_roots: Vec<PathBuf>,
 }
 
 impl Prepared {
@@ -105,7 +106,12 @@ impl Prepared {
     }
 
     pub(super) fn places(&self) -> Places<'_> {
-        Places { arguments: &self.arguments, process: &self.process, current: &self.current }
+        Places {
+            arguments: &self.arguments,
+            process: &self.process,
+            current: &self.current,
+            file_roots: &self.file_roots,
+        }
     }
 
     /// Teaches the gate what must not be shown, before anything is: secrets from outside, and what
@@ -249,6 +255,7 @@ pub(super) fn prepare_on(
         current: current.to_path_buf(),
         gate: Gate::new(),
         arguments,
+        file_roots: roots,
     };
     prepared.learn();
     if values.strict {

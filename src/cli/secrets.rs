@@ -10,7 +10,7 @@ use super::inputs::Process;
 use crate::check::{CheckedPlan, SecretUse};
 use crate::environment::SourceOfSecret;
 use crate::finding::{Code, Fault as _, Finding, nearest};
-use crate::project::{FileFault, LoadedEnvironment, Suite, read_secret_file};
+use crate::project::{FileFault, FileRoot, LoadedEnvironment, Suite, read_secret_file};
 use crate::secret::{Gate, Secret};
 use crate::source::Place;
 
@@ -26,6 +26,8 @@ pub(super) struct Places<'a> {
     pub(super) process: &'a Process,
     /// What paths of `--secret` are relative to.
     pub(super) current: &'a Path,
+    /// The folders of `--file-root`.
+    pub(super) file_roots: &'a [PathBuf],
 }
 
 /// What `--secret` says, by the name of the secret.
@@ -243,7 +245,10 @@ fn look(
         SourceOfSecret::Value(_) => not_read(Value::Later, "a service"),
         SourceOfSecret::EnvVar(named) => Looked { at: Some(source.place), ..variable(named) },
         SourceOfSecret::File(path) => {
-            let read = read_secret_file(&loaded.folder(source.place.source).join(path), path);
+            // What an environment names stays inside the project; `--secret` names what it likes.
+            let read = FileRoot::new(&loaded.root, places.file_roots)
+                .resolve(loaded.folder(source.place.source), path)
+                .and_then(|resolved| read_secret_file(&resolved, path));
             let (value, finding) = match read {
                 Ok(value) => (given(Some(value)), None),
                 Err(FileFault::Missing { .. }) => (Value::Missing, None),

@@ -67,6 +67,8 @@ pub struct LoadedEnvironment {
     pub environment: Environment,
     /// The folder of each of its files.
     folders: Vec<(SourceId, PathBuf)>,
+    /// The project root: files that it names stay inside.
+    pub root: PathBuf,
 }
 
 impl LoadedEnvironment {
@@ -422,7 +424,11 @@ impl<'a> Loader<'a> {
         }
         let mut files = files.into_iter();
         let chosen = files.next()?;
-        Some(LoadedEnvironment { environment: Environment::new(chosen, files.collect()), folders })
+        Some(LoadedEnvironment {
+            environment: Environment::new(chosen, files.collect()),
+            folders,
+            root: root.to_path_buf(),
+        })
     }
 
     /// A file is read once, however many environments extend it.

@@ -96,6 +96,33 @@ fn a_secret_that_no_selected_step_needs_may_be_missing() {
 }
 
 #[test]
+fn a_file_of_a_secret_stays_inside_the_project() {
+    let server = Misbehaving::start();
+    let outside = tempfile::tempdir().expect("a folder");
+    std::fs::write(outside.path().join("key"), KEY).expect("a file");
+    let project = keyed(&server, "{}");
+    let file = outside.path().join("key").display().to_string();
+    std::os::unix::fs::symlink(&file, project.path("link")).expect("a link");
+    for written in [file.as_str(), "../link"] {
+        let text = format!("environment: f\nsecrets: {{api_key: {{file: {written}}}}}\n");
+        project.write("environments/f.yaml", &text);
+        project
+            .run(&["p.yaml", "-e", "f"])
+            .ends(3)
+            .says("plan::outside-root")
+            .says("environments/f.yaml:2:20")
+            .says("--file-root")
+            .never_says("secret::missing");
+        let root = outside.path().display().to_string();
+        let wider = ["p.yaml", "-e", "f", "--file-root", &root];
+        assert_eq!(key_of(&server, project.run(&wider)), KEY);
+    }
+    // What the command line names may lie anywhere.
+    let given = format!("api_key=@{file}");
+    assert_eq!(key_of(&server, project.run(&["p.yaml", "--secret", &given])), KEY);
+}
+
+#[test]
 fn a_mis_shaped_secret_is_described_and_neither_shown_nor_sent() {
     let server = Misbehaving::start();
     for declaration in
