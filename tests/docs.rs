@@ -297,7 +297,7 @@ fn essence(text: &str) -> String {
         (r"127\.0\.0\.1:\d+", "ADDRESS"),
         (r"\b[0-9a-f]{32}\b", "ID"),
         (r"\d+(\.\d+)?\s+(µs|ms|s)\b", "TIME"),
-        (r"[\s│]+", ""),
+        (r"[\s│·]+", ""),
     ];
     rules.iter().fold(text.to_owned(), |text, (pattern, with)| {
         Regex::new(pattern).expect("a regular expression").replace_all(&text, *with).into_owned()
