@@ -135,8 +135,19 @@ pub fn causes(step: &StepRef, result: &StepResult, others: &[Witness]) -> Vec<Ca
     if matches!(result.verdict, Verdict::Passed | Verdict::Skipped | Verdict::Blocked) {
         return Vec::new();
     }
-    let hints = result.attempts.last().into_iter().flat_map(|attempt| &attempt.hints);
-    hints.map(Cause::of_hint).chain(built_in(step, result, others)).collect()
+    hints(result).into_iter().map(Cause::of_hint).chain(built_in(step, result, others)).collect()
+}
+
+/// The hints that fit: of many samples any may have failed, of several attempts the last one counts.
+fn hints(result: &StepResult) -> Vec<&Hint> {
+    let kept = if result.samples.is_some() { result.attempts.len() } else { 1 };
+    let mut found: Vec<&Hint> = Vec::new();
+    for hint in result.attempts.iter().rev().take(kept).rev().flat_map(|attempt| &attempt.hints) {
+        if !found.iter().any(|known| known.place == hint.place) {
+            found.push(hint);
+        }
+    }
+    found
 }
 
 /// What planrun itself can tell.

@@ -80,6 +80,16 @@ fn a_hint_is_silent_where_the_step_passes_or_the_response_is_another() {
 }
 
 #[test]
+fn of_many_samples_any_failing_one_has_its_hint() {
+    let server = Scripted::start(|_, number| {
+        Reply::json(if number == 1 { 401 } else { 200 }, "{\"detail\": \"registered for service\"}")
+    });
+    let steps = "  - {GET: /a, repeat: 4}\n";
+    let ran = Bench::plan(&plan(&server, &format!("[{FITS}]"), steps)).run().exits(1);
+    assert_eq!(hints(&ran, 0).len(), 1, "{}", ran.said);
+}
+
+#[test]
 fn plans_and_projects_share_hints_in_a_file() {
     let server = refusing();
     let file = format!("hints:\n  - {FITS}\n  - when: {{status: 401}}\n    cause: From the file\n");

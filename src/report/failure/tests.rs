@@ -236,7 +236,8 @@ fn a_hint_stands_before_what_planrun_can_tell() {
         when: when.clone(),
     };
     when.truncate(1);
-    let silent = crate::outcome::Hint { next: None, when, ..hint.clone() };
+    let place = fixture::at("name: Look at the model");
+    let silent = crate::outcome::Hint { place, next: None, when, ..hint.clone() };
     if let Some(attempt) = result.attempts.first_mut() {
         attempt.hints = vec![hint, silent];
     }
