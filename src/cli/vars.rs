@@ -32,7 +32,10 @@ const SHOWN: usize = 60;
 /// One variable: its name as templates write it, its value, and where that comes from.
 struct Variable {
     name: String,
-    value: Value,
+    /// Absent where only a case decides it.
+    value: Option<Value>,
+    /// As it is written, where it has no value.
+    written: Option<String>,
     source: String,
 }
 
@@ -161,14 +164,20 @@ fn variables(prepared: &Prepared, position: usize, values: &PlanValues) -> Vec<V
         return variables;
     };
     let preview = Preview { values, seed: 0, now: now() };
-    for (name, mut value) in preview.vars(plan) {
+    for (name, value) in preview.vars(plan) {
         let written = plan.vars().iter().find(|var| var.name == name).map(|var| var.place);
         let origin = match (values.given.get(&name), written) {
             (Some((_, origin)), _) => origin.clone(),
             (None, place) => Origin { place, source: String::new() },
         };
-        prepared.gate.field(&name, &mut value);
-        variables.push(Variable { source: source(prepared, &origin), name, value });
+        let value = value.map(|mut value| {
+            prepared.gate.field(&name, &mut value);
+            value
+        });
+        let text = written.filter(|_| value.is_none()).and_then(|place| {
+            Some(prepared.suite.sources.get(place.source)?.slice(place.span).to_owned())
+        });
+        variables.push(Variable { source: source(prepared, &origin), name, value, written: text });
     }
     variables
 }
@@ -181,7 +190,12 @@ fn of_environment(
     let mut value = environment.variable(name)?;
     prepared.gate.field(name, &mut value);
     let origin = environment.origins.get(name)?;
-    Some(Variable { name: format!("env.{name}"), value, source: source(prepared, origin) })
+    Some(Variable {
+        name: format!("env.{name}"),
+        value: Some(value),
+        written: None,
+        source: source(prepared, origin),
+    })
 }
 
 fn source(prepared: &Prepared, origin: &Origin) -> String {
@@ -229,7 +243,9 @@ fn document(
 ) -> Value {
     let variables: Vec<Value> = variables
         .iter()
-        .map(|Variable { name, value, source }| json!({"name": name, "value": value, "source": source}))
+        .map(|Variable { name, value, written, source }| {
+            json!({"name": name, "value": value, "written": written, "source": source})
+        })
         .collect();
     let secrets: Vec<Value> = secrets
         .iter()
@@ -265,9 +281,11 @@ fn table(
     let mut rows: Vec<[String; 3]> = variables
         .iter()
         .map(|variable| {
-            let value = match &variable.value {
-                Value::String(text) => show_text(text),
-                other => show(other, SHOWN),
+            let value = match (&variable.value, &variable.written) {
+                (Some(Value::String(text)), _) => show_text(text),
+                (Some(other), _) => show(other, SHOWN),
+                (None, Some(written)) => show_text(written),
+                (None, None) => "not given".to_owned(),
             };
             [variable.name.clone(), value, variable.source.clone()]
         })

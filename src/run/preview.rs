@@ -72,15 +72,18 @@ impl Preview<'_> {
     }
 
     /// The variables and inputs of a plan, in the order of their evaluation; secrets in them are
-    /// masks.
+    /// masks, and one that only a case decides has no value.
     #[must_use]
-    pub fn vars(&self, plan: &CheckedPlan) -> Vec<(String, Value)> {
+    pub fn vars(&self, plan: &CheckedPlan) -> Vec<(String, Option<Value>)> {
         let names = self.names(plan);
         let declared = plan.vars().iter().map(|var| &var.name).chain(plan.inputs());
         declared
-            .filter_map(|name| match names.known.get(name)? {
-                Bound::Value { value, taint: _ } => Some((name.clone(), value.into_owned())),
-                Bound::Group(_) | Bound::Omit => None,
+            .map(|name| {
+                let value = match names.known.get(name) {
+                    Some(Bound::Value { value, taint: _ }) => Some(value.into_owned()),
+                    Some(Bound::Group(_) | Bound::Omit) | None => None,
+                };
+                (name.clone(), value.filter(|value| *value != placeholder(name)))
             })
             .collect()
     }

@@ -89,3 +89,18 @@ fn what_is_wrong_is_said_and_what_is_known_is_shown() {
     project.run(&["vars", "p.yaml", "-e", "bsae"]).ends(2).says("did you mean `base`?");
     project.run(&["vars"]).ends(2);
 }
+
+#[test]
+fn a_variable_that_only_a_case_decides_is_shown_as_it_is_written() {
+    let project = Project::new();
+    project.write(
+        "p.yaml",
+        "plan: P\nmatrix: {size: [1, 2]}\nvars: {name: \"n-${{ case.size }}\", fixed: 7}\nsteps:\n  - GET: http://h/${{ name }}/${{ fixed }}\n",
+    );
+    let ran = project.run(&["vars", "p.yaml"]).ends(0);
+    assert!(row(&ran, "name").contains("\"n-${{ case.size }}\"  p.yaml:3:14"), "{}", ran.out);
+    assert!(row(&ran, "fixed").contains(" 7 "), "{}", ran.out);
+    let listed = json(&project.run(&["vars", "p.yaml", "--format", "json"]).ends(0).out);
+    let name = &listed[0]["variables"][0];
+    assert!(name["value"].is_null() && name["written"] == "\"n-${{ case.size }}\"", "{name}");
+}
