@@ -18,6 +18,7 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
+pub use book::is_findable;
 pub use fields::names_secret;
 pub use gate::{Gate, Registered};
 pub use redacted::{Redact, Redacted};

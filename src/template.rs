@@ -33,7 +33,7 @@ use scan::Piece;
 
 pub use fault::{EvalFault, EvalFaultKind, MissingField, Role, TemplateFault, TemplateFaultKind};
 pub use names::{FileUse, NameUse};
-pub use scope::{Bound, Evaluated, Group, Names, Scope, Seed, Taint};
+pub use scope::{Bound, Entry, Evaluated, Group, Names, Scope, Seed, Taint};
 pub use tree::{ValueTemplate, compile, compile_expression, compile_text};
 
 /// The content of a scalar, compiled: literal text and expressions.
@@ -66,6 +66,8 @@ pub enum EvaluatedPart<'t> {
         raw: bool,
         /// The secret that it derives from.
         taint: Taint,
+        /// Whether it is what a name stands for: then what is secret in it is known already.
+        looked_up: bool,
         /// The bytes of `${{ … }}` in the content.
         range: Range<usize>,
         /// The first name in the expression, as written: `env.auth_url`.
@@ -269,6 +271,13 @@ impl Template {
         !self.uses.omits.is_empty()
     }
 
+    /// Whether it is one whole expression that only hands on what a name stands for: then what is
+    /// secret in its value is known already.
+    #[must_use]
+    pub fn is_lookup(&self) -> bool {
+        matches!(self.parts.as_slice(), [Part::Expression { expr, .. }] if expr.is_lookup())
+    }
+
     /// Evaluates: one whole expression keeps its type, anything else is a text.
     ///
     /// # Errors
@@ -320,6 +329,7 @@ impl Template {
                         text: text_of(&value),
                         raw: matches!(expr.node, Node::Filter { name: "raw", .. }),
                         taint,
+                        looked_up: expr.is_lookup(),
                         range: outer.clone(),
                         name: self.first_name(outer),
                     });

@@ -41,6 +41,8 @@ mod several;
 mod shell;
 #[path = "command/signals.rs"]
 mod signals;
+#[path = "command/story.rs"]
+mod story;
 #[path = "command/terminal.rs"]
 mod terminal;
 #[path = "command/vars.rs"]

@@ -16,7 +16,7 @@ use crate::finding::{Code, Finding};
 use crate::outcome::{Reason, Verdict};
 use crate::secret::Gate;
 use crate::source::Place;
-use crate::template::{Bound, Evaluated, Group as _, Names, Template, ValueTemplate};
+use crate::template::{Bound, Entry, Evaluated, Group as _, Names, Template, ValueTemplate};
 
 /// A name of a case is cut here, in characters.
 const NAME: usize = 60;
@@ -34,7 +34,7 @@ pub(super) struct Case {
 #[derive(Debug, Clone)]
 enum CaseValue {
     Fields(Arc<Names>),
-    Scalar(Evaluated),
+    Scalar(Entry),
 }
 
 impl Case {
@@ -42,10 +42,7 @@ impl Case {
     pub(super) fn bound(&self) -> Bound<'_> {
         match &self.value {
             CaseValue::Fields(names) => Bound::Group(names.as_ref()),
-            CaseValue::Scalar(Evaluated::Value { value, taint }) => {
-                Bound::Value { value: std::borrow::Cow::Borrowed(value), taint: taint.clone() }
-            }
-            CaseValue::Scalar(Evaluated::Omit) => Bound::Omit,
+            CaseValue::Scalar(entry) => entry.bound(),
         }
     }
 
@@ -238,22 +235,21 @@ impl<'a> CaseList<'a> {
         let mut said = Vec::new();
         let mut title = None;
         for part in self.parts(number) {
-            let evaluated = match part.value {
-                PartValue::Value(value) => Evaluated::Value { value: value.clone(), taint: None },
-                PartValue::Template(template) => match renderer.value(template)? {
-                    Some((value, taint)) => Evaluated::Value { value, taint },
-                    None => Evaluated::Omit,
-                },
+            let entry = match part.value {
+                PartValue::Value(value) => {
+                    Entry::from(Evaluated::Value { value: value.clone(), taint: None })
+                }
+                PartValue::Template(template) => renderer.entry(template)?,
             };
-            let text = part.label.map_or_else(|| shown(&evaluated), str::to_owned);
+            let text = part.label.map_or_else(|| shown(&entry.bound()), str::to_owned);
             match part.name {
                 Some(name) => {
                     if name == "case" {
                         title = Some(text.clone());
                     }
-                    names.insert_evaluated(name, evaluated);
+                    names.insert_entry(name, entry);
                 }
-                None => scalar = Some(evaluated),
+                None => scalar = Some(entry),
             }
             said.push(text);
         }
@@ -298,11 +294,18 @@ fn list(
     }
 }
 
-fn shown(evaluated: &Evaluated) -> String {
-    match evaluated {
-        Evaluated::Omit => "omit".to_owned(),
-        Evaluated::Value { taint: Some(secret), value: _ } => format!("«secret:{secret}»"),
-        Evaluated::Value { value, taint: None } => as_text(value),
+fn shown(bound: &Bound<'_>) -> String {
+    match bound {
+        Bound::Omit => "omit".to_owned(),
+        Bound::Value { taint: Some(secret), value: _ } => format!("«secret:{secret}»"),
+        Bound::Value { value, taint: None } => as_text(value),
+        Bound::Group(group) => {
+            let fields = group
+                .names()
+                .into_iter()
+                .filter_map(|name| Some(format!("{name}: {}", shown(&group.get(&name)?))));
+            fields.collect::<Vec<_>>().join(", ")
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use crate::finding::{Finding, Severity};
 use crate::http::Jar;
 use crate::outcome::{BudgetBreach, Phase, Phases, Verdict};
 use crate::schedule::Job;
-use crate::template::{Evaluated, Names, Scope, Seed, ValueTemplate};
+use crate::template::{Entry, Evaluated, Names, Scope, Seed, ValueTemplate};
 
 /// How long cleanup may take, where the plan does not say.
 const CLEANUP: Duration = Duration::from_secs(60);
@@ -201,20 +201,18 @@ impl<'a> Execution<'a> {
         })
     }
 
-    fn evaluate(&self, name: &str, value: &ValueTemplate) -> Result<Evaluated, Box<Finding>> {
-        // The file's own value is evaluated also where another is given: the given one takes its type.
-        let (own, taint) = match self.render(name, |renderer| renderer.value(value))? {
-            Some(own) => own,
-            None if self.values.given.contains_key(name) => (Value::Null, None),
-            None => return Ok(Evaluated::Omit),
+    fn evaluate(&self, name: &str, value: &ValueTemplate) -> Result<Entry, Box<Finding>> {
+        let Some((given, _)) = self.values.given.get(name) else {
+            return self.render(name, |renderer| renderer.entry(value));
         };
-        Ok(match self.values.given.get(name) {
-            Some((Value::String(text), _)) => {
-                Evaluated::Value { value: like(&own, text), taint: None }
-            }
-            Some((given, _)) => Evaluated::Value { value: given.clone(), taint: None },
-            None => Evaluated::Value { value: own, taint },
-        })
+        // The file's own value is evaluated also where another is given: the given one takes its type.
+        let own = self.render(name, |renderer| renderer.value(value))?;
+        let value = match (given, own) {
+            (Value::String(text), Some((own, _))) => like(&own, text),
+            (Value::String(text), None) => like(&Value::Null, text),
+            (given, _) => given.clone(),
+        };
+        Ok(Evaluated::Value { value, taint: None }.into())
     }
 
     /// Setup, steps and cleanup, with the plan's own limits.

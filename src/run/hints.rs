@@ -52,8 +52,8 @@ fn text(template: &Template, renderer: &Renderer<'_>) -> String {
     for part in parts.unwrap_or_default() {
         match part {
             EvaluatedPart::Literal(text) => sentence.push_str(text),
-            EvaluatedPart::Value { text, taint, .. } => {
-                if let Some(secret) = taint {
+            EvaluatedPart::Value { text, taint, looked_up, .. } => {
+                if let (Some(secret), false) = (taint, looked_up) {
                     let _ = renderer.gate.register(&secret, &text);
                 }
                 sentence.push_str(&text);

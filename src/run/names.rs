@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::cases::Case;
 use crate::outcome::Verdict;
-use crate::template::{Bound, Evaluated, Group, Names, Taint};
+use crate::template::{Bound, Entry, Group, Names, Taint};
 
 /// What is seen of a step by those after it: `steps.ID.…`.
 #[derive(Debug, Clone, Default)]
@@ -46,8 +46,8 @@ impl JobNames {
         Self { own: Names::over(shared), steps: BTreeMap::new() }
     }
 
-    pub(super) fn define(&mut self, name: &str, value: Evaluated) {
-        self.own.insert_evaluated(name, value);
+    pub(super) fn define(&mut self, name: &str, entry: impl Into<Entry>) {
+        self.own.insert_entry(name, entry);
     }
 
     pub(super) fn capture(&mut self, name: &str, value: Value, taint: Taint) {

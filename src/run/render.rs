@@ -18,9 +18,11 @@ use crate::finding::{Code, Finding};
 use crate::http;
 use crate::outcome::UrlPart;
 use crate::plan::{ApiKeyPlace, Connection};
-use crate::secret::Gate;
+use crate::secret::{Gate, Registered};
 use crate::source::Place;
-use crate::template::{EvalFault, Evaluated, EvaluatedPart, Scope, Taint, Template, ValueTemplate};
+use crate::template::{
+    Entry, EvalFault, Evaluated, EvaluatedPart, Scope, Taint, Template, ValueTemplate,
+};
 
 /// A request that can be sent, and what is known of its parts.
 #[derive(Debug)]
@@ -46,7 +48,7 @@ impl Renderer<'_> {
     /// A value of any shape; nothing for `omit`.
     pub(super) fn value(&self, value: &ValueTemplate) -> Result<Option<(Value, Taint)>, Fault> {
         let evaluated = value.eval_with(&self.scope, &mut |value, secret| {
-            self.register(value, &Some(Arc::from(secret)));
+            self.register(value, &Some(Arc::from(secret)))
         });
         match evaluated {
             Ok(Evaluated::Value { value, taint }) => Ok(Some((value, taint))),
@@ -55,11 +57,21 @@ impl Renderer<'_> {
         }
     }
 
+    /// A value that gets a name.
+    pub(super) fn entry(&self, value: &ValueTemplate) -> Result<Entry, Fault> {
+        let entry = value.entry_with(&self.scope, &mut |value, secret| {
+            self.register(value, &Some(Arc::from(secret)))
+        });
+        entry.map_err(|(place, fault)| failed(&fault, place))
+    }
+
     /// One template with its type.
     pub(super) fn template(&self, template: &Template, place: Place) -> Result<Value, Fault> {
         match template.eval(&self.scope) {
             Ok(Evaluated::Value { value, taint }) => {
-                self.register(&value, &taint);
+                if !template.is_lookup() {
+                    self.register(&value, &taint);
+                }
                 Ok(value)
             }
             Ok(Evaluated::Omit) => Err(Box::new(
@@ -86,15 +98,18 @@ impl Renderer<'_> {
     }
 
     /// A value that derives from a secret is a secret: the gate learns it before anyone sees it.
-    fn register(&self, value: &Value, taint: &Taint) {
-        let Some(secret) = taint else { return };
+    /// Tells whether all of it is long enough to be known wherever it stands.
+    fn register(&self, value: &Value, taint: &Taint) -> bool {
+        let Some(secret) = taint else { return true };
         match value {
-            Value::String(text) => {
-                let _ = self.gate.register(secret, text);
+            Value::String(text) => self.gate.register(secret, text) == Registered::ByValue,
+            Value::Array(items) => {
+                items.iter().map(|item| self.register(item, taint)).min().unwrap_or(true)
             }
-            Value::Array(items) => items.iter().for_each(|item| self.register(item, taint)),
-            Value::Object(fields) => fields.values().for_each(|v| self.register(v, taint)),
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Value::Object(fields) => {
+                fields.values().map(|field| self.register(field, taint)).min().unwrap_or(true)
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
         }
     }
 
@@ -212,7 +227,7 @@ impl Renderer<'_> {
         let parts = template.eval_parts(&self.scope).map_err(|fault| failed(&fault, place))?;
         let parts = parts.unwrap_or_default();
         for part in &parts {
-            if let EvaluatedPart::Value { text, taint: Some(secret), .. } = part {
+            if let EvaluatedPart::Value { text, taint: Some(secret), looked_up: false, .. } = part {
                 let _ = self.gate.register(secret, text);
             }
         }

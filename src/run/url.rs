@@ -44,7 +44,7 @@ impl UrlText {
         for part in parts {
             match part {
                 Part::Literal(text) => self.literal(text),
-                Part::Value { text, raw, taint, name, range } => {
+                Part::Value { text, raw, taint, name, range, looked_up: _ } => {
                     self.remember(name.as_deref(), text, taint);
                     if captured.contains(range) {
                         self.captured.push(self.text.len());
@@ -129,7 +129,8 @@ mod tests {
     use super::*;
 
     fn value(text: &str) -> Part<'static> {
-        Part::Value { text: text.to_owned(), raw: false, taint: None, range: 0..0, name: None }
+        let text = text.to_owned();
+        Part::Value { text, raw: false, taint: None, looked_up: false, range: 0..0, name: None }
     }
 
     fn url(parts: &[Part<'_>]) -> Result<String, UrlFault> {

@@ -47,6 +47,13 @@ struct Pattern {
     after: bool,
 }
 
+/// Whether a value is long enough to be told from other text: a shorter one is masked only in the
+/// fields that are secret whatever they hold. White space round it does not make it rare.
+#[must_use]
+pub fn is_findable(value: &str) -> bool {
+    value.trim().chars().count() >= SHORTEST
+}
+
 impl Book {
     /// Learns a value; `false` where it is too short to be found by its value.
     pub(super) fn learn(&mut self, name: &str, value: &str) -> bool {
@@ -57,8 +64,7 @@ impl Book {
             if self.values.contains_key(&part) {
                 continue;
             }
-            // White space round it does not make a short value rare.
-            if part.trim().chars().count() >= SHORTEST {
+            if is_findable(&part) {
                 self.longest = self.longest.max(part.len());
                 self.spaces |= part.contains(' ');
                 fresh.extend(patterns(&part, &name));
@@ -71,7 +77,7 @@ impl Book {
             }
             self.shelves.push(Arc::new(Shelf::of(fresh)));
         }
-        value.trim().chars().count() >= SHORTEST
+        is_findable(value)
     }
 
     /// Whether nothing is to be found by its value.

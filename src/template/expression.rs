@@ -68,6 +68,38 @@ pub(super) enum Node {
     Map(Vec<(Expr, Expr)>),
 }
 
+impl Expr {
+    /// Whether it only hands on what a name stands for: then what is secret in it was learned when
+    /// the name was given its value, part by part, and the whole is no secret of its own.
+    pub(super) fn is_lookup(&self) -> bool {
+        match &self.node {
+            Node::Literal(_) | Node::Name(_) | Node::Unique | Node::Omit => true,
+            Node::Field(parent, _) => parent.is_lookup(),
+            Node::Item(parent, key) => parent.is_lookup() && matches!(key.node, Node::Literal(_)),
+            Node::If { test: _, yes, no } => {
+                yes.is_lookup() && no.as_deref().is_none_or(Self::is_lookup)
+            }
+            Node::Default { input, instead, also_false: _ } => {
+                input.is_lookup() && instead.as_deref().is_none_or(Self::is_lookup)
+            }
+            // `raw` only says how a URL takes the value.
+            Node::Filter { name, input, .. } => *name == "raw" && input.is_lookup(),
+            Node::Slice(..)
+            | Node::Not(_)
+            | Node::Negate(_)
+            | Node::And(..)
+            | Node::Or(..)
+            | Node::Binary(..)
+            | Node::Chain(..)
+            | Node::IsDefined { .. }
+            | Node::Test { .. }
+            | Node::Call { .. }
+            | Node::List(_)
+            | Node::Map(_) => false,
+        }
+    }
+}
+
 /// What stands in the parentheses of a call.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Arguments {

@@ -56,11 +56,83 @@ pub struct Names {
     below: Option<Arc<Names>>,
 }
 
+/// What a name of a group held in memory stands for.
 #[derive(Clone)]
-enum Entry {
-    Value { value: Arc<Value>, taint: Taint },
+pub enum Entry {
+    /// A value, with the secret that it derives from.
+    Value {
+        /// The value.
+        value: Arc<Value>,
+        /// The secret, if any.
+        taint: Taint,
+    },
+    /// More names.
     Group(Arc<dyn Group + Send + Sync>),
+    /// The value `omit`.
     Omit,
+}
+
+impl Entry {
+    /// A mapping: one plain value, or where a secret or an `omit` is somewhere in it a group, so that
+    /// what stands beside a secret is none, and an omitted field is omitted where it is used.
+    #[must_use]
+    pub(super) fn of_fields(fields: Vec<(String, Self)>) -> Self {
+        let plain = |(_, entry): &(String, Self)| matches!(entry, Self::Value { taint: None, .. });
+        if !fields.iter().all(plain) {
+            return Self::Group(Arc::new(Fields(fields)));
+        }
+        let values = fields.into_iter().filter_map(|(name, entry)| match entry {
+            Self::Value { value, .. } => Some((name, Arc::unwrap_or_clone(value))),
+            Self::Group(_) | Self::Omit => None,
+        });
+        let value = Arc::new(Value::Object(values.collect()));
+        Self::Value { value, taint: None }
+    }
+
+    /// What it is to an expression.
+    #[must_use]
+    pub fn bound(&self) -> Bound<'_> {
+        match self {
+            Self::Value { value, taint } => {
+                Bound::Value { value: Cow::Borrowed(value), taint: taint.clone() }
+            }
+            Self::Group(group) => Bound::Group(group.as_ref()),
+            Self::Omit => Bound::Omit,
+        }
+    }
+}
+
+impl From<Evaluated> for Entry {
+    fn from(evaluated: Evaluated) -> Self {
+        match evaluated {
+            Evaluated::Value { value, taint } => Self::Value { value: Arc::new(value), taint },
+            Evaluated::Omit => Self::Omit,
+        }
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Never the value: it may be a secret.
+        f.write_str(match self {
+            Self::Value { .. } => "Value",
+            Self::Group(_) => "Group",
+            Self::Omit => "Omit",
+        })
+    }
+}
+
+/// The fields of a mapping in their order, each with its own secret.
+struct Fields(Vec<(String, Entry)>);
+
+impl Group for Fields {
+    fn get(&self, name: &str) -> Option<Bound<'_>> {
+        self.0.iter().find(|(field, _)| field == name).map(|(_, entry)| entry.bound())
+    }
+
+    fn names(&self) -> Vec<Cow<'_, str>> {
+        self.0.iter().map(|(name, _)| Cow::Borrowed(name.as_str())).collect()
+    }
 }
 
 impl Names {
@@ -94,12 +166,9 @@ impl Names {
         self.entries.insert(name.into(), Entry::Omit);
     }
 
-    /// Binds a name to what an expression gave.
-    pub fn insert_evaluated(&mut self, name: impl Into<String>, evaluated: Evaluated) {
-        match evaluated {
-            Evaluated::Value { value, taint } => self.bind(name, value, taint),
-            Evaluated::Omit => self.insert_omit(name),
-        }
+    /// Binds a name to what an expression or a whole value gave.
+    pub fn insert_entry(&mut self, name: impl Into<String>, entry: impl Into<Entry>) {
+        self.entries.insert(name.into(), entry.into());
     }
 
     /// Forgets a name of this level; one below it shows again.
@@ -117,11 +186,7 @@ impl From<Names> for Arc<dyn Group + Send + Sync> {
 impl Group for Names {
     fn get(&self, name: &str) -> Option<Bound<'_>> {
         match self.entries.get(name) {
-            Some(Entry::Value { value, taint }) => {
-                Some(Bound::Value { value: Cow::Borrowed(value), taint: taint.clone() })
-            }
-            Some(Entry::Group(group)) => Some(Bound::Group(group.as_ref())),
-            Some(Entry::Omit) => Some(Bound::Omit),
+            Some(entry) => Some(entry.bound()),
             None => self.below.as_ref()?.get(name),
         }
     }

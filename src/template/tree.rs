@@ -3,11 +3,16 @@
 use serde_json::Value;
 
 use super::fault::{EvalFault, TemplateFault};
-use super::scope::{Evaluated, Scope, Taint};
-use super::{Template, eval::either};
+use super::scope::{Entry, Evaluated, Scope, Taint};
+use super::{EvaluatedPart, Template, eval::either};
 use crate::finding::{Code, Finding};
+use crate::secret::is_findable;
 use crate::source::Place;
 use crate::yaml::{Kind, Node, Style};
+
+/// Learns a value that derives from the named secret, and says whether it will be known wherever it
+/// stands.
+pub(crate) type Tainted<'a> = dyn FnMut(&Value, &str) -> bool + 'a;
 
 /// A YAML value whose templates are compiled.
 #[derive(Debug, Clone, PartialEq)]
@@ -158,29 +163,25 @@ impl ValueTemplate {
     /// # Errors
     /// The first fault with the smallest place that is known for it.
     pub fn eval(&self, scope: &Scope<'_>) -> Result<Evaluated, (Place, EvalFault)> {
-        self.eval_with(scope, &mut |_, _| {})
+        self.eval_with(scope, &mut |_, _| true)
     }
 
-    /// The same, and `tainted` is shown every value that derives from a secret, with its name.
+    /// The same, and `tainted` is shown every value that derives from a secret, with its name: of a
+    /// text its parts, so that `Bearer` before a token is not taken for a part of it.
     ///
     /// # Errors
     /// The first fault with the smallest place that is known for it.
     pub fn eval_with(
         &self,
         scope: &Scope<'_>,
-        tainted: &mut dyn FnMut(&Value, &str),
+        tainted: &mut Tainted<'_>,
     ) -> Result<Evaluated, (Place, EvalFault)> {
         let mut taint: Taint = None;
         let value = match self {
             Self::Literal(value) => value.clone(),
             Self::Text(template, place) => {
-                let evaluated = template
-                    .eval(scope)
-                    .map_err(|fault| (template.locate(&fault.range, *place), fault))?;
-                if let Evaluated::Value { value, taint: Some(name) } = &evaluated {
-                    tainted(value, name);
-                }
-                return Ok(evaluated);
+                return text_with(template, scope, tainted)
+                    .map_err(|fault| (template.locate(&fault.range, *place), fault));
             }
             Self::List(items) => {
                 let mut values = Vec::with_capacity(items.len());
@@ -209,6 +210,66 @@ impl ValueTemplate {
         };
         Ok(Evaluated::Value { value, taint })
     }
+
+    /// The same for a value that gets a name: each field of a mapping keeps the secret that it alone
+    /// derives from, and an omitted one stays `omit` until it is used.
+    ///
+    /// # Errors
+    /// The first fault with the smallest place that is known for it.
+    pub fn entry_with(
+        &self,
+        scope: &Scope<'_>,
+        tainted: &mut Tainted<'_>,
+    ) -> Result<Entry, (Place, EvalFault)> {
+        match self {
+            Self::Literal(_) | Self::Text(..) | Self::List(_) => {
+                Ok(self.eval_with(scope, tainted)?.into())
+            }
+            Self::Map(entries) => {
+                let fields = entries
+                    .iter()
+                    .map(|(key, value)| Ok((key.clone(), value.entry_with(scope, tainted)?)));
+                Ok(Entry::of_fields(fields.collect::<Result<_, _>>()?))
+            }
+        }
+    }
+}
+
+/// One scalar. The whole text is shown to `tainted` only where it says that a part, too short to be
+/// told from other text, is not known by itself.
+fn text_with(
+    template: &Template,
+    scope: &Scope<'_>,
+    tainted: &mut Tainted<'_>,
+) -> Result<Evaluated, EvalFault> {
+    if template.is_whole() {
+        let evaluated = template.eval(scope)?;
+        if let Evaluated::Value { value, taint: Some(name) } = &evaluated
+            && !template.is_lookup()
+        {
+            tainted(value, name);
+        }
+        return Ok(evaluated);
+    }
+    let (mut text, mut taint, mut covered) = (String::new(), None, true);
+    for part in template.eval_parts(scope)?.unwrap_or_default() {
+        match part {
+            EvaluatedPart::Literal(literal) => text.push_str(literal),
+            EvaluatedPart::Value { text: part, taint: secret, looked_up, .. } => {
+                text.push_str(&part);
+                if let Some(name) = &secret {
+                    covered &=
+                        (looked_up && is_findable(&part)) || tainted(&Value::String(part), name);
+                }
+                taint = either(taint, secret);
+            }
+        }
+    }
+    let value = Value::String(text);
+    if let (false, Some(name)) = (covered, &taint) {
+        tainted(&value, name);
+    }
+    Ok(Evaluated::Value { value, taint })
 }
 
 #[cfg(test)]
@@ -239,7 +300,8 @@ big: ${{ big }}
 plain: {a: [1, null], text: "$${{ x }}"}
 gone: ${{ omit }}
 list: ["${{ left_out }}", "n-${{ count }}", 2]
-nested: {deep: {gone: "${{ missing | default(omit) }}", secret: "${{ secrets.api_key }}"}}
+nested: {deep: {gone: "${{ missing | default(omit) }}", secret: "${{ secrets.api_key }}", bearer: "Bearer ${{ secrets.api_key }}"}}
+derived: ${{ secrets.api_key | upper }}
 braces: "${{ '{{ x }}' }}"
 "#;
 
@@ -248,13 +310,17 @@ braces: "${{ '{{ x }}' }}"
         let (tree, _) = tree(BODY);
         let mut seen = Vec::new();
         let evaluated = with_scope(&names(), Seed::default(), |scope| {
-            tree.eval_with(scope, &mut |value, name| seen.push((value.clone(), name.to_owned())))
+            tree.eval_with(scope, &mut |value, name| {
+                seen.push((value.clone(), name.to_owned()));
+                true
+            })
         })
         .unwrap();
         assert_eq!(evaluated.taint().as_deref(), Some("api_key"));
-        let expected = r#"{"name":"Ada Lovelace","count":3,"price":1.10,"big":18446744073709551616,"plain":{"a":[1,null],"text":"${{ x }}"},"list":["n-3",2],"nested":{"deep":{"secret":"hk_live_0123"}},"braces":"{{ x }}"}"#;
+        let expected = r#"{"name":"Ada Lovelace","count":3,"price":1.10,"big":18446744073709551616,"plain":{"a":[1,null],"text":"${{ x }}"},"list":["n-3",2],"nested":{"deep":{"secret":"hk_live_0123","bearer":"Bearer hk_live_0123"}},"derived":"HK_LIVE_0123","braces":"{{ x }}"}"#;
         assert_eq!(evaluated.value().unwrap().to_string(), expected);
-        assert_eq!(seen, [(json!("hk_live_0123"), "api_key".to_owned())]);
+        // What is only looked up was learned with its name.
+        assert_eq!(seen, [(json!("HK_LIVE_0123"), "api_key".to_owned())]);
     }
 
     #[test]

@@ -111,6 +111,17 @@ def every_plan_on_the_demo(at):
         ended(at.on_demo(None, "plans"), 0)
 
 
+@check("of twenty registrations of one name at once MLflow makes one, and the spread is told")
+def twenty_at_once(at):
+    seen = ended(at.planrun("plans/edge-cases.yaml", "-e", "mlflow", "--report", "json=report.json"), 0)
+    says(seen, "created: 1", "20 sent within")
+    report = json.loads((at.folder / "report.json").read_text())
+    steps = {step["id"]: step for step in report["plans"][0]["steps"] if step.get("id")}
+    outcomes = steps["one_name"]["samples"]["outcomes"]
+    due(outcomes["created"] == 1 and sum(outcomes.values()) == 20, f"they ended in {outcomes}", seen)
+    at.say(f"     twenty of one name: {outcomes}; " + re.search("20 sent within [^·\n]*", seen.stdout)[0].strip())
+
+
 @check("two runs at the same time do not disturb each other")
 def two_runs_at_once(at):
     with at.started("plans", "-e", "mlflow") as one, at.started("plans", "-e", "mlflow") as other:

@@ -257,3 +257,42 @@ fn what_cannot_give_cases_is_a_finding() {
         .exits(3)
         .says("10201 cases are more than 10000");
 }
+
+#[test]
+fn what_stands_beside_a_secret_in_a_case_is_no_secret() {
+    let server = echo();
+    let steps = "secrets: {api_key: {}}\nsteps:\n  - matrix:\n      sent:\n        whole: {value: 'Bearer ${{ secrets.api_key }}', due: accepted}\n        cut: {value: 'Bearer ${{ secrets.api_key[:-2] }}', due: accepted}\n        none: {due: accepted}\n    GET: /${{ case.sent.due }}\n    headers: {Authorization: '${{ case.sent.value | default(omit) }}'}\n    expect:\n      one_of: {accepted: {status: 200}}\n      outcome: ${{ case.sent.due }}\n";
+    let bench = plan(&server, steps).variable("PLANRUN_SECRET_api_key", "hk_live_0123456789");
+    let ran = bench.with(&["-v"]).run().exits(0);
+    assert_eq!(server.targets(), ["GET /accepted", "GET /accepted", "GET /accepted"]);
+    let log = server.log();
+    let sent: Vec<_> = log.iter().map(|seen| seen.header("authorization")).collect();
+    assert_eq!(sent, [Some("Bearer hk_live_0123456789"), Some("Bearer hk_live_01234567"), None]);
+    let ran = ran.says("authorization: Bearer «secret:api_key»").says("/accepted");
+    assert!(!ran.said.contains("hk_live_0123"), "{}", ran.said);
+    assert_eq!(ran.step(0)["attempts"][0]["outcome"], "accepted", "{}", ran.step(0));
+}
+
+#[test]
+fn omit_travels_also_inside_a_mapping() {
+    let server = echo();
+    let steps = "vars:\n  all: {kept: 1, gone: '${{ omit }}'}\nsteps:\n  - matrix: {sent: {none: {a: '${{ omit }}', b: 2}, one: {a: 1, b: 2}}}\n    POST: /\n    json: {a: '${{ case.sent.a }}', whole: '${{ case.sent }}', all: '${{ all }}', gone: '${{ all.gone }}'}\n";
+    run(&server, steps).exits(0);
+    let bodies: Vec<_> = server.log().iter().map(|seen| seen.body.clone()).collect();
+    assert_eq!(
+        bodies,
+        [
+            r#"{"whole":{"b":2},"all":{"kept":1}}"#,
+            r#"{"a":1,"whole":{"a":1,"b":2},"all":{"kept":1}}"#
+        ]
+    );
+}
+
+#[test]
+fn a_text_of_a_secret_that_is_too_short_to_be_told_is_masked_whole() {
+    let server = echo();
+    let steps = "secrets: {pin: {}}\nsteps:\n  - POST: /\n    json: {pin_is: 'number ${{ secrets.pin }} of mine'}\n    expect: {status: 201}\n";
+    let ran = plan(&server, steps).variable("PLANRUN_SECRET_pin", "77").run().exits(1);
+    assert_eq!(server.only().body, r#"{"pin_is":"number 77 of mine"}"#);
+    assert!(!ran.said.contains("number 77"), "{}", ran.said);
+}

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::line;
+use super::line::{self, how_many};
 use crate::event::{JobId, StepRef};
-use crate::outcome::{Phases, StepResult, Verdict};
+use crate::outcome::{StepResult, Verdict};
 use crate::record::{End, Flaky, Fold};
 use crate::report::finding::{self, count};
 use crate::report::style::{Paint, Style, width};
@@ -40,8 +40,8 @@ struct Slow {
     job: JobId,
     time: Duration,
     name: String,
-    phases: Phases,
-    tries: u32,
+    /// What took the time: how many samples or attempts, else the longest phase.
+    why: String,
 }
 
 /// How a run ended.
@@ -89,8 +89,12 @@ impl Tally {
         }
         let exchange = result.attempts.last().and_then(|attempt| attempt.exchange.as_deref());
         if let Some(exchange) = exchange {
-            let (time, tries) = (result.duration, result.tries);
-            self.slowest.push(Slow { job, time, name, phases: exchange.phases, tries });
+            let why = match (how_many(result), exchange.phases.longest()) {
+                (Some(many), _) => many,
+                (None, Some((phase, spent))) => format!("{phase} {}", show_duration(spent)),
+                (None, None) => String::new(),
+            };
+            self.slowest.push(Slow { job, time: result.duration, name, why });
             // Stable: of two of a plan that took the same, the first stays first.
             self.slowest.sort_by_key(|slow| (std::cmp::Reverse(slow.time), slow.job));
             self.slowest.truncate(SLOWEST);
@@ -205,15 +209,9 @@ impl Tally {
             return String::new();
         }
         let mut out = String::new();
-        for (n, Slow { job: _, time, name, phases, tries }) in self.slowest.iter().enumerate() {
+        for (n, Slow { job: _, time, name, why }) in self.slowest.iter().enumerate() {
             let key = if n == 0 { "slowest" } else { "" };
-            let mut why = String::new();
-            if *tries > 1 {
-                why = format!("{tries} attempts");
-            } else if let Some((phase, spent)) = phases.longest() {
-                why = format!("{phase} {}", show_duration(spent));
-            }
-            let room = style.columns().min(100).saturating_sub(22 + width(&why));
+            let room = style.columns().min(100).saturating_sub(22 + width(why));
             let name = style.cut(name, room);
             let pad = " ".repeat(room.saturating_sub(width(&name)));
             let line = format!(
@@ -221,7 +219,7 @@ impl Tally {
                 style.paint(Paint::Key, key),
                 " ".repeat(7 - width(key)),
                 show_duration(*time),
-                style.paint(Paint::Dim, &why)
+                style.paint(Paint::Dim, why)
             );
             let _ = writeln!(out, "{}", line.trim_end());
         }

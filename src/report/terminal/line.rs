@@ -189,17 +189,21 @@ fn reason(attempt: &Attempt) -> Option<String> {
     Some(sanitise_line(&text).into_owned())
 }
 
+/// How many samples or attempts a step took, where it is more than one exchange.
+pub(super) fn how_many(result: &StepResult) -> Option<String> {
+    if let Some(samples) = &result.samples {
+        let taken = samples.counts.total();
+        return Some(format!("{taken} sample{}", if taken == 1 { "" } else { "s" }));
+    }
+    (result.tries > 1).then(|| format!("{} attempts", result.tries))
+}
+
 /// `  ✓ Create the registered model              2 attempts  200   83 ms`
 fn ran(head: &Head<'_>, result: &StepResult, style: &Style) -> String {
     let Head { indent, symbol, .. } = head;
-    let mut extra = String::new();
-    if let Some(samples) = &result.samples {
-        let taken = samples.counts.total();
-        extra = format!("{taken} sample{}", if taken == 1 { "" } else { "s" });
-    } else if result.flaky {
-        extra = format!("flaky, {} attempts", result.tries);
-    } else if result.tries > 1 {
-        extra = format!("{} attempts", result.tries);
+    let mut extra = how_many(result).unwrap_or_default();
+    if result.flaky && result.samples.is_none() {
+        extra = format!("flaky, {extra}");
     }
     // Of many samples no single status is the step's.
     let attempt = result.attempts.last().filter(|_| result.samples.is_none());
