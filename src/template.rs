@@ -345,6 +345,11 @@ impl Template {
     }
 }
 
+/// The functions and filters that the language has beside minijinja's.
+pub fn words() -> impl Iterator<Item = &'static str> {
+    catalog::words()
+}
+
 /// Whether a scalar is exactly `${{ omit }}`.
 #[must_use]
 pub fn is_omit(text: &str) -> bool {

@@ -12,15 +12,17 @@
 
 #[path = "support/markdown.rs"]
 mod markdown;
+#[path = "support/pages.rs"]
+mod pages;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use markdown::{Block, blocks};
+use pages::{around, essence, read, root, shell, text};
 use planrun::plan::keys;
 use planrun::predicate::Operator;
 use regex::Regex;
@@ -28,9 +30,6 @@ use tempfile::TempDir;
 
 /// Commands that the README names and that are not for a test to run.
 const NOT_RUN: [&str; 2] = ["cargo test", "cargo install --path ."];
-
-/// Names that the pages' parts of plans take from the plan around them.
-const AROUND: [&str; 2] = ["user_id", "model"];
 
 #[test]
 fn every_plan_on_a_page_is_read_without_a_finding() {
@@ -193,35 +192,10 @@ fn check(project: &TempDir, block: &Block) -> Output {
             };
             return run(project, &command);
         }
-        _ => ("page.yaml".to_owned(), around(&block.text)),
+        _ => ("page.yaml".to_owned(), around(&block.text, None)),
     };
     fs::write(project.path().join("plans").join(&name), plan).expect("the project can be written");
     run(project, &format!("planrun check plans/{name}"))
-}
-
-/// Puts a plan around steps, or around keys of one step.
-fn around(part: &str) -> String {
-    let mut plan = String::from("plan: On a page\ndefaults: {base_url: http://127.0.0.1:1}\n");
-    if part.contains("secrets.api_key") {
-        plan.push_str("secrets: {api_key: {}}\n");
-    }
-    let used: Vec<_> =
-        AROUND.iter().filter(|name| part.contains(&format!("${{{{ {name} }}}}"))).collect();
-    if !used.is_empty() {
-        plan.push_str("vars:\n");
-        for name in used {
-            let _ = writeln!(plan, "  {name}: any");
-        }
-    }
-    plan.push_str("steps:\n");
-    let steps = part.starts_with("- ");
-    if !steps {
-        plan.push_str("  - GET: /\n");
-    }
-    for line in part.lines() {
-        let _ = writeln!(plan, "{}{line}", if steps { "  " } else { "    " });
-    }
-    plan
 }
 
 /// A copy of the repository's plans, with the files that the README tells to write.
@@ -251,57 +225,21 @@ fn project() -> TempDir {
 
 /// Runs a command line of a page in the project, as a shell would.
 fn run(project: &TempDir, line: &str) -> Output {
-    shell(project, line).output().expect("a shell")
+    pages::run(project.path(), line)
 }
 
 /// Starts what serves until it is ended, waits for its first line, and ends it.
 fn serves(project: &TempDir, line: &str) {
-    let mut child =
-        shell(project, &format!("exec {line}")).stdout(Stdio::piped()).spawn().expect("a shell");
+    let mut child = shell(project.path(), &format!("exec {line}"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a shell");
     let mut first = String::new();
     let stdout = child.stdout.take().expect("it is piped");
     let read = BufReader::new(stdout).read_line(&mut first);
     child.kill().expect("it still serves");
     child.wait().expect("it was ended");
     assert!(read.is_ok() && first.contains("http://"), "{line}: {first}");
-}
-
-fn shell(project: &TempDir, line: &str) -> Command {
-    let command = line.replacen("cargo run -- ", "planrun ", 1);
-    let binary = Path::new(env!("CARGO_BIN_EXE_planrun")).parent().expect("a folder").to_owned();
-    let mut path = binary.into_os_string();
-    path.push(":/usr/local/bin:/usr/bin:/bin");
-    let mut shell = Command::new("sh");
-    shell
-        .args(["-c", &command])
-        .current_dir(project.path())
-        .env_clear()
-        .env("PATH", path)
-        .env("HOME", project.path())
-        .stdin(Stdio::null());
-    shell
-}
-
-fn text(output: &Output) -> String {
-    let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.push_str(&String::from_utf8_lossy(&output.stderr));
-    text
-}
-
-/// What an output says, without what differs from run to run: times, addresses, ids, and where
-/// lines are broken because of them.
-fn essence(text: &str) -> String {
-    let rules = [
-        (r"\d{8}-\d{6}-[0-9a-f]{4}", "RUN"),
-        (r"seed \d+", "SEED"),
-        (r"127\.0\.0\.1:\d+", "ADDRESS"),
-        (r"\b[0-9a-f]{32}\b", "ID"),
-        (r"\d+(\.\d+)?\s+(µs|ms|s)\b", "TIME"),
-        (r"[\s│·]+", ""),
-    ];
-    rules.iter().fold(text.to_owned(), |text, (pattern, with)| {
-        Regex::new(pattern).expect("a regular expression").replace_all(&text, *with).into_owned()
-    })
 }
 
 fn key_tables() -> Vec<&'static [keys::KeyDoc]> {
@@ -327,12 +265,4 @@ fn key_tables() -> Vec<&'static [keys::KeyDoc]> {
         keys::SERVICE,
         keys::PROJECT,
     ]
-}
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn read(page: &str) -> String {
-    fs::read_to_string(root().join(page)).expect("a page of the repository")
 }

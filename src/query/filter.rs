@@ -140,6 +140,9 @@ impl fmt::Display for FilterFault {
 }
 
 impl Filter {
+    /// The words of all filters, in the order of the language page.
+    pub const WORDS: &[&str] = &read::WORDS;
+
     /// Reads one filter: a word, or a mapping of one word to its arguments.
     ///
     /// # Errors

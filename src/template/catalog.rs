@@ -163,6 +163,14 @@ const TESTS: [&str; 38] = [
     "test",
 ];
 
+/// The functions and filters of the language page, without the aliases that minijinja has for some.
+pub(super) fn words() -> impl Iterator<Item = &'static str> {
+    let functions = Function::ALL.into_iter().filter(|(_, it)| it.signature().is_some());
+    let aliases = ["tojson", "count", "d"];
+    let filters = OWN_FILTERS.iter().map(|(name, _)| *name).filter(move |it| !aliases.contains(it));
+    functions.map(|(name, _)| name).chain(filters)
+}
+
 /// The name of a filter, if there is one.
 pub(super) fn filter(name: &str) -> Option<&'static str> {
     filters().find(|known| *known == name)

@@ -6,7 +6,7 @@ use crate::query::regular::Regular;
 use crate::yaml::{Entry, Kind, Node};
 
 /// Every filter, in the order of the language page.
-const WORDS: [&str; 25] = [
+pub(super) const WORDS: [&str; 25] = [
     "length",
     "first",
     "last",
