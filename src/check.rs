@@ -10,6 +10,7 @@ mod environment;
 mod expect;
 mod groups;
 mod hints;
+mod include;
 mod names;
 mod placed;
 mod plan;
@@ -25,6 +26,7 @@ pub use cases::{Axis, AxisValue, AxisValues, Cases, Row, RowFields};
 pub use environment::{
     CheckedEnvironment, CheckedService, CheckedWork, ServiceFields, Words, check_environment,
 };
+pub use include::{Include, Included, Role, inside};
 pub use plan::check;
 pub use samples::{Count, Distinct, ExpectAll, Samples, Share, Shares};
 pub use types::{
@@ -54,10 +56,18 @@ pub struct Surroundings<'a> {
     pub tables: &'a BTreeMap<String, SourceId>,
     /// Hints, the plan's own first.
     pub hints: &'a [&'a HintAst],
+    /// Every plan that is included somewhere.
+    pub included: &'a [Included<'a>],
+    /// Which of them stands under each path that this plan includes, as written.
+    pub includes: &'a BTreeMap<String, usize>,
+    /// Whether it stands by itself.
+    pub role: Role<'a>,
 }
 
 /// A plan that names no CSV file.
 static NO_TABLES: BTreeMap<String, SourceId> = BTreeMap::new();
+/// A plan that includes none.
+static NO_INCLUDES: BTreeMap<String, usize> = BTreeMap::new();
 
 impl<'a> Surroundings<'a> {
     /// Nothing but the texts.
@@ -70,6 +80,9 @@ impl<'a> Surroundings<'a> {
             given: &[],
             tables: &NO_TABLES,
             hints: &[],
+            included: &[],
+            includes: &NO_INCLUDES,
+            role: Role::Alone,
         }
     }
 }

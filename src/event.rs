@@ -82,6 +82,8 @@ pub enum StepKind {
     Parallel,
     /// Holds steps of which the first that passes is the result.
     FirstOf,
+    /// Holds the steps of another plan.
+    Include,
 }
 
 impl StepKind {
@@ -163,7 +165,7 @@ impl StepRef {
     pub fn is_counted(&self) -> bool {
         let holds = match self.kind {
             StepKind::Plain | StepKind::FirstOf => false,
-            StepKind::Parallel => true,
+            StepKind::Parallel | StepKind::Include => true,
         };
         !holds && !self.tentative
     }

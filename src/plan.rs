@@ -26,7 +26,7 @@ pub use options::{
 };
 pub use parse::{parse, parse_hints, parse_project};
 pub use samples::{DistinctAst, ExpectAllAst, SamplesAst, ShareAst, SharesAst};
-pub use step::{Action, CaptureAst, GroupKind, OnFailure, Poll, RequestAst, Step};
+pub use step::{Action, CaptureAst, GroupKind, IncludeAst, OnFailure, Poll, RequestAst, Step};
 
 pub(crate) use parse::{defaults, finish, look_everywhere, other_kind};
 pub(crate) use reader::{Fields, Reader};
@@ -95,6 +95,15 @@ impl Plan {
         for section in [&self.setup, &self.steps, &self.cleanup] {
             all(section, visit);
         }
+    }
+
+    /// Shows every plan that it includes.
+    pub fn each_include<'p>(&'p self, visit: &mut dyn FnMut(&'p IncludeAst)) {
+        self.each_step(&mut |step| {
+            if let Action::Include(include) = &step.action {
+                visit(include);
+            }
+        });
     }
 
     /// Lets go of the steps as they were written, once they have been checked.

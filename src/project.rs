@@ -6,6 +6,7 @@
 mod files;
 mod find;
 mod hints;
+mod includes;
 mod load;
 mod parallel;
 mod secrets;

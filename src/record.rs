@@ -144,6 +144,20 @@ impl PlanRecord {
             })
     }
 
+    /// The steps that include the plan in which a step stands, the nearest first.
+    #[must_use]
+    pub fn includers(&self, step: &StepRef) -> Vec<&StepRef> {
+        if step.within.is_empty() {
+            return Vec::new();
+        }
+        let includes = self.steps.iter().map(|record| &record.step);
+        let mut found: Vec<&StepRef> = includes
+            .filter(|other| other.kind == StepKind::Include && step.is_inside(other))
+            .collect();
+        found.sort_by_key(|include| std::cmp::Reverse(include.depth));
+        found
+    }
+
     /// Its steps that ended so, in their order.
     pub fn ended(&self, verdict: Verdict) -> impl Iterator<Item = &StepRecord> {
         self.steps.iter().filter(move |step| step.verdict() == Some(verdict))

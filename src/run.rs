@@ -11,6 +11,7 @@ mod flow;
 mod gathered;
 mod group;
 mod hints;
+mod include;
 mod job;
 mod judge;
 mod names;

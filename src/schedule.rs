@@ -37,30 +37,59 @@ impl Job {
         self.selected.get(step.0).copied().unwrap_or(true)
     }
 
+    /// The plan with its selected steps, then every plan that one of them includes, near or far.
+    #[must_use]
+    pub fn plans(&self) -> Vec<(&CheckedPlan, Vec<bool>)> {
+        let mut plans = vec![(self.plan.as_ref(), self.selected.clone())];
+        for (number, step) in self.plan.steps().iter().enumerate() {
+            if let Work::Include(include) = &step.work
+                && self.is_selected(StepIndex(number))
+                && step.skip.is_none()
+            {
+                include.plan.each_plan(&mut |plan| {
+                    plans.push((plan, vec![true; plan.steps().len()]));
+                });
+            }
+        }
+        plans
+    }
+
     /// How many steps are going to be counted: those that hold others are not.
     #[must_use]
     pub fn steps(&self) -> u32 {
-        let steps = self.plan.steps();
-        let is_counted = |step: &CheckedStep| {
-            let mut holder = step.parent;
-            while let Some(above) = holder.and_then(|index| steps.get(index.0)) {
-                if is_group(above, GroupKind::FirstOf) {
-                    return false;
-                }
-                holder = above.parent;
-            }
-            !is_group(step, GroupKind::Parallel)
-        };
-        let selected = self.selected.iter().zip(steps).filter(|(selected, _)| **selected);
-        let cases = |step: &CheckedStep| step.cases.as_ref().and_then(Cases::count).unwrap_or(1);
-        let counted: usize =
-            selected.filter(|(_, step)| is_counted(step)).map(|(_, step)| cases(step)).sum();
-        u32::try_from(counted).unwrap_or(u32::MAX)
+        u32::try_from(counted(&self.plan, &|number| self.selected.get(number) == Some(&true)))
+            .unwrap_or(u32::MAX)
     }
 }
 
-fn is_group(step: &CheckedStep, kind: GroupKind) -> bool {
-    matches!(&step.work, Work::Group(group) if group.kind == kind)
+/// How many steps of a plan are counted, those of the plans that it includes too.
+fn counted(plan: &CheckedPlan, is_selected: &dyn Fn(usize) -> bool) -> usize {
+    let steps = plan.steps();
+    let is_one_of_several = |step: &CheckedStep| {
+        std::iter::successors(step.parent, |holder| steps.get(holder.0)?.parent)
+            .filter_map(|holder| steps.get(holder.0))
+            .any(is_first_of)
+    };
+    let selected = steps.iter().enumerate().filter(|(number, _)| is_selected(*number));
+    selected.fold(0, |sum: usize, (_, step)| {
+        if is_one_of_several(step) {
+            return sum;
+        }
+        let once = match &step.work {
+            Work::Include(include) => counted(&include.plan, &|_| true),
+            Work::Group(group) => match group.kind {
+                GroupKind::Parallel => 0,
+                GroupKind::FirstOf => 1,
+            },
+            Work::Request(_) | Work::Assert(_) | Work::Sleep(_) => 1,
+        };
+        let cases = step.cases.as_ref().and_then(Cases::count).unwrap_or(1);
+        sum.saturating_add(once.saturating_mul(cases))
+    })
+}
+
+fn is_first_of(step: &CheckedStep) -> bool {
+    matches!(&step.work, Work::Group(group) if group.kind == GroupKind::FirstOf)
 }
 
 /// The jobs of a suite, in the order of its plans; each plan comes with its path as shown.

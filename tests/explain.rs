@@ -31,7 +31,7 @@ const NOT_OF_A_PLAN: &[Code] = &[
 ];
 
 /// Codes of a run that the built-in registry can be made to give.
-const SHOWN_BY_A_RUN: [Code; 8] = [
+const SHOWN_BY_A_RUN: [Code; 9] = [
     Code::TransportRefused,
     Code::AssertionFailed,
     Code::NonePassed,
@@ -40,6 +40,7 @@ const SHOWN_BY_A_RUN: [Code; 8] = [
     Code::TemplateFailed,
     Code::DeadlineExceeded,
     Code::PollRanOut,
+    Code::ExportMissing,
 ];
 
 /// Codes of a run that need a server that misbehaves or a machine that fails: `tests/transport.rs`
@@ -55,6 +56,15 @@ fn needs_a_bad_server(code: Code) -> bool {
 const HERE: &str = "environment: here
 services: {registry: {builtin: demo}}
 vars: {url: \"${{ services.registry.url }}\", registry_url: \"${{ services.registry.url }}\"}
+";
+
+/// A plan that passes and captures nothing.
+const GUEST: &str = "plan: Guest
+steps:
+  - GET: ${{ env.url }}/health
+  - GET: ${{ env.url }}/version
+    if: plan.name == 'Member'
+    capture: {token: {text: true}}
 ";
 
 #[test]
@@ -126,6 +136,11 @@ fn said_of(example: &str, code: Code) -> String {
     write("planrun.yaml", "project: Examples\n");
     write("environments/here.yaml", HERE);
     write("users.csv", "email,age\na@example.com,36\nb@example.com,unknown\n");
+    write(
+        "login.yaml",
+        "plan: Log in\ninputs: [user]\nsteps: [{GET: \"${{ env.url }}/${{ user }}\"}]\n",
+    );
+    write("guest.yaml", GUEST);
     let mut environment = "here";
     if example.starts_with("environment:") {
         write("environments/staging.yaml", example);

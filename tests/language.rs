@@ -23,6 +23,8 @@ mod flow;
 mod groups;
 #[path = "language/hints.rs"]
 mod hints;
+#[path = "language/includes.rs"]
+mod includes;
 #[path = "language/judge.rs"]
 mod judge;
 #[path = "language/request.rs"]

@@ -18,9 +18,9 @@ impl Checker<'_> {
         let sure = self.surely(all, group);
         let mut some: BTreeMap<&str, (StepIndex, Place)> = BTreeMap::new();
         for placed in all.iter().filter(|placed| placed.top == group.index) {
-            for capture in &placed.step.capture {
+            for name in placed.step.leaves() {
                 let by = outermost_choice(all, placed).unwrap_or(placed.index);
-                some.insert(&capture.name.value, (by, capture.name.place));
+                some.insert(&name.value, (by, name.place));
             }
         }
         for (name, (by, place)) in some {
@@ -35,10 +35,8 @@ impl Checker<'_> {
     /// reported.
     fn surely(&mut self, all: &[Placed<'_>], placed: &Placed<'_>) -> Sure {
         let Action::Group(kind, _) = &placed.step.action else {
-            let captures = placed.step.capture.iter();
-            return captures
-                .map(|capture| (capture.name.value.clone(), (placed.index, capture.name.place)))
-                .collect();
+            let names = placed.step.leaves();
+            return names.map(|name| (name.value.clone(), (placed.index, name.place))).collect();
         };
         let mut of_children = Vec::new();
         for child in placed.children.iter().filter_map(|child| all.get(child.0)) {

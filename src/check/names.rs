@@ -210,6 +210,10 @@ impl<'a> Names<'a> {
         self.used.contains(name)
     }
 
+    pub(super) fn use_secret(&mut self, name: &str) {
+        self.used_secrets.insert(name.to_owned());
+    }
+
     pub(super) fn is_secret_used(&self, name: &str) -> bool {
         self.used_secrets.contains(name)
     }

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::Surroundings;
 use super::cases::Cases;
 use super::names::{Has, RESERVED, Stage};
 use super::placed::in_order;
 use super::step::Inherited;
 use super::types::{CheckedPlan, CheckedStep, SecretUse, Uses, Var, Work};
 use super::values::Checker;
+use super::{Role, Surroundings};
 use crate::budget;
 use crate::finding::{Code, Finding};
 use crate::plan::{Action, OnFailure, Plan, RequestOptions, Step};
@@ -109,16 +109,19 @@ impl Checker<'_> {
                     .help("keep one of the two"),
                 );
             }
-            if also_var.is_none() && !self.around.given.contains(&input.value) && !plan.include_only
-            {
-                self.report(
-                    Finding::error(
-                        Code::MissingKey,
-                        format!("the input `{}` is not given", input.value),
-                    )
-                    .at(input.place, "must come from outside")
-                    .help(format!("give it: `--var {}=…`", input.value)),
-                );
+            let is_missing = also_var.is_none() && !self.around.given.contains(&input.value);
+            if is_missing && matches!(self.around.role, Role::Alone) {
+                let finding = Finding::error(
+                    Code::MissingKey,
+                    format!("the input `{}` is not given", input.value),
+                )
+                .at(input.place, "must come from outside")
+                .help(format!("give it: `--var {}=…`", input.value));
+                self.report(if plan.include_only {
+                    finding.help("or run a plan that includes this one and gives it by `with`")
+                } else {
+                    finding
+                });
             }
         }
         for secret in &plan.secrets {
@@ -143,9 +146,9 @@ impl Checker<'_> {
                     );
                 }
             }
-            for capture in &step.capture {
-                self.not_reserved(&capture.name.value, capture.name.place);
-                self.names.announce_capture(&capture.name.value, capture.name.place);
+            for name in step.leaves() {
+                self.not_reserved(&name.value, name.place);
+                self.names.announce_capture(&name.value, name.place);
             }
         }
     }
@@ -326,17 +329,19 @@ impl Checker<'_> {
 
     /// Variables and secrets that nobody uses: perhaps a misspelling elsewhere.
     fn unused(&mut self, plan: &Plan) {
-        for var in &plan.vars {
-            if !self.names.is_used(&var.key.value) {
-                self.report(
-                    Finding::warning(
-                        Code::UnusedName,
-                        format!("the variable `{}` is never used", var.key.value),
-                    )
+        let is_taken = |name: &String| match self.around.role {
+            Role::Alone => false,
+            Role::Included(exported) => exported.contains(name),
+        };
+        let vars = plan.vars.iter().filter(|var| !is_taken(&var.key.value));
+        let unused: Vec<&Entry> = vars.filter(|var| !self.names.is_used(&var.key.value)).collect();
+        for var in unused {
+            let name = &var.key.value;
+            let finding =
+                Finding::warning(Code::UnusedName, format!("the variable `{name}` is never used"))
                     .at(var.key.place, "nobody uses it")
-                    .help(format!("use it as `${{{{ {} }}}}`, or delete the line", var.key.value)),
-                );
-            }
+                    .help(format!("use it as `${{{{ {name} }}}}`, or delete the line"));
+            self.report(finding);
         }
         for secret in &plan.secrets {
             if !self.names.is_secret_used(&secret.name.value) {
@@ -390,7 +395,7 @@ fn what_it_has(step: &Step) -> Has {
     let outcomes = step.expect.as_ref().is_some_and(|expect| !expect.one_of.is_empty());
     match &step.action {
         Action::Request(request) => Has { response: true, body: request.body.is_some(), outcomes },
-        Action::Assert(_) | Action::Sleep(_) | Action::Group(..) => {
+        Action::Assert(_) | Action::Sleep(_) | Action::Group(..) | Action::Include(_) => {
             Has { response: false, body: false, outcomes: false }
         }
     }

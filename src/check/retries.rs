@@ -23,6 +23,10 @@ impl CheckedPlan {
 
 impl CheckedStep {
     fn retry(&mut self, times: u32) {
+        if let Work::Include(include) = &mut self.work {
+            include.plan.retry(times);
+            return;
+        }
         if times == 0 {
             self.retry = None;
             return;
@@ -43,7 +47,14 @@ impl CheckedStep {
                     when: vec![RetryWhen::Transport, RetryWhen::Status(429), RetryWhen::Class(5)],
                 });
             }
-            (None, Work::Request(_) | Work::Assert(_) | Work::Sleep(_) | Work::Group(_)) => {}
+            (
+                None,
+                Work::Request(_)
+                | Work::Assert(_)
+                | Work::Sleep(_)
+                | Work::Group(_)
+                | Work::Include(_),
+            ) => {}
         }
     }
 }

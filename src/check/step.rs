@@ -59,7 +59,7 @@ impl Checker<'_> {
         let connection = if fresh { budget::Connection::Fresh } else { budget::Connection::Reused };
         let scope = match &step.action {
             // Like a plan's: the wall clock, and nothing has phases.
-            Action::Group(..) => Scope::Plan,
+            Action::Group(..) | Action::Include(_) => Scope::Plan,
             Action::Request(_) | Action::Assert(_) | Action::Sleep(_) => {
                 let samples = if step.samples.is_some() { Samples::Many } else { Samples::One };
                 Scope::Step { connection, samples }
@@ -68,12 +68,13 @@ impl Checker<'_> {
         // Where a request says nothing of its status, its method is the place of what is implied.
         let method = match &step.action {
             Action::Request(request) => Some(request.method.place),
-            Action::Assert(_) | Action::Sleep(_) | Action::Group(..) => None,
+            Action::Assert(_) | Action::Sleep(_) | Action::Group(..) | Action::Include(_) => None,
         };
         let is_request = method.is_some();
         let poll = step.poll.as_ref().and_then(|poll| self.poll(step, &poll.value));
         // `values:` sees this step's own captures, so they are defined before `expect` is read.
         let captures = self.captures(&step.capture, index);
+        self.exports(step, index);
         let expect = if is_request {
             self.expect(step.expect.as_ref(), method.unwrap_or(step.place))
         } else {
@@ -190,6 +191,10 @@ impl Checker<'_> {
                 let group = Group { kind: *kind, children: children.to_vec() };
                 (Some(Work::Group(group)), None, false)
             }
+            Action::Include(ast) => {
+                let include = self.include(ast);
+                (include.map(|include| Work::Include(Box::new(include))), None, false)
+            }
         }
     }
 
@@ -223,6 +228,7 @@ impl Checker<'_> {
                 }
             },
             Action::Group(kind, steps) => format!("{} ({})", kind.key(), steps.value.len()),
+            Action::Include(include) => format!("include {}", include.path.value),
         };
         Some(Template::literal(&name))
     }

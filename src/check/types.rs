@@ -6,6 +6,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::cases::Cases;
+use super::include::Include;
 use super::samples::Samples;
 use crate::budget::Budget;
 use crate::finding::{Code, Finding};
@@ -275,6 +276,8 @@ pub enum Work {
     Sleep(Late<Duration>),
     /// Carries its own steps out.
     Group(Group),
+    /// Carries another plan out.
+    Include(Box<Include>),
 }
 
 /// Steps that belong together.

@@ -2,7 +2,7 @@
 //! starting the commands that an environment names.
 
 use super::prepare::Prepared;
-use crate::check::Work;
+use crate::check::{CheckedStep, Request, Work};
 use crate::environment::ServiceWork;
 use crate::finding::{Code, Finding};
 use crate::schedule::Job;
@@ -18,10 +18,12 @@ pub(super) fn writes(prepared: &Prepared, jobs: &[Job]) -> Vec<Finding> {
             .and_then(|plan| prepared.suite.environments.get(plan.environment?));
         let Some(loaded) = loaded else { continue };
         let Some(protected) = loaded.environment.protected() else { continue };
-        for (step, selected) in job.plan.steps().iter().zip(&job.selected) {
-            let Work::Request(request) = &step.work else { continue };
-            let reads = matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
-            if reads || !selected || step.skip.is_some() {
+        let mut requests = Vec::new();
+        for (step, _) in job.plan.steps().iter().zip(&job.selected).filter(|(_, it)| **it) {
+            sent(step, &mut requests);
+        }
+        for request in requests {
+            if matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS") {
                 continue;
             }
             let finding = Finding::error(
@@ -42,6 +44,20 @@ pub(super) fn writes(prepared: &Prepared, jobs: &[Job]) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// The requests that a step may send, those of a plan that it includes too.
+fn sent<'p>(step: &'p CheckedStep, requests: &mut Vec<&'p Request>) {
+    match &step.work {
+        _ if step.skip.is_some() => {}
+        Work::Request(request) => requests.push(request),
+        Work::Include(include) => {
+            for step in include.plan.steps() {
+                sent(step, requests);
+            }
+        }
+        Work::Assert(_) | Work::Sleep(_) | Work::Group(_) => {}
+    }
 }
 
 /// The commands that the environments of these jobs would start as services, each once.

@@ -70,23 +70,25 @@ impl Prepared {
             let _ = write!(text, "  [{}]", plan.tags().join(", "));
         }
         let _ = writeln!(text, "{}{}", cases(plan.cases()), covers(plan.covers()));
-        let steps: Vec<&CheckedStep> = selected(job).collect();
-        let last = steps.iter().map(|step| self.line_of(step.place)).max().unwrap_or_default();
-        let width = last.to_string().len();
-        for step in steps {
+        let steps = listed(job);
+        let lines = steps.iter().map(|listed| self.line_of(listed.step.place));
+        let width = lines.max().unwrap_or_default().to_string().len();
+        for Listed { plan: _, step, depth, from } in steps {
             let section = match step.section {
                 Section::Setup => "setup: ",
                 Section::Steps => "",
                 Section::Cleanup => "cleanup: ",
             };
-            let id = step.id.as_ref().map(|id| format!("  ({id})")).unwrap_or_default();
+            let id = step.id.as_ref().filter(|_| from.is_empty());
+            let id = id.map(|id| format!("  ({id})")).unwrap_or_default();
             let skip = if step.skip.is_some() { "  skipped" } else { "" };
             let _ = writeln!(
                 text,
-                "  {:>width$}  {}{section}{}{id}{}{}{skip}",
+                "  {:>width$}  {}{section}{}{id}{}{}{}{skip}",
                 self.line_of(step.place),
-                "  ".repeat(depth(plan, step)),
+                "  ".repeat(depth),
                 step.name.text().trim(),
+                file(step),
                 cases(step.cases.as_ref()),
                 covers(&step.covers)
             );
@@ -96,7 +98,8 @@ impl Prepared {
 
     fn plan_as_json(&self, job: &Job) -> Value {
         let plan = &job.plan;
-        let steps: Vec<Value> = selected(job).map(|step| self.step_as_json(plan, step)).collect();
+        let steps = listed(job);
+        let steps: Vec<Value> = steps.iter().map(|listed| self.step_as_json(listed)).collect();
         json!({
             "plan": plan.name().value,
             "path": self.path_of(job),
@@ -109,20 +112,25 @@ impl Prepared {
         })
     }
 
-    fn step_as_json(&self, plan: &CheckedPlan, step: &CheckedStep) -> Value {
+    fn step_as_json(&self, listed: &Listed<'_>) -> Value {
+        let Listed { plan, step, depth, from } = listed;
         let request = match &step.work {
             Work::Request(request) => Some(request),
-            Work::Assert(_) | Work::Sleep(_) | Work::Group(_) => None,
+            Work::Assert(_) | Work::Sleep(_) | Work::Group(_) | Work::Include(_) => None,
         };
         json!({
             "section": step.section,
             "id": step.id,
             "name": step.name.text().trim(),
-            "depth": depth(plan, step),
+            "depth": depth,
             "kind": kind(&step.work),
             "method": request.map(|request| request.method.as_str()),
             "url": request.map(|request| request.url.text()),
             "place": self.suite.sources.locate(step.place),
+            "included_from": from
+                .iter()
+                .map(|place| self.suite.sources.locate(*place))
+                .collect::<Vec<_>>(),
             "covers": step.covers,
             "needs": needs(plan, step),
             "cases": step.cases.as_ref().and_then(Cases::count),
@@ -135,9 +143,51 @@ impl Prepared {
     }
 }
 
-fn selected(job: &Job) -> impl Iterator<Item = &CheckedStep> {
-    let steps = job.plan.steps().iter().zip(&job.selected);
-    steps.filter(|(_, selected)| **selected).map(|(step, _)| step)
+/// One step with where it stands.
+struct Listed<'a> {
+    plan: &'a CheckedPlan,
+    step: &'a CheckedStep,
+    depth: usize,
+    /// The lines that include its plan, the nearest first.
+    from: Vec<Place>,
+}
+
+/// The selected steps, each include followed by the steps of its plan.
+fn listed(job: &Job) -> Vec<Listed<'_>> {
+    let mut all = Vec::new();
+    let selected = job.plan.steps().iter().zip(&job.selected).filter(|(_, selected)| **selected);
+    for (step, _) in selected {
+        list_step(&mut all, (&job.plan, step), 0, &[]);
+    }
+    all
+}
+
+fn list_step<'a>(
+    all: &mut Vec<Listed<'a>>,
+    (plan, step): (&'a CheckedPlan, &'a CheckedStep),
+    outer: usize,
+    from: &[Place],
+) {
+    let depth = outer + depth(plan, step);
+    all.push(Listed { plan, step, depth, from: from.to_vec() });
+    if let Work::Include(include) = &step.work {
+        let from: Vec<Place> = std::iter::once(step.place).chain(from.iter().copied()).collect();
+        for inner in include.plan.steps() {
+            list_step(all, (&include.plan, inner), depth + 1, &from);
+        }
+    }
+}
+
+/// `  flows/login.yaml` for a step that includes it under a name of its own.
+fn file(step: &CheckedStep) -> String {
+    match &step.work {
+        Work::Include(include) if !step.name.text().contains(&include.path.value) => {
+            format!("  {}", include.path.value)
+        }
+        Work::Include(_) | Work::Request(_) | Work::Assert(_) | Work::Sleep(_) | Work::Group(_) => {
+            String::new()
+        }
+    }
 }
 
 /// What a step does, in one word.
@@ -147,6 +197,7 @@ pub(super) fn kind(work: &Work) -> &'static str {
         Work::Assert(_) => "assert",
         Work::Sleep(_) => "sleep",
         Work::Group(group) => group.kind.key(),
+        Work::Include(_) => "include",
     }
 }
 

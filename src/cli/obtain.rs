@@ -110,7 +110,7 @@ pub(super) fn obtain(
         let names = std::mem::take(&mut secrets.deferred);
         let deferred = |name: &str| names.iter().any(|deferred| deferred.name == name);
         for job in scene.jobs.iter().filter(|job| uses(scene, job, *environment)) {
-            findings.extend(secrets.judge(&job.plan, &job.selected, &deferred));
+            findings.extend(secrets.judge_all(job, &deferred));
         }
     }
     findings.dedup();
@@ -162,25 +162,27 @@ fn wanted<'a>(scene: &Scene<'a>, environment: Option<usize>, secrets: &Secrets) 
     let mut found: Vec<Wanted<'a>> = Vec::new();
     for deferred in &secrets.deferred {
         for job in scene.jobs.iter().filter(|job| uses(scene, job, environment)) {
-            let declared = job.plan.secrets().iter().find(|s| s.name.value == deferred.name);
-            let Some(declared) = declared else { continue };
-            let labels = needed_by(declared, &job.plan, &job.selected);
-            if labels.is_empty() {
-                continue;
-            }
-            match found.iter_mut().find(|wanted| wanted.deferred.name == deferred.name) {
-                Some(wanted) => {
-                    wanted.optional &= declared.optional;
-                    let fresh = labels.iter().filter(|label| !wanted.needed_by.contains(label));
-                    let fresh: Vec<&str> = fresh.copied().collect();
-                    wanted.needed_by.extend(fresh);
+            for (plan, selected) in job.plans() {
+                let declared = plan.secrets().iter().find(|s| s.name.value == deferred.name);
+                let Some(declared) = declared else { continue };
+                let labels = needed_by(declared, plan, &selected);
+                if labels.is_empty() {
+                    continue;
                 }
-                None => found.push(Wanted {
-                    deferred: deferred.clone(),
-                    declared,
-                    needed_by: labels,
-                    optional: declared.optional,
-                }),
+                match found.iter_mut().find(|wanted| wanted.deferred.name == deferred.name) {
+                    Some(wanted) => {
+                        wanted.optional &= declared.optional;
+                        let fresh = labels.iter().filter(|label| !wanted.needed_by.contains(label));
+                        let fresh: Vec<&str> = fresh.copied().collect();
+                        wanted.needed_by.extend(fresh);
+                    }
+                    None => found.push(Wanted {
+                        deferred: deferred.clone(),
+                        declared,
+                        needed_by: labels,
+                        optional: declared.optional,
+                    }),
+                }
             }
         }
     }

@@ -8,7 +8,9 @@ use super::args::Values;
 use super::fault::UsageFault;
 use super::inputs::{self, GivenVars, Process};
 use super::secrets::{self, Arguments, Places, Secrets};
-use crate::check::{self, CheckedEnvironment, CheckedPlan, ServiceFields, Surroundings};
+use crate::check::{
+    self, CheckedEnvironment, CheckedPlan, Included, Role, ServiceFields, Surroundings,
+};
 use crate::environment::{EnvironmentShape, SourceOfSecret};
 use crate::finding::{Code, Finding, Severity};
 use crate::plan::{HintAst, RequestOptions, literal_secrets};
@@ -97,10 +99,13 @@ impl Prepared {
             self.suite.plans.get(job.position).is_some_and(|p| p.environment == environment)
         };
         let jobs: Vec<&Job> = jobs.iter().filter(there).collect();
-        let plans: Vec<&CheckedPlan> = jobs.iter().map(|job| &*job.plan).collect();
+        let mut plans: Vec<&CheckedPlan> = Vec::new();
+        for job in &jobs {
+            job.plan.each_plan(&mut |plan| plans.push(plan));
+        }
         let (secrets, mut findings) = secrets::read(self.places(), loaded, &plans)?;
         for job in jobs {
-            findings.extend(secrets.judge(&job.plan, &job.selected, &|_| true));
+            findings.extend(secrets.judge_all(job, &|_| true));
         }
         Ok((secrets, findings))
     }
@@ -192,8 +197,10 @@ pub(super) fn prepare_on(
     };
     let mut suite = project::load(paths, choice, current)?;
     let roots: Vec<PathBuf> = values.file_roots.iter().map(|root| current.join(root)).collect();
+    suite.read_includes(&roots, current);
     suite.read_tables(&roots, current);
     suite.read_hints(&roots, current);
+    suite.show_includers();
     let mut findings = suite.findings.clone();
     findings.extend(unsafe_env);
     let given = inputs::vars(values, &process)?;
@@ -207,6 +214,7 @@ pub(super) fn prepare_on(
         environments.push(checked);
     }
     let names: Vec<String> = given.plans.keys().cloned().collect();
+    let included: Vec<Included<'_>> = suite.included.iter().map(included).collect();
     let checked = project::each(&suite.plans, |loaded| {
         let environment = loaded.environment.and_then(|index| suite.environments.get(index));
         let shape = shape(environment.map(|loaded| &loaded.environment), &given);
@@ -224,14 +232,17 @@ pub(super) fn prepare_on(
             given: &names,
             tables: &loaded.tables,
             hints: &hints,
+            included: &included,
+            includes: &loaded.includes,
+            role: Role::Alone,
         };
         check::check(&loaded.plan, &around)
     });
     let mut plans = Vec::with_capacity(checked.len());
     for ((plan, more), loaded) in checked.into_iter().zip(&suite.plans) {
         findings.extend(more.into_iter().filter(|finding| !is_said_already(finding, &suite)));
-        if let Some(plan) = plan.as_ref().filter(|plan| !plan.files().is_empty()) {
-            findings.extend(unreadable_files(plan, loaded, values, current));
+        if let Some(plan) = &plan {
+            findings.extend(unreadable_files(plan, loaded, values, (&suite, current)));
         }
         plans.push(plan.map(Arc::new));
     }
@@ -239,12 +250,13 @@ pub(super) fn prepare_on(
     if findings.iter().any(Finding::is_error) {
         findings.retain(|finding| finding.code != Code::UnusedName);
     }
-    for loaded in &mut suite.plans {
+    for loaded in suite.plans.iter_mut().chain(&mut suite.included) {
         // What was written has become what is run: it need not stay beside it.
         loaded.plan.forget_steps();
     }
     findings.sort_by_key(|finding| finding.place().map(|place| (place.source, place.span)));
     findings.dedup();
+    let findings = said_once(findings, &suite);
     let mut prepared = Prepared {
         suite,
         plans,
@@ -269,15 +281,55 @@ fn unreadable_files(
     plan: &CheckedPlan,
     loaded: &project::LoadedPlan,
     values: &Values,
-    current: &Path,
+    (suite, current): (&Suite, &Path),
 ) -> Vec<Finding> {
+    let mut named: Vec<(&Path, &Spanned<String>)> = Vec::new();
+    plan.each_plan(&mut |plan| {
+        let inner = suite.included.iter().find(|loaded| loaded.plan.source == plan.source());
+        let folder = if plan.source() == loaded.plan.source { Some(loaded) } else { inner };
+        let folder = folder.map_or(&*loaded.folder, |loaded| &*loaded.folder);
+        named.extend(plan.files().iter().map(|file| (folder, file)));
+    });
+    if named.is_empty() {
+        return Vec::new();
+    }
     let more: Vec<PathBuf> = values.file_roots.iter().map(|root| current.join(root)).collect();
     let files = project::FileRoot::new(&loaded.root, &more);
-    let probe = |file: &Spanned<String>| {
-        let fault = files.probe(&loaded.folder, &file.value).err()?;
+    let probe = |(folder, file): (&Path, &Spanned<String>)| {
+        let fault = files.probe(folder, &file.value).err()?;
         Some(Finding::of(&fault, file.place))
     };
-    plan.files().iter().filter_map(probe).collect()
+    named.into_iter().filter_map(probe).collect()
+}
+
+/// A plan that others include, as the check phase takes it.
+fn included(loaded: &project::LoadedPlan) -> Included<'_> {
+    Included {
+        plan: &loaded.plan,
+        path: &loaded.shown,
+        tables: &loaded.tables,
+        hints: loaded.hints.iter().flat_map(|hints| &**hints).collect(),
+        includes: &loaded.includes,
+        exported: &loaded.exported,
+    }
+}
+
+/// Findings of an included plan once, however often it is included.
+fn said_once(findings: Vec<Finding>, suite: &Suite) -> Vec<Finding> {
+    let of_included = |finding: &Finding| {
+        let place = finding.place();
+        place.is_some_and(|place| suite.included.iter().any(|p| p.plan.source == place.source))
+    };
+    let mut kept: Vec<Finding> = Vec::with_capacity(findings.len());
+    for finding in findings {
+        let near = kept.iter().rev().take_while(|said| said.place() == finding.place());
+        let is_known =
+            |said: &Finding| said.code == finding.code && said.message == finding.message;
+        if !of_included(&finding) || !near.into_iter().any(is_known) {
+            kept.push(finding);
+        }
+    }
+    kept
 }
 
 /// Whether a finding of the check phase is about a text that could not be read as it was meant.

@@ -11,6 +11,7 @@ use crate::check::{CheckedPlan, SecretUse};
 use crate::environment::SourceOfSecret;
 use crate::finding::{Code, Fault as _, Finding, nearest};
 use crate::project::{FileFault, FileRoot, LoadedEnvironment, Suite, read_secret_file};
+use crate::schedule::Job;
 use crate::secret::{Gate, Secret};
 use crate::source::Place;
 
@@ -72,20 +73,27 @@ impl Arguments {
 }
 
 fn declared(suite: &Suite) -> impl Iterator<Item = &str> {
-    let plans = suite.plans.iter().flat_map(|loaded| &loaded.plan.secrets);
-    plans.map(|secret| secret.name.value.as_str())
+    let plans = suite.plans.iter().chain(&suite.included);
+    plans.flat_map(|loaded| &loaded.plan.secrets).map(|secret| secret.name.value.as_str())
 }
 
 /// Teaches the gate every secret that can be read, whatever else is wrong: a message about an
 /// invalid plan shows none of them.
 pub(super) fn learn(gate: &Gate, places: Places<'_>, suite: &Suite) {
+    let included = || suite.included.iter().flat_map(|loaded| &loaded.plan.secrets);
+    let mut used: Vec<(Option<usize>, &str)> = Vec::new();
     for loaded in &suite.plans {
-        let environment = loaded.environment.and_then(|index| suite.environments.get(index));
-        for secret in &loaded.plan.secrets {
-            let name = secret.name.value.as_str();
-            if let Ok(Looked { value: Value::Found(value), .. }) = look(name, places, environment) {
-                let _ = gate.register(name, &value);
-            }
+        // What an included plan declares may be of any environment.
+        let inside = if loaded.includes.is_empty() { None } else { Some(included()) };
+        let names = loaded.plan.secrets.iter().chain(inside.into_iter().flatten());
+        used.extend(names.map(|secret| (loaded.environment, secret.name.value.as_str())));
+    }
+    used.sort_unstable();
+    used.dedup();
+    for (environment, name) in used {
+        let environment = environment.and_then(|index| suite.environments.get(index));
+        if let Ok(Looked { value: Value::Found(value), .. }) = look(name, places, environment) {
+            let _ = gate.register(name, &value);
         }
     }
 }
@@ -337,10 +345,24 @@ pub(super) fn read(
 }
 
 impl Secrets {
+    /// The same of a job's plan and of those that it includes; a missing one is said once.
+    pub(super) fn judge_all(&self, job: &Job, meant: &dyn Fn(&str) -> bool) -> Vec<Finding> {
+        let mut findings: Vec<Finding> = Vec::new();
+        for (plan, selected) in job.plans() {
+            for finding in self.judge(plan, &selected, meant) {
+                let is_alike = |said: &Finding| said.message == finding.message;
+                if finding.code != Code::MissingSecret || !findings.iter().any(is_alike) {
+                    findings.push(finding);
+                }
+            }
+        }
+        findings
+    }
+
     /// Missing and mis-shaped secrets of one plan; a mis-shaped one is never sent. `selected` tells
     /// which of the steps run: what only others need may be missing; `meant`, which secrets are
     /// judged.
-    pub(super) fn judge(
+    fn judge(
         &self,
         plan: &CheckedPlan,
         selected: &[bool],

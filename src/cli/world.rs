@@ -1,7 +1,7 @@
 //! The world of a run: what its environments need is started, their values are put together, and each
 //! plan is given what it needs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,13 +12,14 @@ use serde_json::{Value, json};
 use super::args::Values;
 use super::prepare::Prepared;
 use super::secrets::Secrets;
+use crate::check::CheckedPlan;
 use crate::finding::{Code, Finding};
-use crate::project::FileRoot;
+use crate::project::{FileRoot, LoadedPlan};
 use crate::run::{self, Context, EnvironmentValues, Given, PlanValues};
 use crate::schedule::Job;
 use crate::secret::Secret;
 use crate::services::{self, Groups, Purpose, Services, StartFault};
-use crate::source::{Place, SourceText};
+use crate::source::{Place, SourceId, SourceText};
 use crate::template::Names;
 
 /// Texts that any plan may refer to: environments and project files.
@@ -28,7 +29,8 @@ pub(super) fn common_sources(prepared: &Prepared) -> Vec<&SourceText> {
     let ids = environments
         .map(|file| file.source)
         .chain(suite.projects.iter().map(|project| project.source))
-        .chain(suite.hint_files.iter().copied());
+        .chain(suite.hint_files.iter().copied())
+        .chain(suite.included.iter().map(|loaded| loaded.plan.source));
     let mut found: Vec<&SourceText> = Vec::new();
     for id in ids {
         if let Some(source) = suite.sources.get(id)
@@ -158,24 +160,60 @@ pub(super) fn plan_values(
     let roots: Vec<PathBuf> =
         given.file_roots.iter().map(|root| prepared.current.join(root)).collect();
     let files = Arc::new(FileRoot::new(&prepared.suite.root, &roots));
+    let included: BTreeSet<SourceId> =
+        prepared.suite.included.iter().map(|loaded| loaded.plan.source).collect();
     prepared
         .suite
         .plans
         .iter()
-        .map(|loaded| {
+        .zip(&prepared.plans)
+        .map(|(loaded, plan)| {
             let files = if loaded.root == prepared.suite.root {
                 Arc::clone(&files)
             } else {
                 Arc::new(FileRoot::new(&loaded.root, &roots))
             };
-            Arc::new(PlanValues {
-                environment: environments.get(&loaded.environment).cloned().unwrap_or_default(),
+            let environment = environments.get(&loaded.environment).cloned().unwrap_or_default();
+            let mut values = PlanValues {
+                environment,
                 given: prepared.given.plans.clone(),
                 path: loaded.shown.clone(),
                 folder: loaded.folder.clone(),
                 files,
                 source: prepared.suite.sources.get(loaded.plan.source).cloned(),
-            })
+                included: BTreeMap::new(),
+            };
+            if let Some(plan) = plan {
+                values.included = values_inside(prepared, loaded, plan, &values);
+            }
+            // A text that several plans refer to is told before any of them.
+            values.source = values.source.filter(|source| !included.contains(&source.id));
+            Arc::new(values)
         })
         .collect()
+}
+
+/// What the plans need that a plan includes, by their files.
+fn values_inside(
+    prepared: &Prepared,
+    loaded: &LoadedPlan,
+    plan: &CheckedPlan,
+    outer: &PlanValues,
+) -> BTreeMap<SourceId, PlanValues> {
+    let mut values = BTreeMap::new();
+    plan.each_plan(&mut |inner| {
+        let mut read = prepared.suite.included.iter();
+        let read = read.find(|one| one.plan.source == inner.source() && one.root == loaded.root);
+        if let Some(read) = read {
+            let inside = PlanValues {
+                given: BTreeMap::new(),
+                path: read.shown.clone(),
+                folder: read.folder.clone(),
+                source: None,
+                ..outer.clone()
+            };
+            values.insert(inner.source(), inside);
+        }
+    });
+    values
 }

@@ -91,6 +91,8 @@ codes! {
         "    steps:\n      - GET: http://localhost:5000/health\n\nA plan begins with `plan: NAME`, an environment with `environment: NAME`, a project with `project: NAME`.\n\nRepair: add the first line.";
     UndefinedName = "plan::undefined-name", "a name that is not defined at this point of the plan",
         "    - GET: /users/${{ user_id }}\n\nEvery name is resolved before the first request. A bare name is a variable of the plan (`vars`) or a `capture` of an earlier step; a name with a dot begins with `env`, `secrets`, `steps`, `run`, `plan` or `step`.\n\nRepair: use the suggested name, or define it.";
+    UnknownName = "plan::unknown-name", "a name that the included plan does not have",
+        "    - include: login.yaml\n      with: {usr: ada}\n      export: [tokn]\n\n`with` gives values to the inputs and variables of the included plan, `export` takes what it captures. Other names of it cannot be reached.\n\nRepair: use the suggested name, or declare it in the included plan.";
     UnknownFunction = "plan::unknown-function", "a function, filter or test that does not exist",
         "    vars: {name: \"${{ unique | uppr }}\"}\n\nWhat stands behind `|` is a filter, what has `( )` is a function. The help says which name is nearest.\n\nRepair: use the suggested name.";
     BadTemplate = "plan::bad-template", "a template that does not parse",
@@ -213,6 +215,8 @@ codes! {
         "    - GET: /health\n      headers: {X-Note: \"${{ steps.earlier.text }}\"}\n\nA value with a line break in a header, a cookie or at the start of a URL would inject text into the request; so it is not sent.\n\nRepair: capture less of the response (`regex`, `apply: [trim]`), or send it in the body.";
     NonePassed = "step::none-passed", "no step of `first_of` passed",
         "    - first_of:\n        - GET: /v2/models\n        - GET: /v1/models\n\nThe steps of `first_of` are tried in their order, and the first that passes is the result. None of them did; each is listed with what was wrong with it.\n\nRepair: look at the way that should have passed, or add the one that is meant.";
+    ExportMissing = "step::export", "an included plan passed without making what is taken from it",
+        "    - include: guest.yaml\n      export: [token]\n\nThe step of the included plan that captures the name was skipped, or a `default` of it left nothing. So there is no value for the steps behind.\n\nRepair: make it in every way in which the included plan may pass, or do not take it.";
     PollRanOut = "step::poll", "what was waited for did not come",
         "    - GET: /health\n      poll: {every: 50ms, for: 10s, times: 2}\n      expect: {text: {contains: gone}}\n\nThe expectation of a `poll` did not hold within its time or attempts, or `give_up` or a 401 or 403 ended it. The last attempt is shown.\n\nRepair: see what the last response says; wait longer with `for`, or expect something else.";
     ServiceFailed = "service::failed", "a service of the environment failed",

@@ -127,9 +127,9 @@ table! {
         has "covers" "Requirement ids that a pass is evidence for." "covers: [2a]";
         has "assert" "Compares what earlier steps saw; sends nothing." "assert: [steps.a.status == steps.b.status]";
         has "sleep" "Waits." "sleep: 2s";
-        later "include" "Runs another plan as a step." "include: login.yaml";
-        later "with" "What an included plan is given." "with: {user: ada}";
-        later "export" "What is taken from an included plan." "export: [token]";
+        has "include" "Runs another plan as a step." "include: login.yaml";
+        has "with" "What an included plan is given." "with: {user: ada}";
+        has "export" "What is taken from an included plan." "export: [token]";
         has "parallel" "Steps that run at once." "parallel: [{GET: /a}, {GET: /b}]";
         has "first_of" "The first step that passes is the result." "first_of: [{GET: /a}, {GET: /b}]";
         has "matrix" "A case for every combination of values." "matrix: {size: [1, 2]}";

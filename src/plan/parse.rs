@@ -3,6 +3,7 @@
 mod cases;
 mod expect;
 mod hint;
+mod include;
 mod request;
 mod samples;
 mod step;

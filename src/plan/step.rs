@@ -56,6 +56,31 @@ pub enum Action {
     Sleep(Spanned<Templated<Duration>>),
     /// Steps that belong together, at the key that says how.
     Group(GroupKind, Spanned<Vec<Step>>),
+    /// Carries another plan out.
+    Include(Box<IncludeAst>),
+}
+
+/// `include:` with what belongs to it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IncludeAst {
+    /// The file, relative to the folder of the plan that names it.
+    pub path: Spanned<String>,
+    /// What the plan in it is given.
+    pub with: Vec<Entry>,
+    /// What is taken from it.
+    pub export: Vec<Spanned<String>>,
+}
+
+impl Step {
+    /// The names that it leaves for the steps after it: captures, and what is taken from an
+    /// included plan.
+    pub fn leaves(&self) -> impl Iterator<Item = &Spanned<String>> {
+        let exports: &[Spanned<String>] = match &self.action {
+            Action::Include(include) => &include.export,
+            Action::Request(_) | Action::Assert(_) | Action::Sleep(_) | Action::Group(..) => &[],
+        };
+        self.capture.iter().map(|capture| &capture.name).chain(exports)
+    }
 }
 
 /// How the steps of a group belong together.

@@ -17,8 +17,8 @@ impl Suite {
     pub fn read_hints(&mut self, more: &[PathBuf], current: &Path) {
         let mut files = Files { known: HashMap::new(), more, current };
         let mut of_projects: HashMap<usize, Arc<Vec<HintAst>>> = HashMap::new();
-        let Self { sources, plans, projects, findings, hint_files, .. } = self;
-        for loaded in plans {
+        let Self { sources, plans, included, projects, findings, hint_files, .. } = self;
+        for loaded in plans.iter_mut().chain(included) {
             let LoadedPlan { plan, folder, root, project, hints, .. } = loaded;
             let mut read = |written: Option<HintsAst>, folder: &Path| match written? {
                 HintsAst::List(hints) => Some(Arc::new(hints)),

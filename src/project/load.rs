@@ -1,7 +1,7 @@
 //! Reads everything that a command needs, once: plans, their environments, their project files.
 #![expect(clippy::disallowed_methods, reason = "this room reads the file system")]
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::source::{Place, SourceId, SourceSet, SourceText, Span, Spanned};
 use crate::yaml;
 
 /// The largest plan, environment or project file, in bytes.
-const LIMIT: u64 = 4 << 20;
+pub(super) const LIMIT: u64 = 4 << 20;
 
 /// Everything that was read for one command.
 #[derive(Debug, Default)]
@@ -25,6 +25,8 @@ pub struct Suite {
     pub sources: SourceSet,
     /// The plans, in the order of the paths given, each folder's sorted.
     pub plans: Vec<LoadedPlan>,
+    /// The plans that others include, each once for every project root it is included from.
+    pub included: Vec<LoadedPlan>,
     /// The environments that the plans use, each once.
     pub environments: Vec<LoadedEnvironment>,
     /// The project files, each once.
@@ -35,6 +37,10 @@ pub struct Suite {
     pub findings: Vec<Finding>,
     /// The project root of the first path.
     pub root: PathBuf,
+    /// The line that was the first to include each file.
+    pub(super) includers: BTreeMap<SourceId, Place>,
+    /// Plans of folders that are only for including, by their file.
+    pub(super) set_aside: HashMap<PathBuf, (Plan, String)>,
 }
 
 /// A plan with what belongs to it.
@@ -44,6 +50,8 @@ pub struct LoadedPlan {
     pub plan: Plan,
     /// Its path as shown.
     pub shown: String,
+    /// The file, links followed.
+    pub file: PathBuf,
     /// The folder that it lies in.
     pub folder: PathBuf,
     /// Its project root.
@@ -58,6 +66,30 @@ pub struct LoadedPlan {
     pub tables: BTreeMap<String, SourceId>,
     /// Its hints, then those of its project.
     pub hints: Vec<Arc<Vec<HintAst>>>,
+    /// Which of [`Suite::included`] stands under each path that it includes, as written.
+    pub includes: BTreeMap<String, usize>,
+    /// Those of its names that are taken by any that includes it.
+    pub exported: BTreeSet<String>,
+}
+
+impl LoadedPlan {
+    /// A plan of which nothing is known but what stands in its file.
+    pub(super) fn new(plan: Plan, shown: String, file: &Path, root: PathBuf) -> Self {
+        Self {
+            plan,
+            shown,
+            file: file.to_path_buf(),
+            folder: file.parent().unwrap_or(Path::new("/")).to_path_buf(),
+            root,
+            environment: None,
+            broken_environment: false,
+            project: None,
+            tables: BTreeMap::new(),
+            hints: Vec::new(),
+            includes: BTreeMap::new(),
+            exported: BTreeSet::new(),
+        }
+    }
 }
 
 /// An environment with the folder that its paths are relative to.
@@ -256,6 +288,7 @@ impl<'a> Loader<'a> {
     ) -> Result<(), LoadFault> {
         let Some(plan) = plan else { return Ok(()) };
         if plan.include_only && named == Named::ByFolder {
+            self.suite.set_aside.insert(path.to_path_buf(), (plan, source.path));
             return Ok(());
         }
         let folder = path.parent().unwrap_or(Path::new("/")).to_path_buf();
@@ -275,15 +308,10 @@ impl<'a> Loader<'a> {
             Chosen::Whole(index) => (Some(index), false),
         };
         self.suite.plans.push(LoadedPlan {
-            plan,
-            shown: source.path,
-            folder,
-            root,
             environment,
             broken_environment,
             project,
-            tables: BTreeMap::new(),
-            hints: Vec::new(),
+            ..LoadedPlan::new(plan, source.path, path, root)
         });
         Ok(())
     }

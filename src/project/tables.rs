@@ -11,7 +11,7 @@ use crate::source::Spanned;
 impl Suite {
     /// Reads every table that a plan names; `more` are the folders of `--file-root`.
     pub fn read_tables(&mut self, more: &[PathBuf], current: &Path) {
-        for loaded in &mut self.plans {
+        for loaded in self.plans.iter_mut().chain(&mut self.included) {
             let mut named: Vec<Spanned<String>> = Vec::new();
             named.extend(loaded.plan.cases.iter().filter_map(|(_, cases)| cases.file()).cloned());
             loaded.plan.each_step(&mut |step| {

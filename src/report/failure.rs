@@ -29,6 +29,8 @@ pub struct Scene<'a> {
     pub environment: Option<&'a str>,
     /// Process variables of secrets that have another name than their own, for the curl line.
     pub variables: Option<&'a BTreeMap<String, String>>,
+    /// The steps that include the plan of the step, the nearest first.
+    pub includers: &'a [&'a StepRef],
     /// How to draw.
     pub style: &'a Style,
 }
@@ -84,6 +86,11 @@ pub fn render(scene: &Scene<'_>, step: &StepRef, result: &StepResult, causes: &[
     if beyond > 0 {
         let places = count(beyond, "more place is", "more places are");
         out.push_str(&style.fact("note", &format!("{places} not shown")));
+    }
+    if !scene.includers.is_empty() {
+        let lines = scene.includers.iter().map(|include| scene.sources.locate(include.place));
+        let lines: Vec<String> = lines.map(|at| sanitise_line(&at).into_owned()).collect();
+        out.push_str(&style.facts("from", &lines));
     }
     if let (Some(exchange), Some(error)) = (exchange, error) {
         out.push_str(&transport(scene, exchange, error));
@@ -380,7 +387,9 @@ fn tries(result: &StepResult) -> Vec<String> {
 /// The command that runs this step again, with what it needs.
 fn again(scene: &Scene<'_>, step: &StepRef) -> String {
     let mut words = vec!["planrun".to_owned(), word(scene.plan)];
-    words.extend(step.id.iter().flat_map(|id| ["--step".to_owned(), word(id)]));
+    // A step of an included plan is selected by the one that includes it.
+    let selected = scene.includers.last().copied().unwrap_or(step);
+    words.extend(selected.id.iter().flat_map(|id| ["--step".to_owned(), word(id)]));
     words.extend(scene.environment.iter().flat_map(|name| ["-e".to_owned(), word(name)]));
     words.join(" ")
 }

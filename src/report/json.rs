@@ -12,7 +12,7 @@
 //!   "findings": [{"code", "severity", "message", "labels": [{"at", "text"}], "help"}],
 //!   "plans": [{"job", "name", "case", "at", "tags", "covers", "verdict", "duration_ns", "findings",
 //!              "breach", "steps": [{"section", "index", "within", "kind", "tentative", "id", "name",
-//!              "case", "at", "covers", "verdict", "reason", "flaky", "tries", "duration_ns", "code", "message",
+//!              "case", "at", "included_from", "covers", "verdict", "reason", "flaky", "tries", "duration_ns", "code", "message",
 //!              "causes": [{"confidence", "text", "facts", "next", "at"}], "curl", "samples",
 //!              "attempts"}]}]
 //! }
@@ -130,12 +130,12 @@ impl Document<'_> {
             "steps": plan
                 .steps
                 .iter()
-                .map(|step| self.step(step, &witnesses))
+                .map(|step| self.step(plan, step, &witnesses))
                 .collect::<Vec<_>>(),
         })
     }
 
-    fn step(&self, record: &StepRecord, witnesses: &[Witness]) -> Value {
+    fn step(&self, plan: &PlanRecord, record: &StepRecord, witnesses: &[Witness]) -> Value {
         let StepRecord { step, at: _, samples, result } = record;
         let result = result.as_ref();
         let causes = result.map(|result| diagnose::causes(step, result, witnesses));
@@ -150,6 +150,11 @@ impl Document<'_> {
             "name": step.name,
             "case": step.case.as_ref().map(|case| &case.name),
             "at": self.at(step.place),
+            "included_from": plan
+                .includers(step)
+                .iter()
+                .map(|include| self.at(include.place))
+                .collect::<Vec<_>>(),
             "covers": step.covers,
             "verdict": result.map(|result| result.verdict),
             "reason": result.and_then(|result| result.reason.as_ref()),

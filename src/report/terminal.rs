@@ -262,6 +262,7 @@ impl Terminal {
             plan: &plan.started.path,
             environment,
             variables: self.fold.started().map(|run| &run.variables),
+            includers: &[],
             style: &self.style,
         };
         let mut witnesses = None;
@@ -275,6 +276,7 @@ impl Terminal {
             if let Some(result) = due {
                 let witnesses = witnesses.get_or_insert_with(|| diagnose::witnesses(plan));
                 let causes = diagnose::causes(step, result, witnesses);
+                let scene = Scene { includers: &plan.includers(step), ..scene };
                 reports.push('\n');
                 reports.push_str(&failure::render(&scene, step, result, &causes));
             }

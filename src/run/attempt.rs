@@ -1,5 +1,6 @@
 //! One try of one step: rendered, sent, judged.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -70,6 +71,8 @@ pub(super) struct StepScene<'a> {
     pub(super) plan: &'a CheckedPlan,
     pub(super) step: &'a CheckedStep,
     pub(super) names: &'a JobNames,
+    /// What random values depend on where another plan includes this one.
+    pub(super) inside: &'a str,
     /// What random values of this step depend on beside the seed: its id or its place.
     pub(super) key: &'a str,
     pub(super) jar: &'a Jar,
@@ -119,7 +122,7 @@ impl StepScene<'_> {
             seed: Seed {
                 seed: self.context.seed,
                 plan: &self.values.path,
-                case: self.case.map_or("", |case| case.seed.as_str()),
+                case: &inside_of(self.inside, self.case.map(|case| case.seed.as_str())),
                 step: self.key,
                 iteration: u64::from(self.iteration),
                 attempt: u64::from(attempt),
@@ -152,8 +155,8 @@ impl StepScene<'_> {
                     Err(finding) => Attempted::errored(number, at, vec![*finding]),
                 }
             }
-            // A group has no attempts of its own: its steps have.
-            Work::Group(_) => Attempted::new(number, at, Ended::Passed),
+            // What holds steps has no attempts of its own: they have.
+            Work::Group(_) | Work::Include(_) => Attempted::new(number, at, Ended::Passed),
         }
     }
 
@@ -421,6 +424,15 @@ impl Attempted {
         let mut attempted = Self::new(number, at, Ended::Errored(code));
         attempted.attempt.findings = findings;
         attempted
+    }
+}
+
+/// What random values depend on beside the plan: its case, and where it is included.
+pub(super) fn inside_of<'s>(inside: &'s str, case: Option<&'s str>) -> Cow<'s, str> {
+    match (inside, case) {
+        (inside, None | Some("")) => Cow::Borrowed(inside),
+        ("", Some(case)) => Cow::Borrowed(case),
+        (inside, Some(case)) => Cow::Owned(format!("{inside}/{case}")),
     }
 }
 

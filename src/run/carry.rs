@@ -78,7 +78,7 @@ impl Execution<'_> {
 
     async fn step(&self, index: StepIndex, around: &Around) -> Ran {
         let Some(step) = self.plan.steps().get(index.0) else { return Ran::default() };
-        if !self.job.is_selected(index) {
+        if self.inside.is_none() && !self.job.is_selected(index) {
             return Ran::default();
         }
         if let Some(not_run) = self.decide(step, around) {
@@ -124,6 +124,10 @@ impl Execution<'_> {
                 let (finished, mut ran) = self.group(group, &scene, &reference, around, at).await;
                 ran.take(self.finished(index, step, reference, finished).await);
                 return ran;
+            }
+            Work::Include(_) => {
+                let finished = self.include(index, &scene, &reference, around, at).await;
+                return self.finished(index, step, reference, finished).await;
             }
             Work::Request(_) | Work::Assert(_) | Work::Sleep(_) => {
                 let observed = self.observed.get(&index).map_or(&[][..], Vec::as_slice);
@@ -209,6 +213,7 @@ impl Execution<'_> {
                     |value| super::render::as_text(&value),
                 ),
         };
+        let (section, position) = self.stands_at(step);
         StepRef {
             within: around.within.clone(),
             depth: around.depth,
@@ -218,14 +223,25 @@ impl Execution<'_> {
                     GroupKind::Parallel => StepKind::Parallel,
                     GroupKind::FirstOf => StepKind::FirstOf,
                 },
+                Work::Include(_) => StepKind::Include,
             },
             tentative: around.tentative,
             case: case.map(|case| case.reference()),
             id: step.id.clone(),
-            covers: step.covers.clone(),
-            ..StepRef::new(step.section, step.position, name.trim(), step.place)
+            covers: covers(step),
+            ..StepRef::new(section, position, name.trim(), step.place)
         }
     }
+}
+
+/// What a pass of the step is evidence for; a pass of an included plan is one of all of it.
+fn covers(step: &CheckedStep) -> Vec<String> {
+    let mut covers = step.covers.clone();
+    if let Work::Include(include) = &step.work {
+        let of_plan = include.plan.covers().iter().filter(|id| !step.covers.contains(id));
+        covers.extend(of_plan.cloned());
+    }
+    covers
 }
 
 /// What the random values of a step depend on beside the seed and the plan.

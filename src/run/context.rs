@@ -15,7 +15,7 @@ use crate::http::{AllowOrigins, Client};
 use crate::outcome::Verdict;
 use crate::project::FileRoot;
 use crate::secret::{Gate, Redacted};
-use crate::source::{Place, SourceText};
+use crate::source::{Place, SourceId, SourceText};
 use crate::template::{Bound, Group as _, Names};
 
 /// Why a run is to end early.
@@ -92,6 +92,8 @@ pub struct PlanValues {
     pub files: Arc<FileRoot>,
     /// The plan's text, told once before the first event that refers to it.
     pub source: Option<SourceText>,
+    /// The same for every plan that it includes, near or far, by its file.
+    pub included: BTreeMap<SourceId, Self>,
 }
 
 /// What every job shares.

@@ -1,16 +1,17 @@
 //! One execution of a plan: what its names stand for, how each step ended, its sections in order.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::attempt::{StepScene, Words};
+use super::attempt::{StepScene, Words, inside_of};
 use super::carry::{Around, Ran};
 use super::cases::{Case, CaseList};
 use super::context::{Context, PlanValues};
 use super::environment::like;
+use super::include::{Inside, Pending};
 use super::names::{AttemptNames, JobNames, Seen};
 use super::render::Renderer;
 use super::step::Limit;
@@ -20,6 +21,7 @@ use crate::finding::{Finding, Severity};
 use crate::http::Jar;
 use crate::outcome::{BudgetBreach, Phase, Phases, Verdict};
 use crate::schedule::Job;
+use crate::source::SourceId;
 use crate::template::{Entry, Evaluated, Names, Scope, Seed, ValueTemplate};
 
 /// How long cleanup may take, where the plan does not say.
@@ -45,6 +47,14 @@ pub(super) struct Execution<'a> {
     pub(super) breach: Option<BudgetBreach>,
     /// When setup and steps had ended, since the run's start.
     pub(super) steps_ended: Option<Duration>,
+    /// Where another plan includes this one.
+    pub(super) inside: Option<Inside>,
+    /// What is needed of each plan that it includes.
+    pub(super) included: &'a BTreeMap<SourceId, PlanValues>,
+    /// Included plans that have run, and clean up at the end of this one.
+    pub(super) pending: Mutex<Vec<Pending<'a>>>,
+    /// How their cleanups ended.
+    pub(super) cleaned: Vec<End>,
 }
 
 /// How a step ended, as far as others care.
@@ -83,6 +93,15 @@ impl End {
     }
 }
 
+/// The limit that comes first.
+fn sooner(own: Option<Limit>, outer: Option<&Limit>) -> Option<Limit> {
+    match (own, outer) {
+        (Some(own), Some(outer)) if outer.until <= own.until => Some(outer.clone()),
+        (Some(own), _) => Some(own),
+        (None, outer) => outer.cloned(),
+    }
+}
+
 impl<'a> Execution<'a> {
     pub(super) fn new(
         context: &'a Context,
@@ -90,7 +109,16 @@ impl<'a> Execution<'a> {
         values: &'a PlanValues,
         jar: &'a Jar,
     ) -> Self {
-        let plan = job.plan.as_ref();
+        Self::of(context, (job, job.plan.as_ref()), values, jar)
+    }
+
+    /// An execution of the job's plan, or of one that it includes.
+    pub(super) fn of(
+        context: &'a Context,
+        (job, plan): (&'a Job, &'a CheckedPlan),
+        values: &'a PlanValues,
+        jar: &'a Jar,
+    ) -> Self {
         let mut shared = Names::over(Arc::clone(&values.environment.names));
         shared.insert(
             "plan",
@@ -120,6 +148,10 @@ impl<'a> Execution<'a> {
             findings: Vec::new(),
             breach: None,
             steps_ended: None,
+            inside: None,
+            included: &values.included,
+            pending: Mutex::default(),
+            cleaned: Vec::new(),
         }
     }
 
@@ -160,6 +192,12 @@ impl<'a> Execution<'a> {
     /// Variables, each once for this job.
     pub(super) fn variables(&mut self) -> Result<(), Box<Finding>> {
         for var in self.plan.vars() {
+            if let Some(given) =
+                self.inside.as_mut().and_then(|inside| inside.with.remove(&var.name))
+            {
+                self.names.define(&var.name, given);
+                continue;
+            }
             let there = &self.values.environment.secrets;
             if self.case_lacks.is_some() || var.secrets.iter().any(|s| !there.contains(s)) {
                 // An optional secret is not there: the steps that use the variable are skipped.
@@ -184,7 +222,7 @@ impl<'a> Execution<'a> {
             seed: Seed {
                 seed: self.context.seed,
                 plan: &self.values.path,
-                case: self.case.as_ref().map_or("", |case| case.seed.as_str()),
+                case: &inside_of(self.seed(), self.case.as_ref().map(|case| case.seed.as_str())),
                 step: place,
                 iteration: 1,
                 attempt: 1,
@@ -217,6 +255,13 @@ impl<'a> Execution<'a> {
 
     /// Setup, steps and cleanup, with the plan's own limits.
     pub(super) async fn all_sections(&mut self, started: Duration) {
+        if self.forward(started, None).await {
+            self.clean_up(None).await;
+        }
+    }
+
+    /// Setup and steps; whether they could begin. `outer` is when what holds the plan has to end.
+    pub(super) async fn forward(&mut self, started: Duration, outer: Option<&Limit>) -> bool {
         let deadline = match self.limit(started, self.plan.deadline()) {
             Ok(limit) => limit.map(|(until, own)| Limit {
                 until,
@@ -227,15 +272,22 @@ impl<'a> Execution<'a> {
             }),
             Err(finding) => {
                 self.findings.push(*finding);
-                return;
+                return false;
             }
         };
+        let deadline = sooner(deadline, outer);
         for section in [Section::Setup, Section::Steps] {
             self.section(section, deadline.as_ref()).await;
         }
         let took = self.context.elapsed();
         self.steps_ended = Some(took);
         self.judge_budget(took.saturating_sub(started));
+        true
+    }
+
+    /// The plan's own cleanup, then that of the plans that it included, the last one first.
+    pub(super) async fn clean_up(&mut self, outer: Option<&Limit>) {
+        let took = self.context.elapsed();
         let limit = match self.limit(took, self.plan.cleanup_timeout()) {
             Ok(limit) => limit.unwrap_or((took.saturating_add(CLEANUP), CLEANUP)),
             Err(finding) => {
@@ -250,7 +302,9 @@ impl<'a> Execution<'a> {
                 crate::units::show_duration(limit.1)
             ),
         };
-        self.section(Section::Cleanup, Some(&limit)).await;
+        let limit = sooner(Some(limit), outer);
+        self.section(Section::Cleanup, limit.as_ref()).await;
+        self.clean_up_included(limit.as_ref()).await;
     }
 
     fn limit(
@@ -294,13 +348,14 @@ impl<'a> Execution<'a> {
             plan: self.plan,
             step,
             names: &self.names,
+            inside: self.seed(),
             key,
             jar: self.jar,
             words,
             case: case.or(around.case.as_ref()).or(self.case.as_ref()),
             iteration: 1,
             barrier: None,
-            stoppable: step.section != Section::Cleanup,
+            stoppable: step.section != Section::Cleanup && !self.cleans_up(),
         }
     }
 
@@ -308,7 +363,7 @@ impl<'a> Execution<'a> {
         let plan = self.plan;
         for (number, step) in plan.steps().iter().enumerate() {
             if step.section == section && step.parent.is_none() {
-                let around = Around { limit: limit.cloned(), ..Around::default() };
+                let around = Around { limit: limit.cloned(), ..self.around() };
                 let ran = self.carry_out(StepIndex(number), &around).await;
                 self.keep(ran);
             }
@@ -337,7 +392,7 @@ impl<'a> Execution<'a> {
         let steps = self.plan.steps().iter().zip(&self.ended);
         let verdicts = || {
             let top = steps.clone().filter(|(step, _)| step.parent.is_none());
-            top.filter_map(|(_, end)| end.as_ref())
+            top.filter_map(|(_, end)| end.as_ref()).chain(&self.cleaned)
         };
         let any = |wanted: Verdict| verdicts().any(|end| end.verdict == wanted);
         if !self.findings.is_empty() || any(Verdict::Errored) {

@@ -50,7 +50,7 @@ impl Execution<'_> {
                 .or_else(|| self.needs_more(step))
                 .or_else(|| self.out_of_time(step, limit));
         }
-        if let Some(stop) = self.context.stopped() {
+        if let Some(stop) = self.context.stopped().filter(|_| !self.cleans_up()) {
             let reason = Reason::Interrupted(stop.as_str().to_owned());
             return Some(NotRun::new(Verdict::Cancelled, reason, own()));
         }
@@ -58,6 +58,9 @@ impl Execution<'_> {
             return Some(late);
         }
         let enough = || {
+            if self.cleans_up() {
+                return None;
+            }
             let reason = Reason::Failures(self.context.enough_failures()?);
             Some(NotRun::new(Verdict::Cancelled, reason, own()))
         };

@@ -133,7 +133,7 @@ fn best_of(ends: &[&End]) -> StepResult {
 }
 
 /// A group's budget is on the wall clock, like a plan's; it fails what would have passed.
-fn judge_budget(scene: &StepScene<'_>, result: &mut StepResult, started: Duration) {
+pub(super) fn judge_budget(scene: &StepScene<'_>, result: &mut StepResult, started: Duration) {
     let Some(limits) = &scene.step.budget else { return };
     let mut attempted = Attempted::new(1, started, Ended::Passed);
     match scene.render(1, None, |renderer| renderer.limits(limits)) {

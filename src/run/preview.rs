@@ -191,7 +191,9 @@ impl Preview<'_> {
                     Ok(rendered) => Shown::Request(Box::new(wire::preview(&rendered))),
                     Err(finding) => Shown::Unknown(finding),
                 },
-                Work::Assert(_) | Work::Sleep(_) | Work::Group(_) => Shown::Nothing,
+                Work::Assert(_) | Work::Sleep(_) | Work::Group(_) | Work::Include(_) => {
+                    Shown::Nothing
+                }
             };
             Sight { case, name: name.trim().to_owned(), shown }
         })

@@ -33,6 +33,14 @@ pub(super) struct Limit {
     pub(super) what: String,
 }
 
+impl Finished {
+    /// A step that leaves nothing.
+    pub(super) fn of(result: StepResult) -> Self {
+        let seen = Seen { verdict: Some(result.verdict), ..Seen::default() };
+        Self { result, seen, captures: Vec::new(), stops: true }
+    }
+}
+
 impl StepScene<'_> {
     /// Carries the step out; `limit` is the plan's own, the step's may come first.
     pub(super) async fn carry_out(

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::check::{CheckedPlan, CheckedStep};
-use crate::event::{Section, StepRef};
+use crate::event::{Section, StepKind, StepRef};
 use crate::finding::{Finding, Severity};
 use crate::outcome::Verdict;
 use crate::record::PlanRecord;
@@ -68,7 +68,9 @@ impl Again {
             .filter(|record| is_left(record.verdict()) && !plan.is_overruled(&record.step))
             .map(|record| &record.step)
             .filter(|step| {
-                step.section == Section::Steps && (step.is_plain() || !has_more(plan, step))
+                step.section == Section::Steps
+                    && !is_included(plan, step)
+                    && (step.is_plain() || step.kind == StepKind::Include || !has_more(plan, step))
             })
             .map(Mark::of)
             .collect();
@@ -92,6 +94,12 @@ impl Again {
         }
         (!found.is_empty()).then_some(found)
     }
+}
+
+/// Whether it is a step of an included plan: that one is done again as a whole.
+fn is_included(plan: &PlanRecord, step: &StepRef) -> bool {
+    let includes = plan.steps.iter().filter(|record| record.step.kind == StepKind::Include);
+    includes.into_iter().any(|record| step.is_inside(&record.step))
 }
 
 /// Whether something that it holds was reported too: then that is what is left.

@@ -151,3 +151,57 @@ fn two_runs_never_share_a_folder() {
     Ran::of(first.wait_with_output().expect("its end")).ends(130);
     lines(&project.path("run/events.jsonl"));
 }
+
+#[test]
+fn an_interrupt_inside_an_included_plan_cleans_up_from_the_inside_out() {
+    let server = Misbehaving::start();
+    let project = Project::new();
+    let url = |path: &str| server.url(path);
+    let inner = format!(
+        "plan: Inner\ninclude_only: true\nsteps:\n  - GET: {}\n  - GET: {}\ncleanup:\n  - DELETE: {}\n",
+        url("/hang"),
+        url("/ok?never"),
+        url("/ok?inner")
+    );
+    let outer = format!(
+        "plan: Outer\ninclude_only: true\nsteps:\n  - include: inner.yaml\ncleanup:\n  - DELETE: {}\n",
+        url("/ok?outer")
+    );
+    project.write("flows/inner.yaml", &inner);
+    project.write("flows/outer.yaml", &outer);
+    let first = format!(
+        "plan: First\nsteps:\n  - GET: {}\ncleanup:\n  - DELETE: {}\n",
+        url("/ok"),
+        url("/ok?first")
+    );
+    project.write("flows/first.yaml", &first);
+    project.write(
+        "p.yaml",
+        &format!(
+            "plan: P\nsteps:\n  - include: flows/first.yaml\n  - include: flows/outer.yaml\n  - GET: {}\ncleanup:\n  - DELETE: {}\n",
+            url("/ok?never"),
+            url("/ok?own")
+        ),
+    );
+    let child = project.start(&["p.yaml", "--report", "json=r.json"]);
+    until("the request", || server.log().iter().any(|seen| seen.path() == "/hang"));
+    signal("-INT", &child);
+    Ran::of(child.wait_with_output().expect("its end")).ends(130);
+    let log = server.log();
+    let cleanup: Vec<&str> = log
+        .iter()
+        .filter(|seen| seen.method == "DELETE")
+        .filter_map(|seen| Some(seen.target.split_once('?')?.1))
+        .collect();
+    assert_eq!(cleanup, ["own", "outer", "inner", "first"]);
+    assert!(!log.iter().any(|seen| seen.target.contains("never")), "{log:?}");
+    marked(&project, "SIGINT");
+    let report = json(&project.read("r.json"));
+    let steps = report["plans"][0]["steps"].as_array().expect("steps").clone();
+    let verdicts: Vec<&str> = steps.iter().filter_map(|step| step["verdict"].as_str()).collect();
+    assert_eq!(
+        verdicts,
+        [vec!["passed"; 2], vec!["cancelled"; 5], vec!["passed"; 7],].concat(),
+        "{report}"
+    );
+}

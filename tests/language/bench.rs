@@ -65,6 +65,18 @@ impl Bench {
         Ran::of(&output, &report)
     }
 
+    /// `planrun` with these words before the arguments, in any order that a person may write.
+    pub(crate) fn on(&self, words: &[&str]) -> Ran {
+        let output =
+            self.command().args(words).args(&self.arguments).output().expect("planrun runs");
+        Ran::of(&output, Path::new(""))
+    }
+
+    /// A file of the folder.
+    pub(crate) fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.folder.path().join(path)).expect("a file")
+    }
+
     /// `planrun check plan.yaml`.
     pub(crate) fn check(&self) -> Ran {
         let output = self

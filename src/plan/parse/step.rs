@@ -5,7 +5,7 @@ use super::super::reader::{Fields, Reader, is_token};
 use super::super::{
     Action, BodyAst, CaptureAst, GroupKind, Method, Poll, RequestAst, Step, Templated,
 };
-use super::{cases, expect, on_failure, options, samples};
+use super::{cases, expect, include, on_failure, options, samples};
 use crate::finding::{Code, Finding, nearest};
 use crate::source::Spanned;
 use crate::yaml::{Entry, Kind, Node};
@@ -28,6 +28,7 @@ pub(super) fn step(reader: &mut Reader, node: &Node) -> Option<Step> {
     if !matches!(action, Action::Request(_)) {
         keys_of_requests(reader, &fields);
     }
+    include::stray(reader, &fields);
     if let (Some(retry), Some(poll)) = (fields.get("retry"), fields.get("poll")) {
         let finding = Finding::error(Code::Conflict, "`retry` and `poll` exclude each other")
             .at(poll.key.place, "")
@@ -172,6 +173,7 @@ fn perform(
         "sleep" => reader.duration_at(&entry.value).map(Action::Sleep),
         "parallel" => group(reader, entry, GroupKind::Parallel),
         "first_of" => group(reader, entry, GroupKind::FirstOf),
+        "include" => include::include(reader, &entry.value, fields),
         "method" => {
             let word = reader.spanned(&entry.value, "a method")?;
             let known = keys::METHODS.iter().find(|key| key.name == word.value);
@@ -290,10 +292,9 @@ fn body(reader: &mut Reader, fields: &Fields<'_>) -> Option<Spanned<BodyAst>> {
 
 /// Keys of a request on a step that sends none.
 fn keys_of_requests(reader: &mut Reader, fields: &Fields<'_>) {
-    let actions = ["assert", "sleep", "parallel", "first_of"];
-    let Some(action) = actions.iter().find_map(|name| fields.get(name)) else { return };
+    let Some(action) = OTHER_ACTIONS.iter().find_map(|name| fields.get(name)) else { return };
     let mut stray = fields.of(keys::REQUEST);
-    if matches!(action.key.value.as_str(), "parallel" | "first_of") {
+    if matches!(action.key.value.as_str(), "parallel" | "first_of" | "include") {
         stray.retain(|entry| entry.key.value != "budget");
     }
     stray.extend(fields.of(keys::OPTIONS));

@@ -14,6 +14,7 @@ fn report(steps: &[(StepRef, StepResult)]) -> String {
     let sources = fixture::sources();
     let style = Style::default();
     let scene = Scene {
+        includers: &[],
         sources: &sources,
         plan: fixture::PATH,
         environment: Some("demo"),

@@ -1,0 +1,71 @@
+//! Owes steps `include`: the file, what its plan is given, what is taken from it.
+
+use super::super::reader::{Fields, Reader};
+use super::super::{Action, IncludeAst};
+use crate::finding::{Code, Finding};
+use crate::source::Spanned;
+use crate::yaml::Node;
+
+/// The plan that a step carries out.
+pub(super) fn include(reader: &mut Reader, node: &Node, fields: &Fields<'_>) -> Option<Action> {
+    let with = fields
+        .value("with")
+        .map(|node| reader.entries(node, "a mapping of names to values", "with: {user: ada}"));
+    for repeated in ["repeat", "warmup", "concurrency"].iter().filter_map(|name| fields.get(name)) {
+        let message = format!("`{}` of an included plan", repeated.key.value);
+        let finding = Finding::error(Code::NotYet, format!("{message} is not built yet"))
+            .at(repeated.key.place, "")
+            .help("use `rows` with a list instead");
+        reader.push(finding);
+    }
+    let export = fields.value("export").map(|node| names(reader, node)).unwrap_or_default();
+    if node.has_template() && node.as_str().is_some() {
+        let finding = Finding::error(Code::BadValue, "no template can stand here")
+            .at(node.place, "")
+            .help("a plan that is included is read before the run: write its path")
+            .help("what decides at run time goes into `if`, or into `with`");
+        reader.push(finding);
+        return None;
+    }
+    let path = node.as_str().filter(|path| !path.trim().is_empty());
+    let Some(path) = path else {
+        reader.wrong(node, "the path of a plan", "include: login.yaml");
+        return None;
+    };
+    let path = Spanned::new(path.to_owned(), node.place);
+    let with = with.unwrap_or_default().to_vec();
+    Some(Action::Include(Box::new(IncludeAst { path, with, export })))
+}
+
+/// `export`, each name once.
+fn names(reader: &mut Reader, node: &Node) -> Vec<Spanned<String>> {
+    let mut names: Vec<Spanned<String>> = Vec::new();
+    for name in reader.texts(node, "names") {
+        match names.iter().find(|known| known.value == name.value) {
+            Some(first) => {
+                let message = format!("`{}` is exported twice", name.value);
+                let finding = Finding::error(Code::DuplicateName, message)
+                    .at(name.place, "again here")
+                    .at(first.place, "first here")
+                    .help("delete one of them");
+                reader.push(finding);
+            }
+            None => names.push(name),
+        }
+    }
+    names
+}
+
+/// Keys of an include on a step that includes nothing.
+pub(super) fn stray(reader: &mut Reader, fields: &Fields<'_>) {
+    if fields.names("include") {
+        return;
+    }
+    for entry in ["with", "export"].iter().filter_map(|name| fields.get(name)) {
+        let message = format!("`{}` belongs to `include`", entry.key.value);
+        let finding = Finding::error(Code::Conflict, message)
+            .at(entry.key.place, "and this step includes nothing")
+            .help("add `include: FILE`, or delete it");
+        reader.push(finding);
+    }
+}
