@@ -122,6 +122,7 @@ fn dispatch(cli: Cli) -> Result<u8, UsageFault> {
         Some(Command::Curl(args)) => preview::curl(&args, &current()?),
         Some(Command::Completions(args)) => Ok(shell::completions(&args)),
         Some(Command::Man(args)) => shell::man(&args),
+        Some(Command::Schema(args)) => Ok(shell::schema(&args)),
         #[cfg(feature = "demo")]
         Some(Command::Demo(args)) => other::demo(&args),
     }

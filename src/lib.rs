@@ -30,6 +30,8 @@ pub mod predicate;
 
 pub mod budget;
 
+pub mod schema;
+
 pub mod check;
 
 pub mod event;

@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 pub use format::Format;
-pub use operator::{Check, Op, Operator, Test};
+pub use operator::{Check, Op, Operator, TYPES, Test};
 pub use status::StatusPattern;
 
 use crate::finding::Finding;

@@ -98,6 +98,23 @@ pub fn parse_size(text: &str) -> Result<u64, UnitFault> {
     Ok(bytes.round() as u64)
 }
 
+/// A regular expression that fits what [`parse_duration`] reads, for schemas.
+#[must_use]
+pub fn duration_pattern() -> String {
+    pattern(TIME.iter().map(|(unit, _)| *unit).chain(["h"]))
+}
+
+/// A regular expression that fits what [`parse_size`] reads, for schemas.
+#[must_use]
+pub fn size_pattern() -> String {
+    pattern(SIZE.iter().map(|(unit, _)| *unit))
+}
+
+fn pattern<'u>(units: impl Iterator<Item = &'u str>) -> String {
+    let units = units.collect::<Vec<_>>().join("|");
+    format!(r"^\s*((\d+(\.\d*)?|\.\d+)\s*({units})\s*)+$")
+}
+
 fn total(text: &str, unit_of: impl Fn(&str) -> Option<f64>) -> Result<f64, UnitFault> {
     let mut rest = text.trim();
     if rest.is_empty() {
@@ -196,6 +213,19 @@ mod tests {
         assert_eq!(parse_size("16MiB"), Ok(16 * 1024 * 1024));
         assert_eq!(parse_size("1kB"), Ok(1000));
         assert_eq!(parse_size("3 parsecs"), Err(UnitFault::UnknownUnit { unit: "parsecs".into() }));
+    }
+
+    #[test]
+    fn a_pattern_fits_what_is_read_and_nothing_else() {
+        let fits = |pattern: &str, text| regex::Regex::new(pattern).unwrap().is_match(text);
+        for text in ["800ms", "1m30s", "1.5h", " 250 us ", "1m 30s", ".5s", "5.s", "3µs"] {
+            assert!(fits(&duration_pattern(), text) && parse_duration(text).is_ok(), "{text}");
+        }
+        for text in ["800", "8 days", "fast", " ", "", "1s2", "1.2.3s", "-1s", "s"] {
+            assert!(!fits(&duration_pattern(), text) && parse_duration(text).is_err(), "{text}");
+        }
+        assert!(fits(&size_pattern(), "16MiB") && fits(&size_pattern(), "12B"));
+        assert!(!fits(&size_pattern(), "16mib") && !fits(&size_pattern(), "16"));
     }
 
     #[test]

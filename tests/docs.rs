@@ -125,7 +125,7 @@ fn what_the_readme_calls_not_built_is_what_is_refused() {
         .captures_iter(list)
         .map(|found| found.get(1).expect("a group").as_str())
         .collect();
-    let tables = || key_tables().into_iter().flatten();
+    let tables = || keys::ALL.iter().copied().flatten();
     let later: BTreeSet<&str> = tables().filter(|key| !key.built).map(|key| key.name).collect();
     let missing: Vec<_> = later.difference(&named).collect();
     assert!(missing.is_empty(), "refused, and not in the README's list: {missing:?}");
@@ -240,29 +240,4 @@ fn serves(project: &TempDir, line: &str) {
     child.kill().expect("it still serves");
     child.wait().expect("it was ended");
     assert!(read.is_ok() && first.contains("http://"), "{line}: {first}");
-}
-
-fn key_tables() -> Vec<&'static [keys::KeyDoc]> {
-    vec![
-        keys::PLAN,
-        keys::OPTIONS,
-        keys::DEFAULTS_ONLY,
-        keys::ENVIRONMENT_DEFAULTS_ONLY,
-        keys::REQUEST,
-        keys::STEP,
-        keys::EXPECT_ALL,
-        keys::ROWS,
-        keys::POLL,
-        keys::RETRY,
-        keys::AUTH,
-        keys::TLS,
-        keys::EXPECT,
-        keys::OUTCOMES,
-        keys::CAPTURE,
-        keys::SECRET,
-        keys::ENVIRONMENT,
-        keys::SECRET_SOURCE,
-        keys::SERVICE,
-        keys::PROJECT,
-    ]
 }

@@ -46,6 +46,9 @@ pub(super) enum Command {
     Completions(CompletionsArgs),
     /// Prints the manual page: `planrun man | man -l -`
     Man(ManArgs),
+    /// Prints the JSON Schema with which editors complete and check a kind of file
+    #[command(after_help = SCHEMA_HELP)]
+    Schema(SchemaArgs),
     /// Serves the built-in demo registry until it is interrupted
     #[cfg(feature = "demo")]
     Demo(DemoArgs),
@@ -60,7 +63,7 @@ Usage:  planrun [OPTIONS] PATH…     plan files, or folders with plans under th
   check PATH…   checks, sends nothing       list PATH…  lists plans and steps
   vars PLAN     values and their sources    curl PLAN   a request as a curl line
   explain CODE  what a code means           demo        a registry to try out
-  completions SHELL                         man         the manual page
+  completions SHELL   man   schema KIND       for shells, readers, editors
 
   -e, --env ENV            environment: environments/ENV.yaml near the plan
       --var NAME=VALUE     sets a variable, env.NAME=VALUE an environment's
@@ -78,8 +81,19 @@ Exit: 0 passed, 1 failed, 2 command line, 3 invalid, 4 nothing ran, 5 errored,
       6 over budget, 7 output, 124 deadline, 130 Ctrl-C.  More: planrun help run";
 
 /// The commands, for whoever misspells one.
-pub(super) const COMMANDS: [&str; 10] =
-    ["run", "check", "list", "vars", "explain", "curl", "completions", "man", "demo", "help"];
+pub(super) const COMMANDS: [&str; 11] = [
+    "run",
+    "check",
+    "list",
+    "vars",
+    "explain",
+    "curl",
+    "completions",
+    "man",
+    "schema",
+    "demo",
+    "help",
+];
 
 /// Commands of the language that this version does not have, with what there is instead.
 pub(super) const NOT_BUILT: [(&str, &str); 2] = [
@@ -122,6 +136,11 @@ Install them:
   fish        planrun completions fish > ~/.config/fish/completions/planrun.fish
   elvish      planrun completions elvish >> ~/.config/elvish/rc.elv
   powershell  planrun completions powershell >> $PROFILE";
+
+/// How a schema is used.
+const SCHEMA_HELP: &str = "\
+The first line of a plan tells an editor with the YAML language server where the schema is:
+  # yaml-language-server: $schema=../schemas/plan.schema.json";
 
 /// Where values come from; the same for every command that reads plans.
 #[derive(Debug, Args, Clone, Default)]
@@ -333,6 +352,25 @@ pub(super) struct CompletionsArgs {
     /// The shell
     #[arg(value_name = "SHELL")]
     pub(super) shell: clap_complete::Shell,
+}
+
+/// Options of `schema`.
+#[derive(Debug, Args)]
+pub(super) struct SchemaArgs {
+    /// The kind of file
+    #[arg(value_name = "KIND")]
+    pub(super) kind: SchemaOf,
+}
+
+/// The kinds of files that have a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaOf {
+    /// Plans: what is done and expected
+    Plan,
+    /// Environments: where, with which variables and secrets
+    Environment,
+    /// The project file: what plans have in common
+    Project,
 }
 
 /// Options of `man`.

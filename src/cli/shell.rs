@@ -1,12 +1,13 @@
-//! What the shell and `man` are told of the command line: completions and the manual page.
+//! What other programs are told: the shell its completions, `man` its page, editors the schemas.
 
 use clap::{Command, CommandFactory as _};
 
-use super::args::{Cli, CompletionsArgs, Look, ManArgs, RUN_HELP};
+use super::args::{Cli, CompletionsArgs, Look, ManArgs, RUN_HELP, SchemaArgs, SchemaOf};
 use super::fault::UsageFault;
 use super::inputs::Process;
 use super::printer::Printer;
 use crate::finding::nearest;
+use crate::schema::{self, SchemaKind};
 use crate::secret::Gate;
 
 /// Prints the completions of a shell.
@@ -38,6 +39,16 @@ pub(super) fn man(args: &ManArgs) -> Result<u8, UsageFault> {
         Ok(()) => Ok(print(&page)),
         Err(error) => Err(UsageFault::new(format!("the manual page cannot be written: {error}"))),
     }
+}
+
+/// Prints the JSON Schema of a kind of file.
+pub(super) fn schema(args: &SchemaArgs) -> u8 {
+    let kind = match args.kind {
+        SchemaOf::Plan => SchemaKind::Plan,
+        SchemaOf::Environment => SchemaKind::Environment,
+        SchemaOf::Project => SchemaKind::Project,
+    };
+    print(schema::text(kind).as_bytes())
 }
 
 fn no_command(name: &str, whole: &Command) -> UsageFault {

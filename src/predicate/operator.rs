@@ -59,6 +59,9 @@ pub enum Check {
     Pending,
 }
 
+/// The names of JSON's types, as the operator `type` takes them.
+pub const TYPES: [&str; 7] = ["null", "boolean", "integer", "number", "string", "array", "object"];
+
 macro_rules! operators {
     ($($name:ident $word:literal,)*) => {
         /// An operator's word.

@@ -8,12 +8,11 @@ use super::response::{NotJson, Response};
 use super::subject::{Subject, SubjectFault, SubjectKind};
 use crate::finding::{Code, Finding, nearest};
 use crate::outcome::Actual;
+use crate::plan::keys::CAPTURE;
 use crate::yaml::{Kind, Node};
 
 /// Words that a capture may be in short.
 const WORDS: [&str; 4] = ["status", "url", "text", "duration"];
-/// Keys of the long form.
-const KEYS: [&str; 8] = ["json", "header", "cookie", "text", "apply", "regex", "default", "secret"];
 
 /// What a capture reads: a [`Subject`] of one of the kinds that captures know.
 pub type Source = Subject;
@@ -32,6 +31,9 @@ pub struct Capture {
 }
 
 impl Capture {
+    /// The words that a capture may be in short.
+    pub const WORDS: &'static [&'static str] = &WORDS;
+
     /// Reads a capture as written; `text` is the source that the node lies in.
     ///
     /// # Errors
@@ -205,9 +207,11 @@ fn long(node: &Node, text: &str) -> Result<Capture, Vec<Finding>> {
                 let finding =
                     Finding::error(Code::UnknownKey, format!("unknown key `{other}` in a capture"))
                         .at(entry.key.place, "");
-                findings.push(match nearest(other, KEYS) {
+                let keys = || CAPTURE.iter().map(|key| key.name);
+                findings.push(match nearest(other, keys()) {
                     Some(similar) => finding.help(format!("did you mean `{similar}`?")),
-                    None => finding.help(format!("the keys are {}", KEYS.join(", "))),
+                    None => finding
+                        .help(format!("the keys are {}", keys().collect::<Vec<_>>().join(", "))),
                 });
                 None
             }

@@ -5,8 +5,8 @@ use std::process::Command;
 use crate::Project;
 
 const SHELLS: [&str; 5] = ["bash", "zsh", "fish", "elvish", "powershell"];
-const COMMANDS: [&str; 9] =
-    ["run", "check", "list", "vars", "explain", "curl", "demo", "completions", "man"];
+const COMMANDS: [&str; 10] =
+    ["run", "check", "list", "vars", "explain", "curl", "demo", "completions", "man", "schema"];
 
 #[test]
 fn every_shell_learns_every_command_and_every_option() {
@@ -47,6 +47,8 @@ fn bash_completes_commands_options_and_values() {
     assert_eq!(completed(&["planrun", "--last"]), ["--last-failed"]);
     assert_eq!(completed(&["planrun", "check", "--stri"]), ["--strict"]);
     assert_eq!(completed(&["planrun", "list", "--format", "j"]), ["json"]);
+    assert_eq!(completed(&["planrun", "sch"]), ["schema"]);
+    assert_eq!(completed(&["planrun", "schema", "env"]), ["environment"]);
     assert_eq!(completed(&["planrun", "--zzz"]), [""]);
 }
 
@@ -66,6 +68,23 @@ fn the_manual_has_a_page_for_everything() {
         assert!(page.lines().count() > 10, "{page}");
     }
     project.run(&["man", "chek"]).ends(2).says("did you mean `check`?");
+}
+
+#[test]
+fn a_schema_is_printed_for_each_kind_of_file_and_for_no_other() {
+    let project = Project::new();
+    for (kind, key) in [("plan", "steps"), ("environment", "services"), ("project", "hints")] {
+        let schema = crate::json(&project.run(&["schema", kind]).ends(0).out);
+        assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
+        assert!(schema["properties"][kind].is_object(), "{kind}");
+        assert!(schema["properties"][key]["description"].is_string(), "{kind}: {key}");
+        assert_eq!(schema["additionalProperties"], false, "{kind}");
+    }
+    project.run(&["schema"]).ends(2).says("KIND");
+    project.run(&["schema", "pln"]).ends(2).says("'plan'");
+    project.run(&["schem", "plan"]).ends(2).says("did you mean the command `planrun schema`?");
+    let page = project.run(&["man", "schema"]).ends(0).out;
+    assert!(page.contains("environment") && page.contains("yaml\\-language\\-server"), "{page}");
 }
 
 #[test]

@@ -8,13 +8,11 @@ use crate::json;
 use crate::predicate::About;
 use crate::predicate::compare::{brief, word};
 use crate::predicate::format::Format;
-use crate::predicate::operator::{Check, Operator};
+use crate::predicate::operator::{Check, Operator, TYPES};
 use crate::predicate::status::StatusPattern;
 use crate::query::{Regular, time};
 use crate::units;
 use crate::yaml::{Entry, Kind, Node};
-
-const TYPES: [&str; 7] = ["null", "boolean", "integer", "number", "string", "array", "object"];
 
 impl Reader<'_> {
     /// An operand of the subject `size`: `1MiB` becomes its number of bytes.
