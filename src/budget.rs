@@ -450,6 +450,28 @@ mod tests {
     }
 
     #[test]
+    fn every_phase_can_be_in_time_and_too_long() {
+        for name in ["dns", "connect", "tls", "send", "wait", "receive", "total"] {
+            let fresh = Scope::Step { connection: Connection::Fresh, samples: Samples::One };
+            let budget = parse(&format!("budget: {{{name}: 1s}}"), fresh).unwrap();
+            let breached = |took: u64| {
+                let took = Some(ms(took));
+                let phases = Phases {
+                    dns: took,
+                    connect: took,
+                    tls: took,
+                    send: took,
+                    wait: took,
+                    receive: took,
+                    total: took,
+                };
+                judge(&budget.limits, &phases, ms(0), Severity::Error).len()
+            };
+            assert_eq!((breached(1000), breached(1001)), (0, 1), "{name}");
+        }
+    }
+
+    #[test]
     fn exactly_the_limit_is_in_time() {
         let budget = parse("budget: 500ms", ONE).unwrap();
         let phases = Phases { total: Some(ms(500)), ..Phases::default() };

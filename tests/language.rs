@@ -27,7 +27,11 @@ mod hints;
 mod includes;
 #[path = "language/judge.rs"]
 mod judge;
+#[path = "language/keys.rs"]
+mod keys;
 #[path = "language/request.rs"]
 mod request;
 #[path = "language/samples.rs"]
 mod samples;
+#[path = "language/words.rs"]
+mod words;

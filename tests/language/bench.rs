@@ -53,10 +53,15 @@ impl Bench {
     }
 
     pub(crate) fn run(&self) -> Ran {
+        self.run_path("plan.yaml")
+    }
+
+    /// The same with another path than that of the plan.
+    pub(crate) fn run_path(&self, path: &str) -> Ran {
         let report = self.folder.path().join("report.json");
         let output = self
             .command()
-            .arg("plan.yaml")
+            .arg(path)
             .args(&self.arguments)
             .arg("--report")
             .arg(format!("json={}", report.display()))
