@@ -320,6 +320,10 @@ fn mistakes(page: &str, page_text: &str, project: &TempDir) -> (String, String) 
 /// What is wrong with a block of the plan language.
 fn checked(project: &TempDir, block: &Block, place: Option<&str>) -> Option<String> {
     let first = block.text.lines().find(|line| !line.starts_with('#')).unwrap_or_default();
+    if block.text.contains("include_only: true") {
+        // It is checked with the plan that includes it, which gives it its inputs.
+        return block.mark("file").is_none().then(|| "nobody can include this".to_owned());
+    }
     let command = match first.split_once(':') {
         Some(("plan", _)) if block.mark("run").is_some() => {
             let file = block.mark("file").unwrap_or("page.yaml");
