@@ -177,7 +177,8 @@ fn every_file_that_a_page_names_is_there() {
 
 /// Reads a block as whatever it is: a file of its own, steps, or keys of a step.
 fn check(project: &TempDir, block: &Block) -> Output {
-    let first = block.text.split(':').next().unwrap_or_default();
+    let begins = block.text.lines().find(|line| !line.starts_with('#')).unwrap_or_default();
+    let first = begins.split(':').next().unwrap_or_default();
     let (name, plan) = match first {
         "plan" => ("page.yaml".to_owned(), block.text.clone()),
         "environment" | "project" => {

@@ -1,5 +1,7 @@
 //! Reads fenced blocks out of a Markdown page, with the comments that stand before them.
 
+#![allow(dead_code, reason = "each test binary that includes this file uses its own part")]
+
 /// A fenced block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Block {
