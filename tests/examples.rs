@@ -67,6 +67,18 @@ fn every_plan_of_the_tour_is_short_and_begins_with_what_it_shows() {
 }
 
 #[test]
+fn the_table_of_the_tour_has_every_plan_under_its_name() {
+    let table = read("README.md");
+    for (_, name) in numbered() {
+        let plan = read(&name);
+        let title = plan.lines().find_map(|line| line.strip_prefix("plan: ")).expect("a name");
+        let short = name.trim_end_matches(".yaml");
+        let row = format!("| [{short}]({name}) | {title} | ");
+        assert!(table.contains(&row), "examples/README.md has no row that begins with `{row}`");
+    }
+}
+
+#[test]
 fn a_failure_that_the_tour_promises_is_there() {
     let promise =
         Regex::new(r"planrun (examples/\S+\.yaml) -e (\S+)").expect("a regular expression");
