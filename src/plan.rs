@@ -18,7 +18,7 @@ mod step;
 pub use cases::{AxisAst, AxisValuesAst, CasesAst, ColumnType, PlacedCases, RowsAst};
 pub use expect::{AssertionAst, ExpectAst, OutcomeAst, SubjectAst};
 pub use hint::{HintAst, HintsAst};
-pub use kind::{FileKind, kind, kind_by_look};
+pub use kind::{FileKind, include_only_by_look, kind, kind_by_look};
 pub use literal_secret::literal_secrets;
 pub use options::{
     ApiKeyPlace, Auth, BodyAst, Connection, CookiesAst, Method, RequestOptions, Retry, RetryWhen,

@@ -21,6 +21,8 @@ mod environments;
 mod exit_codes;
 #[path = "command/folders.rs"]
 mod folders;
+#[path = "command/includes.rs"]
+mod includes;
 #[path = "command/obtained.rs"]
 mod obtained;
 #[path = "command/other.rs"]

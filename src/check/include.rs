@@ -61,6 +61,18 @@ impl CheckedPlan {
         })
     }
 
+    /// This plan or the first one inside of it that stands in a file.
+    #[must_use]
+    pub fn of_file(&self, source: SourceId) -> Option<&CheckedPlan> {
+        let mut found = None;
+        self.each_plan(&mut |plan| {
+            if found.is_none() && plan.source == source {
+                found = Some(plan);
+            }
+        });
+        found
+    }
+
     /// Shows this plan, then every plan inside of it, however deep.
     pub fn each_plan<'p>(&'p self, visit: &mut dyn FnMut(&'p CheckedPlan)) {
         visit(self);

@@ -55,6 +55,8 @@ struct View {
 /// A step, in one of its cases.
 struct Line {
     section: Section,
+    /// The lines that include its plan, the nearest first, each with its part of its own plan.
+    from: Vec<(Section, String)>,
     depth: usize,
     id: Option<String>,
     name: String,
@@ -86,18 +88,7 @@ impl View {
         let mut steps = Vec::new();
         let selected = plan.steps().iter().zip(sights).zip(&job.selected);
         for ((step, sights), _) in selected.filter(|(_, selected)| **selected) {
-            for Sight { case, name, shown } in sights {
-                steps.push(Line {
-                    section: step.section,
-                    depth: super::list::depth(plan, step),
-                    id: step.id.clone(),
-                    name: gate.text(&name).into_owned(),
-                    place: scene.prepared.suite.sources.locate(step.place),
-                    case: case.map(|case| gate.text(&case).into_owned()),
-                    terms: terms(plan, step),
-                    does: does(step, shown, gate),
-                });
-            }
+            lines(scene, (plan, step, sights), &[], &mut steps);
         }
         Self {
             plan: plan.name().value.clone(),
@@ -111,8 +102,9 @@ impl View {
         let mut text = format!("{} · {}\n", titled(&self.plan, self.case.as_deref()), self.path);
         let mut section = Section::Steps;
         for line in &self.steps {
-            if line.section != section {
-                section = line.section;
+            let outer = line.from.last().map_or(line.section, |(section, _)| *section);
+            if outer != section {
+                section = outer;
                 text.push_str(match section {
                     Section::Setup => "  setup\n",
                     Section::Steps => "  steps\n",
@@ -131,11 +123,56 @@ impl View {
     }
 }
 
+/// A step in all its cases, each with the steps of the plan that it includes.
+fn lines(
+    scene: &Scene,
+    (plan, step, sights): (&CheckedPlan, &CheckedStep, Vec<Sight>),
+    from: &[(Section, String)],
+    all: &mut Vec<Line>,
+) {
+    let gate = &scene.prepared.gate;
+    for Sight { case, name, shown } in sights {
+        let (shown, inner) = match (shown, &step.work) {
+            (Shown::Included(inner), Work::Include(include)) if step.skip.is_none() => {
+                (Shown::Nothing, Some((include, inner)))
+            }
+            (shown, _) => (shown, None),
+        };
+        let first = all.len();
+        all.push(Line {
+            section: step.section,
+            from: from.to_vec(),
+            depth: super::list::depth(plan, step),
+            id: step.id.clone(),
+            name: gate.text(&name).into_owned(),
+            place: scene.prepared.suite.sources.locate(step.place),
+            case: case.map(|case| gate.text(&case).into_owned()),
+            terms: terms(plan, step),
+            does: does(step, shown, gate),
+        });
+        let Some((include, sights)) = inner else { continue };
+        let here = (step.section, scene.prepared.suite.sources.locate(step.place));
+        let from: Vec<_> = std::iter::once(here).chain(from.iter().cloned()).collect();
+        for (step, sights) in include.plan.steps().iter().zip(sights) {
+            lines(scene, (&include.plan, step, sights), &from, all);
+        }
+        let own = all.get(first).map_or(0, |line| line.depth);
+        for line in all.iter_mut().skip(first + 1) {
+            line.depth += own + 1;
+        }
+    }
+}
+
 impl Line {
     fn write(&self, text: &mut String, style: &Style) {
         let indent = "  ".repeat(self.depth + 1);
         let name = titled(&self.name, self.case.as_deref());
-        let _ = writeln!(text, "{indent}{name}");
+        let part = match line_part(self) {
+            Section::Setup => "setup: ",
+            Section::Steps => "",
+            Section::Cleanup => "cleanup: ",
+        };
+        let _ = writeln!(text, "{indent}{part}{name}");
         for (word, term) in &self.terms {
             let _ = writeln!(text, "      {word} {}", sanitise_line(term));
         }
@@ -167,12 +204,18 @@ impl Line {
             "case": self.case,
             "depth": self.depth,
             "place": self.place,
+            "included_from": self.from.iter().map(|(_, at)| at).collect::<Vec<_>>(),
             "terms": terms,
             "kind": kind,
             "request": request,
             "unknown": unknown,
         })
     }
+}
+
+/// The part of an included plan that a step stands in; those of the plan itself have a heading.
+fn line_part(line: &Line) -> Section {
+    if line.from.is_empty() { Section::Steps } else { line.section }
 }
 
 fn request_as_json(exchange: &Exchange) -> Value {
@@ -204,7 +247,9 @@ fn does(step: &CheckedStep, shown: Shown, gate: &Gate) -> Does {
                 names => format!("it computes with {names}"),
             },
         },
-        (Shown::Nothing | Shown::Unknown(_), work) => Does::Else(super::list::kind(work)),
+        (Shown::Nothing | Shown::Unknown(_) | Shown::Included(_), work) => {
+            Does::Else(super::list::kind(work))
+        }
     }
 }
 
@@ -222,6 +267,11 @@ fn used(step: &CheckedStep) -> String {
 /// What decides whether a step runs and how often, as far as the plan says.
 fn terms(plan: &CheckedPlan, step: &CheckedStep) -> Vec<(&'static str, String)> {
     let mut terms = Vec::new();
+    if let Work::Include(include) = &step.work
+        && !step.name.text().contains(&include.path.value)
+    {
+        terms.push(("include", include.path.value.clone()));
+    }
     terms.extend(step.skip.as_ref().map(|reason| ("skip", reason.clone())));
     let needs: Vec<String> = super::list::needs(plan, step);
     if !needs.is_empty() {

@@ -15,11 +15,13 @@ use super::prepare::{Prepared, prepare};
 use super::printer::Printer;
 use super::run::runtime;
 use super::world::{self, Start, plan_values};
+use crate::check::{CheckedStep, Work};
+use crate::event::Section;
 use crate::finding::Finding;
 use crate::http::Client;
 use crate::outcome::Exchange;
 use crate::report;
-use crate::run::{Context, PlanValues, Preview, Shown};
+use crate::run::{Context, PlanValues, Preview, Shown, Sight};
 use crate::schedule::{Job, Selection};
 use crate::secret::{Gate, Redacted};
 use crate::services::Purpose;
@@ -56,24 +58,49 @@ pub(super) fn curl(args: &CurlArgs, current: &Path) -> Result<u8, UsageFault> {
             .iter()
             .zip(shown)
             .find(|(step, _)| step.id.as_deref() == Some(args.step.as_str()));
-        // Of several cases the first is as good as any.
-        let wanted =
-            wanted.and_then(|(step, sights)| Some((step, sights.into_iter().next()?.shown)));
-        let line = match wanted {
-            Some((_, Shown::Request(exchange))) => {
-                curl_line(*exchange, &gate, &scene.prepared.variables([job.position].into_iter()))
-            }
-            Some((_, Shown::Nothing)) => {
-                return Err(UsageFault::new(format!("the step `{}` sends nothing", args.step)));
-            }
-            Some((_, Shown::Unknown(finding))) => {
-                return Ok(invalid(&scene.prepared, &[*finding], &printer));
-            }
-            None => continue,
-        };
+        let Some((step, sights)) = wanted else { continue };
+        let variables = scene.prepared.variables([job.position].into_iter());
+        let mut found = Requests::default();
+        found.take(step, sights);
+        if let Some(finding) = found.unknown {
+            return Ok(invalid(&scene.prepared, &[*finding], &printer));
+        }
+        if found.known.is_empty() {
+            return Err(UsageFault::new(format!("the step `{}` sends nothing", args.step)));
+        }
+        let lines = found.known.into_iter().map(|one| curl_line(*one, &gate, &variables));
+        let line = lines.collect::<Vec<_>>().join("\n");
         return Ok(if printer.out(&gate.redact(line)).is_ok() { 0 } else { 7 });
     }
     Err(UsageFault::new(format!("no plan has a step `{}`", args.step)))
+}
+
+/// The requests of a step: its own, or all of the plan that it includes.
+#[derive(Default)]
+struct Requests {
+    known: Vec<Box<Exchange>>,
+    unknown: Option<Box<Finding>>,
+}
+
+impl Requests {
+    fn take(&mut self, step: &CheckedStep, sights: Vec<Sight>) {
+        // Of several cases the first is as good as any.
+        match sights.into_iter().next().map(|sight| sight.shown) {
+            Some(Shown::Request(exchange)) => self.known.push(exchange),
+            Some(Shown::Unknown(finding)) if self.unknown.is_none() => {
+                self.unknown = Some(finding);
+            }
+            Some(Shown::Included(steps)) => {
+                let Work::Include(include) = &step.work else { return };
+                // Its cleanup comes much later.
+                let inner = include.plan.steps().iter().zip(steps);
+                for (step, sights) in inner.filter(|(step, _)| step.section != Section::Cleanup) {
+                    self.take(step, sights);
+                }
+            }
+            Some(Shown::Nothing | Shown::Unknown(_)) | None => {}
+        }
+    }
 }
 
 pub(super) fn preview(values: &PlanValues, seed: u64) -> Preview<'_> {

@@ -8,6 +8,7 @@ use super::args::Values;
 use super::fault::UsageFault;
 use super::prepare::{Prepared, Wanted, prepare_on};
 use super::secrets::{has_source, steps};
+use crate::check::CheckedPlan;
 use crate::finding::{Code, Finding};
 use crate::project::{LoadFault, survey};
 use crate::secret::sanitise_line;
@@ -241,14 +242,19 @@ fn lacking_secrets(prepared: &Prepared) -> Vec<Finding> {
     for (loaded, plan) in prepared.suite.plans.iter().zip(&prepared.plans) {
         let environment =
             loaded.environment.and_then(|index| prepared.suite.environments.get(index));
-        for secret in loaded.plan.secrets.iter().filter(|secret| !secret.optional) {
+        let all = prepared.suite.with_included(loaded);
+        let all = all.iter().flat_map(|inner| inner.plan.secrets.iter().map(move |s| (inner, s)));
+        let mut said: BTreeSet<&str> = BTreeSet::new();
+        for (inner, secret) in all.filter(|(_, secret)| !secret.optional) {
             let name = &secret.name.value;
-            if has_source(name, prepared.places(), environment) {
+            if said.contains(name.as_str()) || has_source(name, prepared.places(), environment) {
                 continue;
             }
             // A plan that is wrong here may still say who needs it in another environment.
-            let used = plan.as_ref().map(|plan| plan.secrets());
-            let used = used.and_then(|all| all.iter().find(|used| used.name == secret.name));
+            let checked = plan.as_ref().and_then(|plan| plan.of_file(inner.plan.source));
+            let used = checked
+                .map(CheckedPlan::secrets)
+                .and_then(|all| all.iter().find(|used| used.name == secret.name));
             let label = match used.map(|used| used.needed_by.as_slice()) {
                 Some([]) => continue,
                 Some(labels) => {
@@ -257,6 +263,7 @@ fn lacking_secrets(prepared: &Prepared) -> Vec<Finding> {
                 }
                 None => String::new(),
             };
+            said.insert(name);
             let upper = name.to_ascii_uppercase();
             findings.push(
                 Finding::warning(Code::MissingSecret, format!("the secret `{name}` has no source"))

@@ -17,6 +17,7 @@ use super::preview::invalid;
 use super::printer::Printer;
 use super::secrets::{Described, describe};
 use super::world::{Evaluated, plan_values};
+use crate::check::CheckedPlan;
 use crate::finding::Finding;
 use crate::json::show;
 use crate::project::LoadedPlan;
@@ -39,11 +40,20 @@ struct Variable {
     source: String,
 }
 
+/// The variables of an included plan.
+struct Inside {
+    /// The line that includes it.
+    at: String,
+    /// Its path as shown.
+    path: String,
+    variables: Vec<Variable>,
+}
+
 /// One secret of a plan.
 struct Declared<'a> {
     name: &'a str,
     optional: bool,
-    needed_by: &'a [String],
+    needed_by: Vec<&'a String>,
     described: Described,
 }
 
@@ -63,10 +73,14 @@ pub(super) fn vars(args: &VarsArgs, current: &Path) -> Result<u8, UsageFault> {
     for (position, values) in values.iter().enumerate() {
         let Some(loaded) = prepared.suite.plans.get(position) else { continue };
         let variables = variables(&prepared, position, values);
-        let secrets = secrets(&prepared, position);
+        let mut included = Vec::new();
+        if let Some(plan) = prepared.plans.get(position).and_then(Option::as_ref) {
+            inside(&prepared, plan, values, &mut included);
+        }
+        let shown = (&*variables, &*included, &*secrets(&prepared, position));
         match args.format {
-            Format::Json => listed.push(document(&prepared, loaded, &variables, &secrets)),
-            Format::Human => table(&mut text, &prepared, loaded, (&variables, &secrets)),
+            Format::Json => listed.push(document(&prepared, loaded, shown)),
+            Format::Human => table(&mut text, &prepared, loaded, shown),
         }
     }
     let text = match args.format {
@@ -160,9 +174,28 @@ fn variables(prepared: &Prepared, position: usize, values: &PlanValues) -> Vec<V
     names.sort_by_key(order);
     let mut variables: Vec<Variable> =
         names.into_iter().filter_map(|name| of_environment(prepared, environment, name)).collect();
-    let Some(plan) = prepared.plans.get(position).and_then(Option::as_ref) else {
-        return variables;
-    };
+    if let Some(plan) = prepared.plans.get(position).and_then(Option::as_ref) {
+        variables.extend(of_plan(prepared, plan, values));
+    }
+    variables
+}
+
+/// The variables of every plan that a plan includes, near or far.
+fn inside(prepared: &Prepared, plan: &CheckedPlan, values: &PlanValues, all: &mut Vec<Inside>) {
+    let preview = Preview { values, seed: 0, now: now() };
+    for (step, include, values) in preview.inside(plan) {
+        all.push(Inside {
+            at: prepared.suite.sources.locate(step.place),
+            path: values.path.clone(),
+            variables: of_plan(prepared, &include.plan, &values),
+        });
+        inside(prepared, &include.plan, &values, all);
+    }
+}
+
+/// The variables and inputs of one plan.
+fn of_plan(prepared: &Prepared, plan: &CheckedPlan, values: &PlanValues) -> Vec<Variable> {
+    let mut variables = Vec::new();
     let preview = Preview { values, seed: 0, now: now() };
     for (name, value) in preview.vars(plan) {
         let written = plan.vars().iter().find(|var| var.name == name).map(|var| var.place);
@@ -209,25 +242,29 @@ fn secrets(prepared: &Prepared, position: usize) -> Vec<Declared<'_>> {
     let Some(loaded) = prepared.suite.plans.get(position) else { return Vec::new() };
     let environment = loaded.environment.and_then(|index| prepared.suite.environments.get(index));
     let checked = prepared.plans.get(position).and_then(Option::as_ref);
-    let describe_one = |declaration: &'_ crate::plan::SecretDeclaration| {
-        let name = declaration.name.value.as_str();
-        let used = checked.and_then(|plan| plan.secrets().iter().find(|s| s.name.value == name));
-        let shape = used.and_then(|used| used.matches.as_ref());
-        describe(name, shape, prepared.places(), environment)
-    };
-    loaded
-        .plan
-        .secrets
-        .iter()
-        .map(|declaration| Declared {
-            name: declaration.name.value.as_str(),
-            optional: declaration.optional,
-            needed_by: checked
-                .and_then(|plan| plan.secrets().iter().find(|s| s.name == declaration.name))
-                .map_or(&[], |used| used.needed_by.as_slice()),
-            described: describe_one(declaration),
-        })
-        .collect()
+    let mut declared: Vec<Declared<'_>> = Vec::new();
+    for inner in prepared.suite.with_included(loaded) {
+        let checked = checked.and_then(|plan| plan.of_file(inner.plan.source));
+        for declaration in &inner.plan.secrets {
+            let name = declaration.name.value.as_str();
+            let used =
+                checked.and_then(|plan| plan.secrets().iter().find(|s| s.name.value == name));
+            let needed_by = used.map_or(&[][..], |used| used.needed_by.as_slice());
+            if let Some(known) = declared.iter_mut().find(|known| known.name == name) {
+                known.optional &= declaration.optional;
+                known.needed_by.extend(needed_by);
+                continue;
+            }
+            let shape = used.and_then(|used| used.matches.as_ref());
+            declared.push(Declared {
+                name,
+                optional: declaration.optional,
+                needed_by: needed_by.iter().collect(),
+                described: describe(name, shape, prepared.places(), environment),
+            });
+        }
+    }
+    declared
 }
 
 fn environment_of<'a>(prepared: &'a Prepared, loaded: &LoadedPlan) -> Option<&'a str> {
@@ -238,13 +275,18 @@ fn environment_of<'a>(prepared: &'a Prepared, loaded: &LoadedPlan) -> Option<&'a
 fn document(
     prepared: &Prepared,
     loaded: &LoadedPlan,
-    variables: &[Variable],
-    secrets: &[Declared<'_>],
+    (variables, included, secrets): (&[Variable], &[Inside], &[Declared<'_>]),
 ) -> Value {
-    let variables: Vec<Value> = variables
-        .iter()
-        .map(|Variable { name, value, written, source }| {
+    let listed = |variables: &[Variable]| -> Vec<Value> {
+        let all = variables.iter().map(|Variable { name, value, written, source }| {
             json!({"name": name, "value": value, "written": written, "source": source})
+        });
+        all.collect()
+    };
+    let included: Vec<Value> = included
+        .iter()
+        .map(|Inside { at, path, variables }| {
+            json!({"path": path, "included_from": at, "variables": listed(variables)})
         })
         .collect();
     let secrets: Vec<Value> = secrets
@@ -266,7 +308,8 @@ fn document(
         "plan": loaded.plan.name.value,
         "path": loaded.shown,
         "environment": environment_of(prepared, loaded),
-        "variables": variables,
+        "variables": listed(variables),
+        "included": included,
         "secrets": secrets,
     })
 }
@@ -276,20 +319,9 @@ fn table(
     text: &mut String,
     prepared: &Prepared,
     loaded: &LoadedPlan,
-    (variables, secrets): (&[Variable], &[Declared<'_>]),
+    (variables, included, secrets): (&[Variable], &[Inside], &[Declared<'_>]),
 ) {
-    let mut rows: Vec<[String; 3]> = variables
-        .iter()
-        .map(|variable| {
-            let value = match (&variable.value, &variable.written) {
-                (Some(Value::String(text)), _) => show_text(text),
-                (Some(other), _) => show(other, SHOWN),
-                (None, Some(written)) => show_text(written),
-                (None, None) => "not given".to_owned(),
-            };
-            [variable.name.clone(), value, variable.source.clone()]
-        })
-        .collect();
+    let mut rows: Vec<[String; 3]> = variables.iter().map(|one| row(one, "")).collect();
     rows.extend(secrets.iter().map(|secret| {
         let Described { state, place, at, repair } = &secret.described;
         let value = match *state {
@@ -308,6 +340,10 @@ fn table(
         }
         [format!("secrets.{}", secret.name), value, source]
     }));
+    for Inside { at, path, variables } in included.iter().filter(|one| !one.variables.is_empty()) {
+        rows.push([path.clone(), String::new(), format!("included at {at}")]);
+        rows.extend(variables.iter().map(|one| row(one, "  ")));
+    }
     let rows: Vec<[String; 3]> =
         rows.into_iter().map(|row| row.map(|cell| sanitise_line(&cell).into_owned())).collect();
     let widest = |column: usize| {
@@ -332,6 +368,16 @@ fn table(
         let (after_name, after_value) = (first - name.width(), second - value.width());
         let _ = writeln!(text, "  {name}{:after_name$}  {value}{:after_value$}  {source}", "", "");
     }
+}
+
+fn row(variable: &Variable, indent: &str) -> [String; 3] {
+    let value = match (&variable.value, &variable.written) {
+        (Some(Value::String(text)), _) => show_text(text),
+        (Some(other), _) => show(other, SHOWN),
+        (None, Some(written)) => show_text(written),
+        (None, None) => "not given".to_owned(),
+    };
+    [format!("{indent}{}", variable.name), value, variable.source.clone()]
 }
 
 fn show_text(text: &str) -> String {

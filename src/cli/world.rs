@@ -181,10 +181,10 @@ pub(super) fn plan_values(
                 folder: loaded.folder.clone(),
                 files,
                 source: prepared.suite.sources.get(loaded.plan.source).cloned(),
-                included: BTreeMap::new(),
+                included: Arc::default(),
             };
             if let Some(plan) = plan {
-                values.included = values_inside(prepared, loaded, plan, &values);
+                values.included = Arc::new(values_inside(prepared, loaded, plan, &values));
             }
             // A text that several plans refer to is told before any of them.
             values.source = values.source.filter(|source| !included.contains(&source.id));

@@ -34,6 +34,16 @@ pub fn kind_by_look(text: &str) -> FileKind {
     })
 }
 
+/// Whether a plan is only for including, by the words that begin its lines.
+#[must_use]
+pub fn include_only_by_look(text: &str) -> bool {
+    text.lines().any(|line| {
+        let rest = line.strip_prefix("include_only").map(str::trim_start);
+        let value = rest.and_then(|rest| rest.strip_prefix(':')).map(str::trim_start);
+        value.is_some_and(|value| value.to_ascii_lowercase().starts_with("true"))
+    })
+}
+
 fn of(has: impl Fn(&str) -> bool) -> FileKind {
     if has("plan") {
         FileKind::Plan
@@ -51,6 +61,13 @@ fn of(has: impl Fn(&str) -> bool) -> FileKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plan_for_including_looks_like_one() {
+        assert!(include_only_by_look("plan: a\ninclude_only: true # so\nsteps:\n"));
+        assert!(!include_only_by_look("plan: a\ninclude_only: false\nsteps:\n"));
+        assert!(!include_only_by_look("plan: a\n  include_only: true\n"));
+    }
 
     #[test]
     fn a_broken_file_still_shows_its_kind() {

@@ -43,6 +43,24 @@ pub struct Suite {
     pub(super) set_aside: HashMap<PathBuf, (Plan, String)>,
 }
 
+impl Suite {
+    /// A plan and every plan that it includes, near or far, each once.
+    #[must_use]
+    pub fn with_included<'s>(&'s self, loaded: &'s LoadedPlan) -> Vec<&'s LoadedPlan> {
+        let mut found = vec![loaded];
+        let mut open: Vec<usize> = loaded.includes.values().copied().collect();
+        let mut known: BTreeSet<usize> = BTreeSet::new();
+        while let Some(index) = open.pop() {
+            let Some(inner) = self.included.get(index).filter(|_| known.insert(index)) else {
+                continue;
+            };
+            found.push(inner);
+            open.extend(inner.includes.values());
+        }
+        found
+    }
+}
+
 /// A plan with what belongs to it.
 #[derive(Debug)]
 pub struct LoadedPlan {

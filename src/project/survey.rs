@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::find::{absolute, environments_near, find_environment, find_plans, find_root};
 use crate::environment;
-use crate::plan::{FileKind, kind_by_look, parse_project};
+use crate::plan::{FileKind, include_only_by_look, kind_by_look, parse_project};
 use crate::source::{SourceId, SourceText};
 
 /// The environments near some plans, sorted by name.
@@ -26,11 +26,13 @@ pub fn survey(paths: &[PathBuf], current: &Path) -> Survey {
     let mut folders: BTreeSet<PathBuf> = BTreeSet::new();
     for path in paths {
         let full = absolute(path, current);
-        let files = if full.is_dir() { find_plans(&full).unwrap_or_default() } else { vec![full] };
+        let is_folder = full.is_dir();
+        let files = if is_folder { find_plans(&full).unwrap_or_default() } else { vec![full] };
         folders.extend(
             files
                 .iter()
-                .filter(|file| is_plan(file))
+                // What is only for including runs on the environment of the plan that includes it.
+                .filter(|file| is_plan(file, is_folder))
                 .filter_map(|file| file.parent().map(Path::to_path_buf)),
         );
     }
@@ -52,9 +54,10 @@ pub fn survey(paths: &[PathBuf], current: &Path) -> Survey {
     Survey { environments: names.into_iter().collect(), extended }
 }
 
-fn is_plan(file: &Path) -> bool {
+fn is_plan(file: &Path, by_folder: bool) -> bool {
     std::fs::read_to_string(file).is_ok_and(|text| {
         matches!(kind_by_look(&text), FileKind::Plan | FileKind::StepsWithoutPlan)
+            && !(by_folder && include_only_by_look(&text))
     })
 }
 

@@ -93,7 +93,7 @@ pub struct PlanValues {
     /// The plan's text, told once before the first event that refers to it.
     pub source: Option<SourceText>,
     /// The same for every plan that it includes, near or far, by its file.
-    pub included: BTreeMap<SourceId, Self>,
+    pub included: Arc<BTreeMap<SourceId, Self>>,
 }
 
 /// What every job shares.

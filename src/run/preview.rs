@@ -8,11 +8,11 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::cases::{Case, CaseList};
-use super::context::PlanValues;
+use super::context::{Origin, PlanValues};
 use super::names::JobNames;
 use super::render::{Renderer, as_text};
 use super::wire;
-use crate::check::{Cases, CheckedPlan, CheckedStep, Work};
+use crate::check::{Cases, CheckedPlan, CheckedStep, Include, Work};
 use crate::finding::Finding;
 use crate::outcome::Exchange;
 use crate::secret::Gate;
@@ -48,6 +48,8 @@ pub enum Shown {
     Nothing,
     /// A request that only a run can put together: why.
     Unknown(Box<Finding>),
+    /// What the steps of the included plan would send, in their order.
+    Included(Vec<Vec<Sight>>),
 }
 
 impl Preview<'_> {
@@ -191,12 +193,53 @@ impl Preview<'_> {
                     Ok(rendered) => Shown::Request(Box::new(wire::preview(&rendered))),
                     Err(finding) => Shown::Unknown(finding),
                 },
-                Work::Assert(_) | Work::Sleep(_) | Work::Group(_) | Work::Include(_) => {
-                    Shown::Nothing
-                }
+                Work::Include(include) => self.included(include, renderer),
+                Work::Assert(_) | Work::Sleep(_) | Work::Group(_) => Shown::Nothing,
             };
             Sight { case, name: name.trim().to_owned(), shown }
         })
+    }
+}
+
+impl Preview<'_> {
+    /// The steps of an included plan, with what it is given as far as that is known.
+    fn included(&self, include: &Include, renderer: &Renderer<'_>) -> Shown {
+        let Some(values) = self.given(include, renderer) else { return Shown::Nothing };
+        let inner = Preview { values: &values, seed: self.seed, now: self.now };
+        Shown::Included(inner.steps(&include.plan, None))
+    }
+
+    /// Every plan that a plan includes itself, at its step, with the values that it is given.
+    #[must_use]
+    pub fn inside<'p>(
+        &self,
+        plan: &'p CheckedPlan,
+    ) -> Vec<(&'p CheckedStep, &'p Include, PlanValues)> {
+        let names = self.names(plan);
+        let values = |step: &CheckedStep, include: &Include| {
+            self.with(plan, &names, &step.label(), |renderer| self.given(include, renderer))
+        };
+        let included = plan.included();
+        included
+            .filter_map(|(step, include)| Some((step, include, values(step, include)?)))
+            .collect()
+    }
+
+    /// What an included plan needs, with what it is given as far as that is known.
+    fn given(&self, include: &Include, renderer: &Renderer<'_>) -> Option<PlanValues> {
+        let values = self.values.included.get(&include.plan.source())?;
+        let mut given = BTreeMap::new();
+        for (name, place, template) in &include.with {
+            let value = match renderer.value(template) {
+                Ok(Some((value, _))) => value,
+                Ok(None) => continue,
+                Err(_) => placeholder(name),
+            };
+            let origin = Origin { place: Some(*place), source: String::new() };
+            given.insert(name.clone(), (value, origin));
+        }
+        let included = Arc::clone(&self.values.included);
+        Some(PlanValues { given, included, ..values.clone() })
     }
 }
 
