@@ -9,7 +9,7 @@ use planrun::source::{SourceSet, SourceText};
 
 #[test]
 fn every_plan_is_read_without_a_finding() {
-    let files = yaml_files("plans");
+    let files = [yaml_files("plans"), yaml_files("plans/flows")].concat();
     let plans: Vec<_> = files.iter().filter(|it| !it.ends_with("planrun.yaml")).collect();
     assert!(plans.len() >= 5, "{plans:?}");
     for file in plans {

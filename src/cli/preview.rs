@@ -68,7 +68,7 @@ pub(super) fn curl(args: &CurlArgs, current: &Path) -> Result<u8, UsageFault> {
         if found.known.is_empty() {
             return Err(UsageFault::new(format!("the step `{}` sends nothing", args.step)));
         }
-        let lines = found.known.into_iter().map(|one| curl_line(*one, &gate, &variables));
+        let lines = found.known.into_iter().map(|one| curl_line(one, &gate, &variables));
         let line = lines.collect::<Vec<_>>().join("\n");
         return Ok(if printer.out(&gate.redact(line)).is_ok() { 0 } else { 7 });
     }
@@ -78,7 +78,7 @@ pub(super) fn curl(args: &CurlArgs, current: &Path) -> Result<u8, UsageFault> {
 /// The requests of a step: its own, or all of the plan that it includes.
 #[derive(Default)]
 struct Requests {
-    known: Vec<Box<Exchange>>,
+    known: Vec<Exchange>,
     unknown: Option<Box<Finding>>,
 }
 
@@ -86,7 +86,7 @@ impl Requests {
     fn take(&mut self, step: &CheckedStep, sights: Vec<Sight>) {
         // Of several cases the first is as good as any.
         match sights.into_iter().next().map(|sight| sight.shown) {
-            Some(Shown::Request(exchange)) => self.known.push(exchange),
+            Some(Shown::Request(exchange)) => self.known.push(*exchange),
             Some(Shown::Unknown(finding)) if self.unknown.is_none() => {
                 self.unknown = Some(finding);
             }

@@ -42,7 +42,9 @@ pub(crate) fn around(part: &str, place: Option<&str>) -> String {
     let used: Vec<_> = AROUND
         .iter()
         .filter(|name| {
-            part.contains(&format!("${{{{ {name} ")) && !part.contains(&format!("{name}: $."))
+            part.contains(&format!("${{{{ {name} "))
+                && !part.contains(&format!("{name}: $."))
+                && !part.contains(&format!("export: [{name}]"))
         })
         .collect();
     if !used.is_empty() && !writes("vars") {
