@@ -4,6 +4,7 @@
 //! valid. Nothing is sent and no file is read here: without an environment, what depends on it is
 //! unknown, and unknown is never wrong.
 
+mod body;
 mod case_names;
 mod cases;
 mod environment;
@@ -22,6 +23,7 @@ mod table;
 mod types;
 mod values;
 
+pub use body::{FilePath, Part, PartContent, RequestBody, SeedNumber};
 pub use cases::{Axis, AxisValue, AxisValues, Cases, Row, RowFields};
 pub use environment::{
     CheckedEnvironment, CheckedService, CheckedWork, ServiceFields, Words, check_environment,
@@ -31,8 +33,8 @@ pub use plan::check;
 pub use samples::{Count, Distinct, ExpectAll, Samples, Share, Shares};
 pub use types::{
     Assertion, Auth, Capture, CheckedBudget, CheckedPlan, CheckedStep, Condition, Cookies, Expect,
-    Group, Header, Hint, Late, LateValue, Outcome, Poll, Redirects, Request, RequestBody, Retry,
-    SecretUse, StepIndex, Uses, Var, Work,
+    Group, Header, Hint, Late, LateValue, Outcome, Poll, Redirects, Request, Retry, SecretUse,
+    StepIndex, Uses, Var, Work,
 };
 
 use std::collections::BTreeMap;

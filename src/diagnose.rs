@@ -292,7 +292,11 @@ pub fn is_html(response: &Response) -> bool {
             let head = text.trim_start().get(..9).unwrap_or_default().to_ascii_lowercase();
             named || head.starts_with("<!doctype") || head.starts_with("<html")
         }
-        Content::Empty | Content::Hex(_) => false,
+        Content::Empty
+        | Content::Hex(_)
+        | Content::File(_)
+        | Content::Generated(_)
+        | Content::Parts(_) => false,
     }
 }
 
@@ -430,7 +434,12 @@ fn html(response: &Response) -> Option<Cause> {
 fn body(response: &Response) -> Option<Value> {
     match &response.body.content {
         Content::Text(text) if !response.body.cut => json::parse(text.as_bytes()).ok(),
-        Content::Text(_) | Content::Empty | Content::Hex(_) => None,
+        Content::Text(_)
+        | Content::Empty
+        | Content::Hex(_)
+        | Content::File(_)
+        | Content::Generated(_)
+        | Content::Parts(_) => None,
     }
 }
 

@@ -13,6 +13,7 @@ mod fault;
 mod head;
 mod jar;
 mod probe;
+mod reading;
 mod redirect;
 mod request;
 mod sending;

@@ -3,6 +3,7 @@
 //! Nothing here is checked against anything outside its own file: names, paths and templates are
 //! text with places. `check` makes a checked plan of it.
 
+mod body;
 mod cases;
 mod expect;
 mod hint;
@@ -15,14 +16,15 @@ mod reader;
 mod samples;
 mod step;
 
+pub use body::{BodyAst, PartAst, PartContentAst};
 pub use cases::{AxisAst, AxisValuesAst, CasesAst, ColumnType, PlacedCases, RowsAst};
 pub use expect::{AssertionAst, ExpectAst, OutcomeAst, SubjectAst};
 pub use hint::{HintAst, HintsAst};
 pub use kind::{FileKind, include_only_by_look, kind, kind_by_look};
 pub use literal_secret::literal_secrets;
 pub use options::{
-    ApiKeyPlace, Auth, BodyAst, Connection, CookiesAst, Method, RequestOptions, Retry, RetryWhen,
-    Templated, TlsAst,
+    ApiKeyPlace, Auth, Connection, CookiesAst, Method, RequestOptions, Retry, RetryWhen, Templated,
+    TlsAst,
 };
 pub use parse::{parse, parse_hints, parse_project};
 pub use samples::{DistinctAst, ExpectAllAst, SamplesAst, ShareAst, SharesAst};

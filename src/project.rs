@@ -13,9 +13,9 @@ mod secrets;
 mod survey;
 mod tables;
 
-pub use files::{FileFault, FileRoot};
+pub use files::{FileFault, FileRoot, Upload};
 pub use find::{environments_near, find_plans, find_root};
-pub use load::{Choice, LoadFault, LoadedEnvironment, LoadedPlan, Suite, load};
+pub use load::{Choice, Folders, LoadFault, LoadedEnvironment, LoadedPlan, Suite, load};
 pub use parallel::each;
 pub use secrets::{DotEnv, read_dot_env, read_secret_file};
 pub use survey::{Survey, survey};

@@ -1,14 +1,17 @@
 //! Carries jobs out and tells what happens as events; never prints, never looks at a reporter.
 
 mod attempt;
+mod body;
 mod carry;
 mod cases;
 mod context;
 mod environment;
 mod execution;
 mod expect_all;
+mod files;
 mod flow;
 mod gathered;
+mod generated;
 mod group;
 mod hints;
 mod include;

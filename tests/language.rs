@@ -11,6 +11,8 @@ mod bench;
 #[path = "support/scripted.rs"]
 mod scripted;
 
+#[path = "language/bodies.rs"]
+mod bodies;
 #[path = "language/cases.rs"]
 mod cases;
 #[path = "language/ending.rs"]

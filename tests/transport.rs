@@ -180,10 +180,7 @@ async fn a_streamed_body_goes_out_whole_and_is_digested_on_the_way() {
         let mut request = ask("PUT", &server.url("/echo"));
         request.body = Body::Stream {
             size,
-            open: Arc::new(|| {
-                let pieces = (0..3).map(|_| Ok(bytes::Bytes::from(vec![b'x'; 100_000])));
-                Box::pin(futures_util::stream::iter(pieces))
-            }),
+            open: Arc::new(|| Ok(Box::new(std::io::Cursor::new(vec![b'x'; 300_000])))),
         };
         let exchanged = send(&request).await;
         assert_eq!(exchanged.sent.size, 300_000);
@@ -194,6 +191,24 @@ async fn a_streamed_body_goes_out_whole_and_is_digested_on_the_way() {
     assert!(log.iter().all(|seen| seen.body.len() == 300_000));
     assert_eq!(log[0].header("content-length"), Some("300000"));
     assert_eq!(log[1].header("transfer-encoding"), Some("chunked"));
+}
+
+#[tokio::test]
+async fn a_body_that_ends_before_its_size_or_cannot_be_opened_is_said() {
+    let server = Misbehaving::start();
+    let mut request = ask("PUT", &server.url("/echo"));
+    request.body = Body::Stream {
+        size: Some(300_000),
+        open: Arc::new(|| Ok(Box::new(std::io::Cursor::new(vec![b'x'; 299_999])))),
+    };
+    let error = send(&request).await.answer.expect_err("it is too short");
+    assert!(error.message.contains("shorter than its 300000 bytes"), "{}", error.message);
+    request.body = Body::Stream {
+        size: None,
+        open: Arc::new(|| Err(std::io::Error::from(std::io::ErrorKind::NotFound))),
+    };
+    let error = send(&request).await.answer.expect_err("it is not there");
+    assert!(error.message.contains("could not be sent whole: entity not found"), "{error:?}");
 }
 
 fn digest(bytes: &[u8]) -> String {

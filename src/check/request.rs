@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::types::{Auth, Cookies, Header, Late, Redirects, Request, RequestBody, Retry};
+use super::types::{Auth, Cookies, Header, Late, Redirects, Request, Retry};
 use super::values::Checker;
 use crate::finding::{Code, Finding};
 use crate::outcome::is_framing;
-use crate::plan::{self, BodyAst, Connection, CookiesAst, RequestAst, RequestOptions};
+use crate::plan::{self, Connection, CookiesAst, RequestAst, RequestOptions};
 use crate::source::Place;
 use crate::template::Template;
 use crate::yaml::{Kind, Node};
@@ -283,14 +283,6 @@ impl Checker<'_> {
             plan::Auth::ApiKey { place, name, value } => {
                 Some(Auth::ApiKey(*place, name.value.clone(), self.value(value)?))
             }
-        }
-    }
-
-    fn body(&mut self, body: &BodyAst) -> Option<RequestBody> {
-        match body {
-            BodyAst::Json(node) => Some(RequestBody::Json(self.value(node)?)),
-            BodyAst::Form(entries) => Some(RequestBody::Form(self.entries(entries))),
-            BodyAst::Text(node) => Some(RequestBody::Text(self.value(node)?)),
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use regex::Regex;
 use serde_json::Value;
 
+use super::body::RequestBody;
 use super::cases::Cases;
 use super::include::Include;
 use super::samples::Samples;
@@ -463,17 +464,6 @@ pub enum Auth {
     Basic(ValueTemplate, ValueTemplate),
     /// A key in a header or the query.
     ApiKey(ApiKeyPlace, String, ValueTemplate),
-}
-
-/// The body of a request.
-#[derive(Debug)]
-pub enum RequestBody {
-    /// Sent as JSON.
-    Json(ValueTemplate),
-    /// Form-encoded.
-    Form(Vec<(String, ValueTemplate)>),
-    /// As it is.
-    Text(ValueTemplate),
 }
 
 /// What must hold.

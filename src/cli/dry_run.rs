@@ -224,6 +224,9 @@ fn request_as_json(exchange: &Exchange) -> Value {
         Content::Empty => Value::Null,
         Content::Text(text) => json!({"text": text, "size": request.body.size}),
         Content::Hex(hex) => json!({"hex": hex, "size": request.body.size}),
+        Content::File(path) => json!({"file": path, "size": request.body.size}),
+        Content::Generated(seed) => json!({"seed": seed, "size": request.body.size}),
+        Content::Parts(parts) => json!({"parts": parts, "size": request.body.size}),
     };
     json!({
         "method": request.method,

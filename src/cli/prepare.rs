@@ -14,7 +14,7 @@ use crate::check::{
 use crate::environment::{EnvironmentShape, SourceOfSecret};
 use crate::finding::{Code, Finding, Severity};
 use crate::plan::{HintAst, RequestOptions, literal_secrets};
-use crate::project::{self, Choice, Suite};
+use crate::project::{self, Choice, Folders, Suite};
 use crate::schedule::Job;
 use crate::secret::Gate;
 use crate::services;
@@ -215,6 +215,7 @@ pub(super) fn prepare_on(
     }
     let names: Vec<String> = given.plans.keys().cloned().collect();
     let included: Vec<Included<'_>> = suite.included.iter().map(included).collect();
+    let folders = suite.folders();
     let checked = project::each(&suite.plans, |loaded| {
         let environment = loaded.environment.and_then(|index| suite.environments.get(index));
         let shape = shape(environment.map(|loaded| &loaded.environment), &given);
@@ -242,7 +243,7 @@ pub(super) fn prepare_on(
     for ((plan, more), loaded) in checked.into_iter().zip(&suite.plans) {
         findings.extend(more.into_iter().filter(|finding| !is_said_already(finding, &suite)));
         if let Some(plan) = &plan {
-            findings.extend(unreadable_files(plan, loaded, values, (&suite, current)));
+            findings.extend(unreadable_files(plan, loaded, values, ((&suite, &folders), current)));
         }
         plans.push(plan.map(Arc::new));
     }
@@ -281,7 +282,7 @@ fn unreadable_files(
     plan: &CheckedPlan,
     loaded: &project::LoadedPlan,
     values: &Values,
-    (suite, current): (&Suite, &Path),
+    ((suite, folders), current): ((&Suite, &Folders), &Path),
 ) -> Vec<Finding> {
     let mut named: Vec<(&Path, &Spanned<String>)> = Vec::new();
     plan.each_plan(&mut |plan| {
@@ -296,6 +297,7 @@ fn unreadable_files(
     let more: Vec<PathBuf> = values.file_roots.iter().map(|root| current.join(root)).collect();
     let files = project::FileRoot::new(&loaded.root, &more);
     let probe = |(folder, file): (&Path, &Spanned<String>)| {
+        let folder = folders.get(&file.place.source).map_or(folder, |folder| &**folder);
         let fault = files.probe(folder, &file.value).err()?;
         Some(Finding::of(&fault, file.place))
     };

@@ -162,6 +162,7 @@ pub(super) fn plan_values(
     let files = Arc::new(FileRoot::new(&prepared.suite.root, &roots));
     let included: BTreeSet<SourceId> =
         prepared.suite.included.iter().map(|loaded| loaded.plan.source).collect();
+    let folders = Arc::new(prepared.suite.folders());
     prepared
         .suite
         .plans
@@ -179,6 +180,7 @@ pub(super) fn plan_values(
                 given: prepared.given.plans.clone(),
                 path: loaded.shown.clone(),
                 folder: loaded.folder.clone(),
+                folders: Arc::clone(&folders),
                 files,
                 source: prepared.suite.sources.get(loaded.plan.source).cloned(),
                 included: Arc::default(),

@@ -11,6 +11,7 @@ use url::Url;
 
 use self::connecting::{connect_timed_out, handshake, unconnected, unresolved};
 use super::decode::DecodeFault;
+use super::reading::BodyUnreadable;
 use super::redirect::RedirectFault;
 use super::trace::{ConnectTimedOut, Marks, NameFault};
 use crate::outcome::{Phase, Transport, TransportClass};
@@ -114,6 +115,7 @@ struct Causes<'a> {
     name: Option<&'a NameFault>,
     tls: Option<&'a rustls::Error>,
     hyper: Option<&'a hyper::Error>,
+    body: Option<&'a BodyUnreadable>,
     io: Option<io::ErrorKind>,
     /// The innermost words.
     words: String,
@@ -131,6 +133,8 @@ impl<'a> Causes<'a> {
                 causes.timed_out = true;
             } else if let Some(fault) = error.downcast_ref::<NameFault>() {
                 causes.name = Some(fault);
+            } else if let Some(fault) = error.downcast_ref::<BodyUnreadable>() {
+                causes.body = Some(fault);
             } else if let Some(error) = error.downcast_ref::<rustls::Error>() {
                 causes.tls = Some(error);
             } else if let Some(error) = error.downcast_ref::<hyper::Error>() {
@@ -196,6 +200,13 @@ pub(crate) fn before_head(scene: &Scene<'_>, error: reqwest::Error) -> Transport
     }
     if let Some(fault) = causes.tls {
         return handshake(scene, fault);
+    }
+    if let Some(BodyUnreadable(why)) = causes.body {
+        return scene.error(
+            TransportClass::Other,
+            format!("the body could not be sent whole: {why}"),
+            &["look at the file that is sent: is something writing to it?"],
+        );
     }
     if causes.connect {
         return unconnected(scene, &causes);

@@ -1,13 +1,12 @@
 //! What is to be sent, how the connection is made, and what cannot be sent at all.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::stream::BoxStream;
 use url::Url;
 
 use super::barrier::Barrier;
@@ -89,12 +88,12 @@ pub enum Body {
     Empty,
     /// Held in memory.
     Bytes(Bytes),
-    /// Made while it is sent: files and generated bodies. Memory does not grow with its size.
+    /// Read while it is sent: files and generated bodies. Memory does not grow with its size.
     Stream {
         /// Its size, if known before; without it the body goes out chunked.
         size: Option<u64>,
         /// Opens it from the start; asked once for every time that it is sent.
-        open: Arc<dyn Fn() -> BoxStream<'static, io::Result<Bytes>> + Send + Sync>,
+        open: Arc<dyn Fn() -> io::Result<Box<dyn Read + Send>> + Send + Sync>,
     },
 }
 

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures_util::StreamExt as _;
-use futures_util::stream::BoxStream;
 use hyper::body::{Frame, SizeHint};
 
+use super::reading::Reading;
 use super::request::Body;
 use super::trace::{Trace, now};
 
@@ -26,13 +25,7 @@ pub(crate) struct Sending {
 
 enum Source {
     Memory(Bytes),
-    Stream {
-        left: Option<u64>,
-        ended: bool,
-        // A stream is only `Send`; hyper never shares the body between threads at one time.
-        stream: std::sync::Mutex<BoxStream<'static, io::Result<Bytes>>>,
-        digest: Box<ring::digest::Context>,
-    },
+    Reading(Reading),
 }
 
 impl fmt::Debug for Sending {
@@ -46,12 +39,7 @@ impl Sending {
         let source = match body {
             Body::Empty => Source::Memory(Bytes::new()),
             Body::Bytes(bytes) => Source::Memory(bytes.clone()),
-            Body::Stream { size, open } => Source::Stream {
-                left: *size,
-                ended: false,
-                stream: std::sync::Mutex::new(open()),
-                digest: Box::new(ring::digest::Context::new(&ring::digest::SHA256)),
-            },
+            Body::Stream { size, open } => Source::Reading(Reading::new(*size, Arc::clone(open))),
         };
         Self { trace, source }
     }
@@ -59,7 +47,7 @@ impl Sending {
     fn is_done(&self) -> bool {
         match &self.source {
             Source::Memory(bytes) => bytes.is_empty(),
-            Source::Stream { left, ended, .. } => *ended || *left == Some(0),
+            Source::Reading(reading) => reading.is_done(),
         }
     }
 }
@@ -76,29 +64,12 @@ impl hyper::body::Body for Sending {
         let piece = match &mut this.source {
             Source::Memory(bytes) if bytes.is_empty() => None,
             Source::Memory(bytes) => Some(Ok(bytes.split_to(PIECE.min(bytes.len())))),
-            Source::Stream { stream, ended, left, digest } => {
-                let stream = stream.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
-                match std::task::ready!(stream.poll_next_unpin(cx)) {
-                    Some(Ok(bytes)) => {
-                        digest.update(&bytes);
-                        if let Some(left) = left {
-                            *left = left.saturating_sub(bytes.len() as u64);
-                        }
-                        Some(Ok(bytes))
-                    }
-                    other => {
-                        *ended = true;
-                        other
-                    }
-                }
-            }
+            Source::Reading(reading) => std::task::ready!(reading.poll(cx)),
         };
         let done = this.is_done();
         let digest = match &this.source {
-            Source::Stream { digest, .. } if done => {
-                Some(crate::units::hex((**digest).clone().finish().as_ref()))
-            }
-            Source::Stream { .. } | Source::Memory(_) => None,
+            Source::Reading(reading) => reading.digest().cloned(),
+            Source::Memory(_) => None,
         };
         this.trace.mark(|marks| {
             if let Some(Ok(bytes)) = &piece {
@@ -130,8 +101,10 @@ impl hyper::body::Body for Sending {
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Memory(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Source::Stream { left: Some(left), .. } => SizeHint::with_exact(*left),
-            Source::Stream { left: None, .. } => SizeHint::new(),
+            Source::Reading(reading) => match reading.left() {
+                Some(left) => SizeHint::with_exact(left),
+                None => SizeHint::new(),
+            },
         }
     }
 }

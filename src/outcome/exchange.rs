@@ -136,6 +136,37 @@ pub enum Content {
     Text(String),
     /// Anything else: its first bytes in hex, at most 64.
     Hex(String),
+    /// A file that was read while it was sent: its path. Only of a request.
+    File(String),
+    /// Bytes that follow from this number, made while they were sent. Only of a request.
+    Generated(u64),
+    /// multipart/form-data, part by part. Only of a request.
+    Parts(Vec<Part>),
+}
+
+/// A part of a multipart body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// The field.
+    pub name: String,
+    /// What it holds.
+    pub content: PartContent,
+    /// The name of the file that the server is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filename: Option<String>,
+    /// Its media type, where one is stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
+}
+
+/// What a part holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PartContent {
+    /// Text.
+    Text(String),
+    /// A file: its path.
+    File(String),
 }
 
 /// A body: its content as far as it is shown, its whole size and digest.

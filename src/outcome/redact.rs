@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{
     Actual, Assertion, Attempt, Body, BudgetBreach, CaptureResult, Content, DistinctCount,
-    Exchange, Expected, Headers, Hint, Hop, Reason, Request, Response, SampleColumns,
-    SamplesResult, StepResult, Transport, UrlPart,
+    Exchange, Expected, Headers, Hint, Hop, Part, PartContent, Reason, Request, Response,
+    SampleColumns, SamplesResult, StepResult, Transport, UrlPart,
 };
 use crate::secret::{Gate, Redact, names_secret};
 
@@ -288,7 +288,7 @@ impl Redact for Body {
     fn redact(&mut self, gate: &Gate) {
         let Self { content, size, sha256, cut } = self;
         match content {
-            Content::Empty => {}
+            Content::Empty | Content::Generated(_) => {}
             Content::Text(text) => {
                 if *cut {
                     gate.cut_end(text);
@@ -301,9 +301,39 @@ impl Redact for Body {
                 }
                 hex.redact(gate);
             }
+            Content::File(path) => path.redact(gate),
+            Content::Parts(parts) => {
+                let mut left = BODY_LIMIT;
+                for part in parts {
+                    *cut |= redact_part(part, left, gate);
+                    if let PartContent::Text(text) = &part.content {
+                        left = left.saturating_sub(text.len());
+                    }
+                }
+            }
         }
         sha256.redact(gate);
     }
+}
+
+/// Masks a part, of whose text at most `limit` bytes are kept; whether it was cut.
+fn redact_part(part: &mut Part, limit: usize, gate: &Gate) -> bool {
+    let Part { name, content, filename, media_type } = part;
+    let cut = match content {
+        PartContent::Text(text) if names_secret(name) => {
+            gate.header(name, text);
+            false
+        }
+        PartContent::Text(text) => gate.body(text, limit),
+        PartContent::File(path) => {
+            path.redact(gate);
+            false
+        }
+    };
+    name.redact(gate);
+    filename.redact(gate);
+    media_type.redact(gate);
+    cut
 }
 
 impl Redact for Hop {

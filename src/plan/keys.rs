@@ -104,10 +104,10 @@ table! {
         has "warn" "What is reported without failing." "warn: {headers: {Deprecation: {absent: true}}}";
         has "capture" "What is kept of the response." "capture: {id: $.id}";
         has "budget" "The time that it may take." "budget: {wait: 300ms, total: 500ms}";
-        later "multipart" "The body as multipart/form-data." "multipart: {file: {file: a.png}}";
-        later "file" "The body out of a file." "file: upload.bin";
-        later "generate" "A generated body." "generate: {size: 1GiB}";
-        later "graphql" "A GraphQL query." "graphql: {query: \"{ me { id } }\"}";
+        has "multipart" "The body as multipart/form-data." "multipart: {file: {file: a.png}}";
+        has "file" "The body out of a file." "file: upload.bin";
+        has "generate" "A generated body." "generate: {size: 1GiB}";
+        has "graphql" "A GraphQL query." "graphql: {query: \"{ me { id } }\"}";
         later "save" "Keeps the response body in a file." "save: report.pdf";
         has "repeat" "Takes many samples." "repeat: 20";
         has "warmup" "Samples that do not count." "warmup: 3";
@@ -295,14 +295,14 @@ table! {
     }
     /// One part of `multipart`.
     PART {
-        has "file" "The file that is sent." "file: model.pkl";
-        has "filename" "The name that the server is told." "filename: model.pkl";
-        has "type" "The content type of the part." "type: application/octet-stream";
+        has "file" "The file that is sent; its path is relative to the plan." "file: model.pkl";
+        has "filename" "The name that the server is told; that of the file if absent." "filename: model.pkl";
+        has "type" "The media type of the part; `application/octet-stream` if absent." "type: image/png";
     }
     /// `generate:`.
     GENERATE {
         has "size" "How many bytes are sent." "size: 1GiB";
-        has "seed" "The same seed gives the same bytes." "seed: 7";
+        has "seed" "The same seed gives the same bytes; 0 if absent." "seed: 7";
     }
     /// `graphql:`.
     GRAPHQL {

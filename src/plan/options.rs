@@ -131,17 +131,6 @@ pub enum RetryWhen {
     Class(u8),
 }
 
-/// At most one body.
-#[derive(Debug, Clone, PartialEq)]
-pub enum BodyAst {
-    /// Any value, sent as JSON.
-    Json(Node),
-    /// Names with a scalar or a list, form-encoded.
-    Form(Vec<Entry>),
-    /// Text as it is.
-    Text(Node),
-}
-
 /// A request method.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Method {

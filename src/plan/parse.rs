@@ -1,5 +1,6 @@
 //! Owes the others the typed plan or project of a text, and everything that is wrong with it at once.
 
+mod body;
 mod cases;
 mod expect;
 mod hint;

@@ -118,6 +118,16 @@ impl FileRoot {
         regular(&self.resolve(folder, path)?, path).map(drop)
     }
 
+    /// A file that a plan in `folder` names, to be read while it is sent.
+    ///
+    /// # Errors
+    /// A [`FileFault`] where it is outside, missing or not a regular file.
+    pub fn upload(&self, folder: &Path, path: &str) -> Result<Upload, FileFault> {
+        let resolved = self.resolve(folder, path)?;
+        let size = regular(&resolved, path)?.len();
+        Ok(Upload { path: resolved, size })
+    }
+
     /// The file that a plan in `folder` names, links followed.
     ///
     /// # Errors
@@ -134,6 +144,32 @@ impl FileRoot {
         } else {
             Err(FileFault::Outside { path: written() })
         }
+    }
+}
+
+/// A file that is read while it is sent.
+#[derive(Debug, Clone)]
+pub struct Upload {
+    path: PathBuf,
+    size: u64,
+}
+
+impl Upload {
+    /// Its size in bytes when it was found.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Opens it from the start; as many bytes are read as it had when it was found.
+    ///
+    /// # Errors
+    /// What the file system says; also where it is no regular file any more.
+    pub fn open(&self) -> io::Result<impl Read + Send + use<>> {
+        if !std::fs::metadata(&self.path)?.is_file() {
+            return Err(io::Error::other("it is not a file any more"));
+        }
+        Ok(std::fs::File::open(&self.path)?.take(self.size))
     }
 }
 

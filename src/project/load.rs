@@ -130,6 +130,22 @@ impl LoadedEnvironment {
     }
 }
 
+/// The folders that paths in environments and project files are relative to.
+pub type Folders = BTreeMap<SourceId, PathBuf>;
+
+impl Suite {
+    /// The folder of every file but the plans: theirs they know.
+    #[must_use]
+    pub fn folders(&self) -> Folders {
+        let environments =
+            self.environments.iter().flat_map(|loaded| loaded.folders.iter().cloned());
+        let projects = self.plans.iter().filter_map(|loaded| {
+            Some((self.projects.get(loaded.project?)?.source, loaded.root.clone()))
+        });
+        environments.chain(projects).collect()
+    }
+}
+
 /// What became of the environment of a plan.
 #[derive(Debug, Clone, Copy)]
 enum Chosen {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::outcome::{Content, Exchange};
+use crate::outcome::{Content, Exchange, Part, PartContent, Request};
 
 /// Headers that curl makes by itself, or that only belong to the connection.
 const OWN: [&str; 6] =
@@ -12,7 +12,8 @@ const OWN: [&str; 6] =
 /// One line for a POSIX shell with `$'…'` (bash, zsh, ksh) that sends the request again.
 ///
 /// A masked value `«secret:api_key»` becomes the variable that `variable` names, in double quotes;
-/// everything else is quoted so that the shell hands on exactly the bytes that were sent. A body
+/// everything else is quoted so that the shell hands on exactly the bytes that were sent. In a query
+/// and in a form curl encodes the variable as planrun did. A body
 /// of which only the head is known, or which is not text, is read from a file that the person has
 /// to provide; the line says so at its end.
 #[must_use]
@@ -26,14 +27,20 @@ pub fn curl_line(exchange: &Exchange, variable: &dyn Fn(&str) -> String) -> Stri
         "HEAD" => words.push("-I".to_owned()),
         method => words.extend(["-X".to_owned(), quote(method)]),
     }
-    if request.url.contains(['[', ']', '{', '}']) {
+    let (url, parameters) = without_secrets(&request.url);
+    if url.contains(['[', ']', '{', '}']) {
         words.push("-g".to_owned());
     }
     let mut typed = false;
     let mut remark = "";
+    let makes_type = matches!(request.body.content, Content::Parts(_));
     for (name, value) in &request.headers {
         let lower = name.to_ascii_lowercase();
         typed |= lower == "content-type";
+        if makes_type && lower == "content-type" && value.starts_with("multipart/form-data") {
+            // curl chooses a boundary of its own.
+            continue;
+        }
         if OWN.contains(&lower.as_str()) || (lower == "accept" && value == "*/*") {
             if lower == "accept-encoding" {
                 words.push("--compressed".to_owned());
@@ -60,16 +67,101 @@ pub fn curl_line(exchange: &Exchange, variable: &dyn Fn(&str) -> String) -> Stri
     }
     match &request.body.content {
         Content::Empty => {}
+        Content::Text(text) if !request.body.cut && is_form(request) && text.contains(MASK) => {
+            for piece in text.split('&') {
+                match encoded_by_curl(piece) {
+                    Some(plain) => words.extend(["--data-urlencode".to_owned(), quote(&plain)]),
+                    None => words.extend(["--data-raw".to_owned(), quote(piece)]),
+                }
+            }
+        }
         Content::Text(text) if !request.body.cut => {
             words.extend(["--data-raw".to_owned(), quote(text)]);
+        }
+        Content::File(path) => {
+            words.extend(["--data-binary".to_owned(), quote(&format!("@{path}"))]);
+        }
+        Content::Parts(parts) => {
+            words.extend(parts.iter().flat_map(|part| form_part(part, &quote)));
+        }
+        Content::Generated(_) => {
+            words.extend(["--data-binary".to_owned(), "@BODY".to_owned()]);
+            remark = "  # BODY: a file of that size; planrun makes the bytes while it sends them";
         }
         Content::Text(_) | Content::Hex(_) => {
             words.extend(["--data-binary".to_owned(), "@BODY".to_owned()]);
             remark = "  # BODY: a file with the body, which is not kept whole";
         }
     }
-    words.push(quote(&request.url));
+    // Every curl knows `-G`, those since 7.87 `--url-query`, which leaves the body alone.
+    let option = if request.method == "GET" && !has_body {
+        words.extend((!parameters.is_empty()).then(|| "-G".to_owned()));
+        "--data-urlencode"
+    } else {
+        "--url-query"
+    };
+    for parameter in &parameters {
+        words.extend([option.to_owned(), quote(parameter)]);
+    }
+    words.push(quote(&url));
     words.join(" ") + remark
+}
+
+/// How every mask of a secret begins.
+const MASK: &str = "«secret:";
+
+/// A URL without the parameters that hold a secret, and those, as curl encodes them.
+fn without_secrets(url: &str) -> (String, Vec<String>) {
+    let Some((path, query)) = url.split_once('?').filter(|(_, query)| query.contains(MASK)) else {
+        return (url.to_owned(), Vec::new());
+    };
+    let mut kept: Vec<&str> = Vec::new();
+    let mut parameters = Vec::new();
+    for piece in query.split('&') {
+        match encoded_by_curl(piece) {
+            Some(parameter) => parameters.push(parameter),
+            None => kept.push(piece),
+        }
+    }
+    let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
+    (format!("{path}{query}"), parameters)
+}
+
+/// A pair whose value holds a secret, with that value as it is before it is encoded.
+fn encoded_by_curl(pair: &str) -> Option<String> {
+    let (name, value) = pair.split_once('=')?;
+    if !value.contains(MASK) || name.contains(MASK) || name.is_empty() {
+        return None;
+    }
+    let value = percent_encoding::percent_decode_str(value).decode_utf8().ok()?;
+    Some(format!("{name}={value}"))
+}
+
+fn is_form(request: &Request) -> bool {
+    request.headers.iter().any(|(name, value)| {
+        name.eq_ignore_ascii_case("content-type")
+            && value.starts_with("application/x-www-form-urlencoded")
+    })
+}
+
+/// A part of a multipart body, as the words of one option.
+fn form_part(part: &Part, quote: &dyn Fn(&str) -> String) -> [String; 2] {
+    let Part { name, content, filename, media_type } = part;
+    match content {
+        // `--form` would read `@` and `<` at the begin of a text as the name of a file.
+        PartContent::Text(text) => ["--form-string".to_owned(), quote(&format!("{name}={text}"))],
+        PartContent::File(path) => {
+            let inner = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
+            let mut value = format!("{name}=@\"{}\"", inner(path));
+            if let Some(filename) = filename {
+                let _ = write!(value, ";filename=\"{}\"", inner(filename));
+            }
+            if let Some(media_type) = media_type {
+                let _ = write!(value, ";type={media_type}");
+            }
+            ["-F".to_owned(), quote(&value)]
+        }
+    }
 }
 
 /// The process variable of a secret: its name in upper case.
@@ -149,7 +241,7 @@ fn hides(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::{Body, Phases, Request};
+    use crate::outcome::{Body, Phases};
 
     fn exchange(method: &str, headers: &[(&str, &str)], body: &str) -> Exchange {
         let content = if body.is_empty() { Content::Empty } else { Content::Text(body.to_owned()) };
@@ -203,6 +295,58 @@ mod tests {
         let line = curl_line(&get, &variable_of);
         assert!(line.starts_with("curl -sS -u USER:\"$PASSWORD\" 'http://h/"), "{line}");
         assert!(line.contains("# USER: the user name"), "{line}");
+    }
+
+    #[test]
+    fn curl_encodes_a_secret_in_a_query_and_in_a_form() {
+        let mut get = exchange("GET", &[], "");
+        get.request.url = "http://h/a?b=1&key=x%20«secret:api_key»&c=2".into();
+        assert_eq!(
+            curl_line(&get, &variable_of),
+            "curl -sS -G --data-urlencode 'key=x '\"$API_KEY\" 'http://h/a?b=1&c=2'"
+        );
+        let form = [("content-type", "application/x-www-form-urlencoded")];
+        let mut post = exchange("POST", &form, "a=1%202&key=«secret:api_key»");
+        post.request.url = "http://h/?key=«secret:api_key»".into();
+        let line = curl_line(&post, &variable_of);
+        assert!(
+            line.ends_with(
+                "--data-raw a=1%202 --data-urlencode key=\"$API_KEY\" --url-query key=\"$API_KEY\" http://h/"
+            ),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn parts_and_files_are_read_by_curl_too() {
+        let mut post = exchange("POST", &[("content-type", "multipart/form-data; boundary=x")], "");
+        post.request.body.content = Content::Parts(vec![
+            Part {
+                name: "note".into(),
+                content: PartContent::Text("@it's «secret:api_key»".into()),
+                filename: None,
+                media_type: None,
+            },
+            Part {
+                name: "photo".into(),
+                content: PartContent::File("data/a b.png".into()),
+                filename: Some("\"x\".png".into()),
+                media_type: Some("image/png".into()),
+            },
+        ]);
+        assert_eq!(
+            curl_line(&post, &variable_of),
+            "curl -sS -X POST --form-string 'note=@it'\\''s '\"$API_KEY\" \
+             -F 'photo=@\"data/a b.png\";filename=\"\\\"x\\\".png\";type=image/png' \
+             'http://h/a?b=1&c=2'"
+        );
+        post.request.headers.clear();
+        post.request.body.content = Content::File("data/a.bin".into());
+        let line = curl_line(&post, &variable_of);
+        assert!(line.contains("-H 'Content-Type:' --data-binary @data/a.bin"), "{line}");
+        post.request.body.content = Content::Generated(7);
+        let line = curl_line(&post, &variable_of);
+        assert!(line.contains("--data-binary @BODY") && line.contains("# BODY"), "{line}");
     }
 
     #[test]

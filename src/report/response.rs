@@ -44,7 +44,10 @@ pub(crate) fn render(attempt: &Attempt, style: &Style) -> String {
     let Some(response) = &exchange.response else { return String::new() };
     let name = body_name(response, style);
     let (frame, plain) = match &response.body.content {
-        Content::Empty => (None, String::new()),
+        // What was read or made while it was sent is never a response.
+        Content::Empty | Content::File(_) | Content::Generated(_) | Content::Parts(_) => {
+            (None, String::new())
+        }
         Content::Hex(hex) => (None, hex_dump(&name, hex, style)),
         Content::Text(text) => match parsed(response, text) {
             Some(value) => {

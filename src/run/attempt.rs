@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::cases::Case;
 use super::context::{Context, PlanValues, Stop};
+use super::files::{Absent, PlanFiles};
 use super::judge::{self, Views};
 use super::names::{AttemptNames, JobNames};
 use super::render::Renderer;
@@ -136,6 +137,7 @@ impl StepScene<'_> {
             gate: &self.context.gate,
             environment: &self.values.environment,
             literal_origins: self.plan.literal_origins(),
+            files: PlanFiles { values: self.values, absent: Absent::Refused },
         })
     }
 

@@ -88,6 +88,8 @@ pub struct PlanValues {
     pub path: String,
     /// The plan's folder, for `plan.dir` and `file()`.
     pub folder: PathBuf,
+    /// The folders of the other files whose paths count: environments and the project.
+    pub folders: Arc<BTreeMap<SourceId, PathBuf>>,
     /// What may be read.
     pub files: Arc<FileRoot>,
     /// The plan's text, told once before the first event that refers to it.

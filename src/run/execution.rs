@@ -11,6 +11,7 @@ use super::carry::{Around, Ran};
 use super::cases::{Case, CaseList};
 use super::context::{Context, PlanValues};
 use super::environment::like;
+use super::files::{Absent, PlanFiles};
 use super::include::{Inside, Pending};
 use super::names::{AttemptNames, JobNames, Seen};
 use super::render::Renderer;
@@ -236,6 +237,7 @@ impl<'a> Execution<'a> {
             gate: &self.context.gate,
             environment: &self.values.environment,
             literal_origins: &[],
+            files: PlanFiles { values: self.values, absent: Absent::Refused },
         })
     }
 

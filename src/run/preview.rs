@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::cases::{Case, CaseList};
 use super::context::{Origin, PlanValues};
+use super::files::{Absent, PlanFiles};
 use super::names::JobNames;
 use super::render::{Renderer, as_text};
 use super::wire;
@@ -156,6 +157,7 @@ impl Preview<'_> {
             gate: &gate,
             environment: &self.values.environment,
             literal_origins: plan.literal_origins(),
+            files: PlanFiles { values: self.values, absent: Absent::Shown },
         })
     }
 

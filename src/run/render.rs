@@ -1,6 +1,5 @@
 //! Renders a checked request: templates evaluated, URL put together, credentials in their places.
 
-use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +9,11 @@ use serde_json::Value;
 use url::Url;
 
 use super::context::EnvironmentValues;
-use super::url::{UrlFault, UrlText, encode};
+use super::files::PlanFiles;
+use super::url::{UrlFault, UrlText};
 use super::wire::Provenance;
 use crate::budget::Limit;
-use crate::check::{Auth, CheckedBudget, Cookies, Header, Late, LateValue, Request, RequestBody};
+use crate::check::{Auth, CheckedBudget, Cookies, Header, Late, LateValue, Request};
 use crate::finding::{Code, Finding};
 use crate::http;
 use crate::outcome::UrlPart;
@@ -40,9 +40,10 @@ pub(super) struct Renderer<'a> {
     pub(super) gate: &'a Gate,
     pub(super) environment: &'a EnvironmentValues,
     pub(super) literal_origins: &'a [String],
+    pub(super) files: PlanFiles<'a>,
 }
 
-type Fault = Box<Finding>;
+pub(super) type Fault = Box<Finding>;
 
 impl Renderer<'_> {
     /// A value of any shape; nothing for `omit`.
@@ -327,55 +328,13 @@ impl Renderer<'_> {
         })
     }
 
-    fn body(
-        &self,
-        request: &Request,
-        content_type_stated: bool,
-        out: &mut http::Request,
-        sent: &mut Vec<(String, String)>,
-    ) -> Result<bytes::Bytes, Fault> {
-        let Some(body) = &request.body else { return Ok(bytes::Bytes::new()) };
-        let (text, taint, kind) = match body {
-            RequestBody::Json(value) => match self.value(value)? {
-                Some((value, taint)) => (value.to_string(), taint, Some("application/json")),
-                None => return Ok(bytes::Bytes::new()),
-            },
-            RequestBody::Form(fields) => {
-                let mut text = String::new();
-                let mut taint = None;
-                for (name, value, secret) in self.pairs(fields)? {
-                    if !text.is_empty() {
-                        text.push('&');
-                    }
-                    let _ = write!(text, "{}={}", encode(&name), encode(&value));
-                    taint = taint.or(secret);
-                }
-                (text, taint, Some("application/x-www-form-urlencoded"))
-            }
-            RequestBody::Text(value) => match self.text(value)? {
-                Some((text, taint)) => (text, taint, None),
-                None => return Ok(bytes::Bytes::new()),
-            },
-        };
-        if let Some(secret) = &taint {
-            out.body_is_secret = true;
-            sent.push((secret.to_string(), "body".to_owned()));
-        }
-        if let (Some(kind), false) = (kind, content_type_stated) {
-            out.headers.push(("Content-Type".into(), kind.into()));
-        }
-        let bytes = bytes::Bytes::from(text);
-        out.body = http::Body::Bytes(bytes.clone());
-        Ok(bytes)
-    }
-
     /// One scalar as text; nothing for `omit`.
-    fn text(&self, value: &ValueTemplate) -> Result<Option<(String, Taint)>, Fault> {
+    pub(super) fn text(&self, value: &ValueTemplate) -> Result<Option<(String, Taint)>, Fault> {
         Ok(self.value(value)?.map(|(value, taint)| (as_text(&value), taint)))
     }
 
     /// A scalar or a list of them as texts; a list repeats the name.
-    fn texts(&self, value: &ValueTemplate) -> Result<Vec<(String, Taint)>, Fault> {
+    pub(super) fn texts(&self, value: &ValueTemplate) -> Result<Vec<(String, Taint)>, Fault> {
         Ok(match self.value(value)? {
             None => Vec::new(),
             Some((Value::Array(items), taint)) => {
@@ -385,7 +344,7 @@ impl Renderer<'_> {
         })
     }
 
-    fn pairs(
+    pub(super) fn pairs(
         &self,
         entries: &[(String, ValueTemplate)],
     ) -> Result<Vec<(String, String, Taint)>, Fault> {

@@ -1,8 +1,9 @@
 //! An exchange as it was becomes an exchange as it is told: raw still, the gate comes after.
 
+use super::body::Told;
 use super::render::Rendered;
 use crate::finding::Code;
-use crate::http::{Answer, Exchanged};
+use crate::http::{self, Answer, Exchanged};
 use crate::outcome::{Body, Content, Exchange, Phases, Request, Response, TransportClass, UrlPart};
 
 /// What the renderer of a request knows beyond what was sent.
@@ -13,7 +14,7 @@ pub(super) struct Provenance {
     /// Which secrets went where.
     pub(super) secrets_sent: Vec<(String, String)>,
     /// The body as it was rendered.
-    pub(super) body: bytes::Bytes,
+    pub(super) body: Told,
 }
 
 /// How much of a body that is not text is shown, in bytes.
@@ -27,7 +28,7 @@ pub(super) fn exchange(exchanged: &Exchanged, provenance: Provenance) -> Exchang
             method: sent.method.clone(),
             url: sent.url.to_string(),
             headers: sent.headers.clone(),
-            body: body(&provenance.body, sent.size, sent.sha256.clone()),
+            body: told(provenance.body, sent.size, sent.sha256.clone()),
         },
         hops: exchanged.hops.clone(),
         response: answer.map(response),
@@ -44,7 +45,6 @@ pub(super) fn exchange(exchanged: &Exchanged, provenance: Provenance) -> Exchang
 /// A request that is not sent, as an exchange without a response.
 pub(super) fn preview(rendered: &Rendered) -> Exchange {
     let request = &rendered.request;
-    let bytes = &rendered.provenance.body;
     let mut headers = request.headers.clone();
     if !request.cookies.is_empty() {
         let pairs: Vec<String> =
@@ -52,7 +52,12 @@ pub(super) fn preview(rendered: &Rendered) -> Exchange {
         headers.push(("Cookie".into(), pairs.join("; ")));
     }
     let url = placeholders_shown(request.url.as_str());
-    let mut content = body(bytes, bytes.len() as u64, None);
+    let size = match &request.body {
+        http::Body::Empty => 0,
+        http::Body::Bytes(bytes) => bytes.len() as u64,
+        http::Body::Stream { size, .. } => size.unwrap_or_default(),
+    };
+    let mut content = told(rendered.provenance.body.clone(), size, None);
     let is_form = |(name, value): &(String, String)| {
         name.eq_ignore_ascii_case("content-type") && value.contains("urlencoded")
     };
@@ -124,6 +129,14 @@ fn body(bytes: &[u8], size: u64, sha256: Option<String>) -> Body {
         (Content::Hex(crate::units::hex(head)), bytes.len() > HEX_SHOWN)
     };
     Body { content, size, sha256, cut }
+}
+
+/// The body of a request, as bytes or as what it was made of.
+fn told(made: Told, size: u64, sha256: Option<String>) -> Body {
+    match made {
+        Told::Bytes(bytes) => body(&bytes, size, sha256),
+        Told::Made(content) => Body { content, size, sha256, cut: false },
+    }
 }
 
 /// The code of a transport error's class.

@@ -146,3 +146,36 @@ fn no_service_is_started_and_what_it_would_give_is_a_placeholder() {
     let line = project.run(&["curl", "p.yaml", "-e", "e", "--step", "s"]).ends(0).out;
     assert!(line.contains("'http://{services.registry.url}/models'"), "{line}");
 }
+
+#[test]
+fn bodies_that_are_not_held_in_memory_are_described() {
+    let server = Misbehaving::start();
+    let project = Project::new();
+    let steps = "  - id: parts
+    POST: URL/x
+    multipart:
+      note: \"first ${{ secrets.api_key }}\\nsecond\"
+      token: abcdefgh
+      photo: {file: data/a.png, type: image/png, filename: photo.png}
+      more: [{file: data/a.png}, b]
+  - {PUT: URL/x, file: data/a.png}
+  - {PUT: URL/x, file: \"data/${{ id }}.png\"}
+  - {POST: URL/x, generate: {size: 3MiB, seed: 7}}
+  - {POST: URL/x, graphql: {query: \"{ me }\", variables: {k: \"${{ secrets.api_key }}\"}}}
+";
+    let plan = format!(
+        "plan: Bodies\nsecrets: {{api_key: {{}}}}\nsetup:\n  - {{GET: URL/x, capture: {{id: $.id}}}}\nsteps:\n{steps}"
+    );
+    project.write("p.yaml", &plan.replace("URL", &server.url("")));
+    project.write("data/a.png", "0123456789");
+    let ran = project.run(&["p.yaml", "--dry-run", "--seed", "1"]).ends(0);
+    let shown = ran.out.replace(&server.url(""), "http://h");
+    insta::assert_snapshot!("bodies", shown);
+    let args = ["p.yaml", "--dry-run", "--format", "json"];
+    let plans = json(&project.run(&args).ends(0).out);
+    let body = |step: usize| plans[0]["steps"][step]["request"]["body"].clone();
+    assert_eq!(body(1)["parts"][2]["filename"], "photo.png");
+    assert_eq!(body(2), serde_json::json!({"file": "data/a.png", "size": 10}));
+    assert_eq!(body(4), serde_json::json!({"seed": 7, "size": 3 << 20}));
+    assert_eq!(server.log().len(), 0);
+}

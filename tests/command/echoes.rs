@@ -68,6 +68,22 @@ fn the_encodings_are_what_they_are_said_to_be() {
 }
 
 #[test]
+fn a_key_in_every_kind_of_body_shows_nowhere() {
+    let server = Misbehaving::start();
+    let steps = [
+        "{POST: /mirror/text, multipart: {a: \"x ${{ secrets.api_key }} y\"}}",
+        "{POST: /mirror/text, multipart: {a: {file: p.yaml, filename: \"${{ secrets.api_key }}\"}}}",
+        "{POST: /mirror/text, multipart: {password: \"${{ secrets.api_key }}\"}}",
+        "{POST: /mirror/text, multipart: {a: {file: p.yaml, type: \"a/${{ secrets.api_key }}\"}}}",
+        "{POST: /mirror/text, graphql: {query: \"{ a(k: \\\"${{ secrets.api_key }}\\\") }\"}}",
+        "{POST: /mirror/text, graphql: {query: q, variables: {k: \"${{ secrets.api_key }}\"}}}",
+        "{POST: /mirror/text, file: \"none-${{ secrets.api_key }}\"}",
+        "{POST: /mirror/text, file: p.yaml, headers: {X-A: \"${{ secrets.api_key }}\"}}",
+    ];
+    nothing_shows(PLAIN, &plan(&server, &steps));
+}
+
+#[test]
 fn a_body_with_the_key_in_every_encoding_shows_it_nowhere() {
     let server = Misbehaving::start();
     for how in ["", "?bytes=1"] {

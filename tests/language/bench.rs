@@ -36,6 +36,11 @@ impl Bench {
         self
     }
 
+    /// Where a file of the folder lies.
+    pub(crate) fn path(&self, path: &str) -> std::path::PathBuf {
+        self.folder.path().join(path)
+    }
+
     /// An environment, chosen.
     pub(crate) fn environment(self, name: &str, text: &str) -> Self {
         self.file(&format!("environments/{name}.yaml"), text).with(&["-e", name])

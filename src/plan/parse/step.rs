@@ -2,9 +2,8 @@
 
 use super::super::keys::{self, KeyDoc};
 use super::super::reader::{Fields, Reader, is_token};
-use super::super::{
-    Action, BodyAst, CaptureAst, GroupKind, Method, Poll, RequestAst, Step, Templated,
-};
+use super::super::{Action, CaptureAst, GroupKind, Method, Poll, RequestAst, Step, Templated};
+use super::body::body;
 use super::{cases, expect, include, on_failure, options, samples};
 use crate::finding::{Code, Finding, nearest};
 use crate::source::Spanned;
@@ -12,8 +11,6 @@ use crate::yaml::{Entry, Kind, Node};
 
 /// The tables of all keys that a step can have.
 const TABLES: &[&[KeyDoc]] = &[keys::METHODS, keys::STEP, keys::REQUEST, keys::OPTIONS];
-/// Bodies, built or not: at most one of them.
-const BODIES: [&str; 7] = ["json", "form", "text", "multipart", "file", "generate", "graphql"];
 /// What a step can do beside a request.
 const OTHER_ACTIONS: [&str; 5] = ["assert", "sleep", "include", "parallel", "first_of"];
 
@@ -261,33 +258,6 @@ fn group(reader: &mut Reader, entry: &Entry, kind: GroupKind) -> Option<Action> 
     }
     let steps = items.iter().filter_map(|item| step(reader, item)).collect();
     Some(Action::Group(kind, Spanned::new(steps, entry.key.place)))
-}
-
-fn body(reader: &mut Reader, fields: &Fields<'_>) -> Option<Spanned<BodyAst>> {
-    let bodies: Vec<&Entry> = BODIES.iter().filter_map(|name| fields.get(name)).collect();
-    let (first, rest) = bodies.split_first()?;
-    if !rest.is_empty() {
-        let mut finding = Finding::error(
-            Code::TwoBodies,
-            format!("a request has one body, and this one has {}", bodies.len()),
-        );
-        let mut placed = bodies.clone();
-        placed.sort_by_key(|entry| std::cmp::Reverse(entry.key.place.span.start));
-        for entry in placed {
-            finding = finding.at(entry.key.place, "a body");
-        }
-        reader.push(finding.help("keep one of the marked keys"));
-    }
-    let value = &first.value;
-    let body = match first.key.value.as_str() {
-        "form" => BodyAst::Form(reader.pairs(value, "a mapping of fields", "form: {name: Ada}")),
-        "text" => {
-            reader.text(value, "a text")?;
-            BodyAst::Text(value.clone())
-        }
-        _ => BodyAst::Json(value.clone()),
-    };
-    Some(Spanned::new(body, first.key.place))
 }
 
 /// Keys of a request on a step that sends none.

@@ -6,7 +6,7 @@ use crate::diagnose;
 use crate::event::{Section, StepRef};
 use crate::finding::Severity;
 use crate::json;
-use crate::outcome::{Attempt, Body, Content, Exchange, StepResult, Verdict};
+use crate::outcome::{Attempt, Body, Content, Exchange, Part, PartContent, StepResult, Verdict};
 use crate::report::phrase;
 use crate::report::style::{Paint, Style, hang, width};
 use crate::secret::{sanitise, sanitise_line};
@@ -334,12 +334,55 @@ pub(super) fn one_exchange(exchange: &Exchange, style: &Style) -> String {
     out
 }
 
+/// A part of a multipart body in one line.
+fn part_line(part: &Part) -> String {
+    let Part { name, content, filename, media_type } = part;
+    match content {
+        PartContent::Text(text) => {
+            let line = text.lines().next().unwrap_or_default();
+            let more = if text.lines().nth(1).is_some() { " …" } else { "" };
+            format!("{name}: {line}{more}")
+        }
+        PartContent::File(path) => {
+            let own = path.rsplit('/').next();
+            let called = filename.as_deref().filter(|name| Some(*name) != own);
+            let called = called.map(|name| format!(" as {name}")).unwrap_or_default();
+            let media_type = media_type.as_ref().map(|it| format!(" ({it})")).unwrap_or_default();
+            format!("{name}: the file {path}{called}{media_type}")
+        }
+    }
+}
+
+/// A size in words, where it is known.
+fn sized(size: u64) -> String {
+    if size == 0 { String::new() } else { format!(", {}", show_size(size)) }
+}
+
 /// The first lines of a body, after an empty one.
 fn body_lines(body: &Body) -> Vec<String> {
     let mut lines = vec![String::new()];
     match &body.content {
         Content::Empty => return Vec::new(),
         Content::Hex(hex) => lines.push(format!("{} of binary: {hex}", show_size(body.size))),
+        Content::File(path) => {
+            let size = sized(body.size);
+            lines.push(sanitise_line(&format!("the file {path}{size}")).into_owned());
+        }
+        Content::Generated(seed) => {
+            lines.push(format!("{} generated from seed {seed}", show_size(body.size)));
+        }
+        Content::Parts(parts) => {
+            for part in parts.iter().take(BODY) {
+                lines.push(sanitise_line(&part_line(part)).into_owned());
+            }
+            let more = parts.len().saturating_sub(BODY);
+            if more > 0 {
+                lines.push(format!("(and {more} more parts)"));
+            }
+            if let Some(size) = Some(body.size).filter(|size| *size > 0) {
+                lines.push(format!("({} in all)", show_size(size)));
+            }
+        }
         Content::Text(text) => {
             let value = json::parse(text.as_bytes()).ok().filter(|_| !body.cut);
             let pretty = value.map(|value| json::pretty(&value).text);
