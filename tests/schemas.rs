@@ -24,7 +24,7 @@ use std::process::{Command, Output, Stdio};
 use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
 use planrun::plan::{FileKind, kind, kind_by_look};
-use planrun::schema::{SchemaKind, schema, text};
+use planrun::schema::{SchemaKind, text};
 use planrun::source::{SourceSet, SourceText};
 use planrun::yaml;
 use regex::Regex;
@@ -230,6 +230,15 @@ const UNUSUAL: [&str; 16] = [
     "repeat: 3\n    expect_all: {passed: 3, distinct: {$.id: all}, statuses: {2xx: rest}}",
 ];
 
+/// Keys that mean something beside another one alone.
+const TOGETHER: [(&str, &str); 5] = [
+    ("concurrency", "repeat"),
+    ("warmup", "repeat"),
+    ("with", "include"),
+    ("export", "include"),
+    ("outcome", "one_of"),
+];
+
 /// Where a mistake stands.
 #[derive(Clone, Copy)]
 enum Place {
@@ -400,7 +409,13 @@ const IN_PLANS: &[(Place, &str, &str)] = &[
     (Place::Step, "id: Create It", "/id"),
     (Place::Capture, "userId: $.id", "/userId"),
     (Place::Capture, "unique: $.id", "/unique"),
+    (Place::Step, "headers: {X Y: 1}", "/headers/X Y"),
     // What is missing.
+    (Place::Step, "concurrency: 3", "/concurrency"),
+    (Place::Step, "warmup: 3", "/warmup"),
+    (Place::Step, "with: {user: ada}", "/with"),
+    (Place::Step, "export: [token]", "/export"),
+    (Place::Expect, "outcome: created", "/outcome"),
     (Place::Plan, "rows: {types: {a: integer}}", "/rows"),
     (Place::Step, "poll: {every: 1s}", "/poll"),
     (Place::Step, "retry: {delay: 1s}", "/retry"),
@@ -439,7 +454,6 @@ impl Schemas {
             let path = root().join("schemas").join(format!("{}.schema.json", kind.as_str()));
             let text = fs::read_to_string(path).expect("a schema");
             let read: Value = serde_json::from_str(&text).expect("a schema is JSON");
-            assert_eq!(read, schema(kind));
             (kind, jsonschema::draft7::new(&read).expect("a schema"))
         };
         Self(SchemaKind::ALL.map(of).into())
@@ -460,6 +474,18 @@ impl Schemas {
                 ValidationErrorKind::PropertyNames { error } => {
                     let name = error.instance().as_str().unwrap_or_default().to_owned();
                     offenders.push(format!("{at}/{name}"));
+                }
+                // What needs another key is the offender, not the object that lacks that one.
+                ValidationErrorKind::Required { property }
+                    if error.schema_path().to_string().ends_with("/dependencies") =>
+                {
+                    let there = |key: &&str| error.instance().get(*key).is_some();
+                    let key = TOGETHER
+                        .iter()
+                        .filter(|(_, needs)| property == needs)
+                        .map(|(key, _)| *key)
+                        .find(there);
+                    offenders.push(key.map_or(at.clone(), |key| format!("{at}/{key}")));
                 }
                 _ => offenders.push(at),
             }

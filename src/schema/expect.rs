@@ -15,7 +15,9 @@ const EXPECT_ALL: Keys = Keys { table: keys::EXPECT_ALL, shape: of_all };
 
 /// `expect:`.
 pub(super) fn expect() -> Shape {
-    with_paths(object(&[EXPECT, OUTCOMES], &[]))
+    let mut expect = with_paths(object(&[EXPECT, OUTCOMES], &[]));
+    expect.insert("dependencies".to_owned(), json!({"outcome": ["one_of"]}));
+    expect
 }
 
 /// `warn:`.
@@ -126,14 +128,14 @@ fn of_all(key: &str) -> Option<Shape> {
         "statuses" => {
             let mut statuses =
                 shares("How many samples get it: a number, operators, or `rest`.", "rest");
-            let names = json!({"pattern": "^([1-5][0-9]{2}|[1-5](xx|XX)|any)$"});
+            let names = json!({"pattern": "^([1-5][0-9]{2}|[1-5](xx|XX)|any|<<)$"});
             statuses.insert("propertyNames".to_owned(), names);
             statuses
         }
         "distinct" => {
             let mut paths =
                 shares("How many different values the path gives; `all`: each another.", "all");
-            paths.insert("propertyNames".to_owned(), json!({"pattern": r"^\$"}));
+            paths.insert("propertyNames".to_owned(), json!({"pattern": r"^\$|^<<$"}));
             paths
         }
         "passed" | "dropped" => share(None),

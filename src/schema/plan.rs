@@ -23,7 +23,17 @@ const HINTS: Keys = Keys { table: keys::HINTS, shape: hints_file };
 
 /// A step: every key that one can have, in one object.
 pub(super) fn step() -> Shape {
-    object(&[METHODS, STEP, REQUEST, OPTIONS], &[])
+    let mut step = object(&[METHODS, STEP, REQUEST, OPTIONS], &[]);
+    let together = json!({
+        "method": ["url"],
+        "url": ["method"],
+        "with": ["include"],
+        "export": ["include"],
+        "warmup": ["repeat"],
+        "concurrency": ["repeat"],
+    });
+    step.insert("dependencies".to_owned(), together);
+    step
 }
 
 fn plan(key: &str) -> Option<Shape> {
@@ -62,7 +72,7 @@ fn of_step(key: &str) -> Option<Shape> {
         "deadline" | "sleep" => duration(),
         "covers" => list(text(), 0),
         "assert" => list(condition(), 1),
-        "include" => text(),
+        "include" => shape(json!({"type": "string", "pattern": r"\S"})),
         "with" => named("A value that the included plan is given.", json!("ada"), any()),
         "parallel" | "first_of" => steps(1),
         other => return cases(other),

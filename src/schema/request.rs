@@ -12,6 +12,9 @@ use crate::plan::keys;
 use crate::query::Capture;
 use crate::units;
 
+/// A token of HTTP (RFC 9110 §5.6.2): a method, the name of a header.
+const TOKEN: &str = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$";
+
 /// The requests of a step.
 pub(super) const METHODS: Keys = Keys { table: keys::METHODS, shape: method };
 /// What a request of a step has.
@@ -53,7 +56,11 @@ fn default(key: &str) -> Option<Shape> {
 
 fn option(key: &str) -> Option<Shape> {
     Some(match key {
-        "headers" => pairs("A header: a text, or a list to repeat it.", "text/html"),
+        "headers" => {
+            let mut headers = pairs("A header: a text, or a list to repeat it.", "text/html");
+            headers.insert("propertyNames".to_owned(), json!({"pattern": format!("{TOKEN}|^<<$")}));
+            headers
+        }
         "cookies" => or(
             pairs("A cookie: its value, or a list to repeat its name.", "abc"),
             &["string"],
@@ -79,7 +86,7 @@ fn option(key: &str) -> Option<Shape> {
 
 fn request(key: &str) -> Option<Shape> {
     Some(match key {
-        "method" => fits("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"),
+        "method" => fits(TOKEN),
         "url" => string(),
         "query" => pairs("A parameter: its value, or a list to repeat it.", "2"),
         "json" => any(),

@@ -22,6 +22,8 @@ pub(super) struct Keys {
 pub(super) const TEMPLATE: &str = r"\$\{\{";
 /// A name: `[a-z_][a-z0-9_]*`.
 const NAME: &str = "^[a-z_][a-z0-9_]*$";
+/// A name as a key of a mapping, where an editor shows YAML's `<<` to a schema too.
+const NAME_OR_MERGE: &str = "^([a-z_][a-z0-9_]*|<<)$";
 
 /// Puts keywords together.
 pub(super) fn shape(keywords: Value) -> Shape {
@@ -124,14 +126,14 @@ pub(super) fn mapping(doc: &str, example: Value, value: Shape) -> Shape {
 /// The same, where the names are used in expressions.
 pub(super) fn named(doc: &str, example: Value, value: Shape) -> Shape {
     let mut mapping = mapping(doc, example, value);
-    mapping.insert("propertyNames".to_owned(), json!({"pattern": NAME}));
+    mapping.insert("propertyNames".to_owned(), json!({"pattern": NAME_OR_MERGE}));
     mapping
 }
 
 /// The same, where a reserved word cannot be the name.
 pub(super) fn own_named(doc: &str, example: Value, value: Shape) -> Shape {
     let mut mapping = mapping(doc, example, value);
-    let names = json!({"pattern": NAME, "not": {"enum": RESERVED}});
+    let names = json!({"pattern": NAME_OR_MERGE, "not": {"enum": RESERVED}});
     mapping.insert("propertyNames".to_owned(), names);
     mapping
 }

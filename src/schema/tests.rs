@@ -139,6 +139,7 @@ fn a_schema_uses_keywords_of_draft_7_alone() {
         "anyOf",
         "allOf",
         "not",
+        "dependencies",
     ]
     .into();
     for kind in SchemaKind::ALL {
