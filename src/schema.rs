@@ -17,6 +17,11 @@ use serde_json::{Map, Value, json};
 
 use shape::{Keys, Shape, object};
 
+/// What is said of keys that this version does not carry out yet.
+const WHOLE_LANGUAGE: &str = "Every key of the plan language. What this version does not carry out \
+     yet is described all the same; `planrun check` refuses it as `plan::not-yet`, and what no schema \
+     can tell: names that are not defined, and what cannot stand together.";
+
 /// The kinds of files that have a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SchemaKind {
@@ -73,6 +78,7 @@ pub fn schema(kind: SchemaKind) -> Value {
     let mut schema = Map::new();
     schema.insert("$schema".to_owned(), json!("http://json-schema.org/draft-07/schema#"));
     schema.insert("title".to_owned(), json!(kind.title()));
+    schema.insert("description".to_owned(), json!(WHOLE_LANGUAGE));
     schema.extend(object(&[kind.keys()], kind.required()));
     let definitions = definitions(&schema);
     if !definitions.is_empty() {

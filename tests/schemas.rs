@@ -317,6 +317,9 @@ const IN_PLANS: &[(Place, &str, &str)] = &[
     (Place::Expect, "id: 7", "/id"),
     (Place::Expect, "one_of: {a: {statuz: 200}}", "/one_of/a/statuz"),
     (Place::Capture, "user: {jsn: $.id}", "/user/jsn"),
+    (Place::Step, "multipart: {photo: {fil: a.png, file: b.png}}", "/multipart/photo/fil"),
+    (Place::Step, "generate: {size: 1MiB, sed: 7}", "/generate/sed"),
+    (Place::Step, "graphql: {query: a, vars: {b: 1}}", "/graphql/vars"),
     // Operators and phases that there are not.
     (Place::Expect, "$.id: {greater_than: 0}", "/$.id/greater_than"),
     (Place::Expect, "$.id: {name: Ada}", "/$.id/name"),
@@ -388,6 +391,12 @@ const IN_PLANS: &[(Place, &str, &str)] = &[
     (Place::Capture, "user: id", "/user"),
     (Place::Capture, "user: {json: id}", "/user/json"),
     (Place::Capture, "user: {text: false}", "/user/text"),
+    (Place::Step, "multipart: [a.png]", "/multipart"),
+    (Place::Step, "generate: 1MiB", "/generate"),
+    (Place::Step, "generate: {size: 16}", "/generate/size"),
+    (Place::Step, "generate: {size: 1MiB, seed: many}", "/generate/seed"),
+    (Place::Step, "graphql: a", "/graphql"),
+    (Place::Step, "graphql: {query: a, variables: [b]}", "/graphql/variables"),
     // Words that are none of the few that there are.
     (Place::Plan, "on_failure: proceed", "/on_failure"),
     (Place::Step, "connection: new", "/connection"),
@@ -411,6 +420,9 @@ const IN_PLANS: &[(Place, &str, &str)] = &[
     (Place::Capture, "unique: $.id", "/unique"),
     (Place::Step, "headers: {X Y: 1}", "/headers/X Y"),
     // What is missing.
+    (Place::Step, "multipart: {photo: {filename: a.png}}", "/multipart/photo"),
+    (Place::Step, "generate: {seed: 7}", "/generate"),
+    (Place::Step, "graphql: {variables: {a: 1}}", "/graphql"),
     (Place::Step, "concurrency: 3", "/concurrency"),
     (Place::Step, "warmup: 3", "/warmup"),
     (Place::Step, "with: {user: ada}", "/with"),

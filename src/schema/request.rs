@@ -121,7 +121,7 @@ fn pairs(doc: &str, example: &str) -> Shape {
 }
 
 fn multipart() -> Shape {
-    let part = |types: &[&str]| or(object(&[PART], &[]), types, json!({}));
+    let part = |types: &[&str]| or(object(&[PART], &["file"]), types, json!({}));
     let scalar = ["string", "number", "boolean"];
     let mut parts = part(&["string", "number", "boolean", "array"]);
     parts.insert("items".to_owned(), Value::Object(part(&scalar)));
