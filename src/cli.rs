@@ -21,6 +21,7 @@ mod several;
 mod shell;
 mod signals;
 mod store;
+mod stored;
 mod vars;
 mod world;
 
@@ -117,6 +118,7 @@ fn dispatch(cli: Cli) -> Result<u8, UsageFault> {
         Some(Command::Run(args)) => run::run(&args, &current()?),
         Some(Command::Check(args)) => other::check(&args, &current()?),
         Some(Command::List(args)) => list::list(&args, &current()?),
+        Some(Command::Report(args)) => stored::report(&args, &current()?),
         Some(Command::Vars(args)) => vars::vars(&args, &current()?),
         Some(Command::Explain(args)) => other::explain(&args),
         Some(Command::Curl(args)) => preview::curl(&args, &current()?),

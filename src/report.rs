@@ -2,6 +2,9 @@
 //! through the gate before it came here, and is made harmless for a terminal here.
 
 mod curl;
+mod document;
+#[cfg(test)]
+mod documents;
 mod drawing;
 #[cfg(test)]
 mod fixture;
@@ -10,12 +13,75 @@ mod phrase;
 mod response;
 mod style;
 
+pub mod ctrf;
 pub mod failure;
 pub mod finding;
+pub mod github;
+pub mod har;
+pub mod html;
 pub mod json;
+pub mod junit;
+pub mod markdown;
 pub mod terminal;
+
+use crate::record::Record;
 
 pub use curl::{curl_line, variables_of};
 pub use style::Style;
 pub(crate) use style::wrap;
 pub use terminal::{Options, Terminal};
+
+/// A document that a run can be told as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Common Test Report Format.
+    Ctrf,
+    /// Annotations of a job on GitHub.
+    Github,
+    /// HTTP Archive 1.2.
+    Har,
+    /// One page for a browser.
+    Html,
+    /// Everything, for programs.
+    Json,
+    /// What CI servers read.
+    Junit,
+    /// For people.
+    Markdown,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Ctrf, Self::Github, Self::Har, Self::Html, Self::Json, Self::Junit, Self::Markdown];
+
+    /// Its name in `--report NAME=PATH`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ctrf => "ctrf",
+            Self::Github => "github",
+            Self::Har => "har",
+            Self::Html => "html",
+            Self::Json => "json",
+            Self::Junit => "junit",
+            Self::Markdown => "markdown",
+        }
+    }
+
+    /// The document. The record must have gone through the gate.
+    ///
+    /// # Errors
+    /// Why a writer could not write it.
+    pub fn render(self, record: &Record) -> Result<String, String> {
+        match self {
+            Self::Ctrf => Ok(ctrf::render(record)),
+            Self::Github => Ok(github::render(record)),
+            Self::Har => Ok(har::render(record)),
+            Self::Html => html::render(record),
+            Self::Json => Ok(json::render(record)),
+            Self::Junit => junit::render(record),
+            Self::Markdown => Ok(markdown::render(record)),
+        }
+    }
+}

@@ -31,6 +31,8 @@ mod other;
 mod outputs;
 #[path = "command/protection.rs"]
 mod protection;
+#[path = "command/reports.rs"]
+mod reports;
 #[path = "command/secrets.rs"]
 mod secrets;
 #[path = "command/selection.rs"]

@@ -41,6 +41,8 @@ pub(super) enum Command {
     Explain(ExplainArgs),
     /// Prints a step's request as one curl command, secrets as variables
     Curl(CurlArgs),
+    /// Tells a stored run again: on the terminal, or as reports
+    Report(ReportArgs),
     /// Prints the completions of a shell
     #[command(after_help = COMPLETIONS_HELP)]
     Completions(CompletionsArgs),
@@ -62,8 +64,8 @@ Usage:  planrun [OPTIONS] PATH…     plan files, or folders with plans under th
 
   check PATH…   checks, sends nothing       list PATH…  lists plans and steps
   vars PLAN     values and their sources    curl PLAN   a request as a curl line
-  explain CODE  what a code means           demo        a registry to try out
-  completions SHELL   man   schema KIND       for shells, readers, editors
+  explain CODE  what a code means           report      the last run once more
+  demo   completions SHELL   man   schema KIND       to try; for shells, editors
 
   -e, --env ENV            environment: environments/ENV.yaml near the plan
       --var NAME=VALUE     sets a variable, env.NAME=VALUE an environment's
@@ -73,7 +75,7 @@ Usage:  planrun [OPTIONS] PATH…     plan files, or folders with plans under th
       --step ID            only this step, with setup, cleanup and what it needs
       --last-failed        only what did not pass in the last run
   -j, --jobs N             plans at once (16)
-      --report json=PATH   writes a report
+      --report html=PATH   writes a report; also junit, markdown, github, json …
       --dry-run            shows what would be sent, sends nothing
   -v, -q                   shows every request and response, or only failures
 
@@ -81,13 +83,14 @@ Exit: 0 passed, 1 failed, 2 command line, 3 invalid, 4 nothing ran, 5 errored,
       6 over budget, 7 output, 124 deadline, 130 Ctrl-C.  More: planrun help run";
 
 /// The commands, for whoever misspells one.
-pub(super) const COMMANDS: [&str; 11] = [
+pub(super) const COMMANDS: [&str; 12] = [
     "run",
     "check",
     "list",
     "vars",
     "explain",
     "curl",
+    "report",
     "completions",
     "man",
     "schema",
@@ -96,10 +99,8 @@ pub(super) const COMMANDS: [&str; 11] = [
 ];
 
 /// Commands of the language that this version does not have, with what there is instead.
-pub(super) const NOT_BUILT: [(&str, &str); 2] = [
-    ("report", "a report is written by the run itself: `planrun PATH --report json=run.json`"),
-    ("import", "the README shows how a plan is written, `planrun check` what is wrong with one"),
-];
+pub(super) const NOT_BUILT: [(&str, &str); 1] =
+    [("import", "the README shows how a plan is written, `planrun check` what is wrong with one")];
 
 /// What a bare `planrun` says.
 pub(super) const USAGE: &str = "\
@@ -220,7 +221,8 @@ pub(super) struct RunArgs {
     /// How many plans run at once
     #[arg(short = 'j', long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..), help_heading = "Run")]
     pub(super) jobs: u16,
-    /// Writes a report: json=PATH; may be repeated
+    /// Writes a report: html, junit, markdown, json, ctrf, har or github; `-` is standard output;
+    /// may be repeated
     #[arg(long = "report", value_name = "FORMAT=PATH", help_heading = "Output")]
     pub(super) reports: Vec<String>,
     /// Folder for this run's record instead of .planrun/runs/…
@@ -342,6 +344,26 @@ pub(super) struct CurlArgs {
     pub(super) step: String,
     #[command(flatten)]
     pub(super) values: Values,
+    #[command(flatten)]
+    pub(super) look: Look,
+}
+
+/// Options of `report`.
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// The folder of a stored run; the last run of the project where none is named
+    #[arg(value_name = "RUN_DIR")]
+    pub(super) run: Option<PathBuf>,
+    /// Writes a report: html, junit, markdown, json, ctrf, har or github; `-` is standard output;
+    /// may be repeated
+    #[arg(long = "report", value_name = "FORMAT=PATH", help_heading = "Output")]
+    pub(super) reports: Vec<String>,
+    /// Shows requests and responses, masked
+    #[arg(short, long, help_heading = "Output")]
+    pub(super) verbose: bool,
+    /// Shows only failures and the verdict
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
+    pub(super) quiet: bool,
     #[command(flatten)]
     pub(super) look: Look,
 }

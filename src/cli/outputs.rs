@@ -1,28 +1,34 @@
 //! What a run leaves behind: document reports, complaints about outputs, masks for a CI log.
 
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::args::RunArgs;
 use super::fault::UsageFault;
-use super::printer::Printer;
+use super::inputs::Process;
+use super::printer::{Printer, quiet};
 use super::store::write_whole;
 use crate::finding::{Code, nearest};
-use crate::record::Record;
-use crate::report;
+use crate::record::{Fold, PlanRecord, Record};
+use crate::report::Format;
 use crate::secret::{Gate, Secret};
-
-/// The formats of `--report`.
-const FORMATS: [&str; 1] = ["json"];
 
 /// A document report that was asked for.
 #[derive(Debug, Clone)]
 pub(super) struct Report {
-    path: PathBuf,
+    format: Format,
+    /// Absent for `-`, standard output.
+    path: Option<PathBuf>,
+    /// The summary of a job on GitHub, which belongs to its annotations.
+    summary: Option<PathBuf>,
 }
 
+/// The largest summary that GitHub takes, in bytes.
+const SUMMARY: usize = 1024 * 1024;
+
 /// Reads `--report FORMAT=PATH`.
-pub(super) fn reports(arguments: &[String]) -> Result<Vec<Report>, UsageFault> {
+pub(super) fn reports(arguments: &[String], process: &Process) -> Result<Vec<Report>, UsageFault> {
     arguments
         .iter()
         .map(|argument| {
@@ -31,19 +37,31 @@ pub(super) fn reports(arguments: &[String]) -> Result<Vec<Report>, UsageFault> {
                     "`--report {argument}` wants FORMAT=PATH, such as `json=run.json`"
                 )));
             };
-            if !FORMATS.contains(&format) {
-                let known = FORMATS.join(", ");
-                return Err(UsageFault::new(match nearest(format, FORMATS) {
-                    Some(near) => {
-                        format!("there is no report `{format}`; did you mean `{near}`?")
-                    }
-                    None => format!("there is no report `{format}`; there is {known}"),
-                }));
-            }
+            let names = Format::ALL.map(Format::as_str);
+            let Some(known) = Format::ALL.into_iter().find(|known| known.as_str() == format) else {
+                let known = names.join(", ");
+                return Err(UsageFault::new(nearest(format, names).map_or_else(
+                    || format!("there is no report `{format}`; there are {known}"),
+                    |near| format!("there is no report `{format}`; did you mean `{near}`?"),
+                )));
+            };
             if path.is_empty() {
                 return Err(UsageFault::new(format!("`--report {format}=` names no file")));
             }
-            Ok(Report { path: PathBuf::from(path) })
+            let summary = match known {
+                Format::Github => process.get("GITHUB_STEP_SUMMARY").filter(|it| !it.is_empty()),
+                Format::Ctrf
+                | Format::Har
+                | Format::Html
+                | Format::Json
+                | Format::Junit
+                | Format::Markdown => None,
+            };
+            Ok(Report {
+                format: known,
+                path: (path != "-").then(|| PathBuf::from(path)),
+                summary: summary.map(PathBuf::from),
+            })
         })
         .collect()
 }
@@ -52,16 +70,62 @@ pub(super) fn reports(arguments: &[String]) -> Result<Vec<Report>, UsageFault> {
 pub(super) fn write(reports: &[Report], record: &Record) -> Vec<String> {
     let mut failures = Vec::new();
     for wanted in reports {
-        let rendered = std::panic::catch_unwind(|| report::json::render(record));
-        let Ok(text) = rendered else {
-            failures.push(format!("`{}`: its reporter failed", wanted.path.display()));
-            continue;
+        let name = wanted.path.as_ref().map_or_else(
+            || format!("the report `{}`", wanted.format.as_str()),
+            |path| format!("`{}`", path.display()),
+        );
+        let text = match rendered(wanted.format, record) {
+            Ok(text) => text,
+            Err(why) => {
+                failures.push(format!("{name}: {why}"));
+                continue;
+            }
         };
-        if let Err(error) = write_whole(&wanted.path, text.as_bytes()) {
-            failures.push(format!("`{}`: {error}", wanted.path.display()));
+        let written = if let Some(path) = &wanted.path {
+            write_whole(path, text.as_bytes())
+        } else {
+            let mut out = io::stdout().lock();
+            quiet(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+        };
+        if let Err(error) = written {
+            failures.push(format!("{name}: {error}"));
+        }
+        if let Some(path) = &wanted.summary
+            && let Err(error) = add_summary(path, record)
+        {
+            failures.push(format!("the job's summary: {error}"));
         }
     }
     failures
+}
+
+/// One report; a reporter that fails silences no other.
+fn rendered(format: Format, record: &Record) -> Result<String, String> {
+    std::panic::catch_unwind(|| format.render(record))
+        .unwrap_or_else(|_| Err("its reporter failed".to_owned()))
+}
+
+/// Appends what people read to the summary of a job, as far as it takes it.
+fn add_summary(path: &Path, record: &Record) -> io::Result<()> {
+    let mut text = rendered(Format::Markdown, record).map_err(io::Error::other)?;
+    let there = fs::metadata(path).map_or(0, |it| usize::try_from(it.len()).unwrap_or(usize::MAX));
+    let room = SUMMARY.saturating_sub(there);
+    if text.len() > room {
+        let end = (0..=room.saturating_sub(64)).rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or_default());
+        text.push_str("\n\n… the summary ends here: GitHub takes no more.\n");
+    }
+    let mut file = fs::OpenOptions::new().create(true).append(true).open(path)?;
+    file.write_all(text.as_bytes())
+}
+
+/// The whole record of a run whose plans were kept.
+pub(super) fn whole(fold: Fold, mut plans: Vec<PlanRecord>) -> Record {
+    let (mut record, open) = fold.into_record();
+    plans.extend(open);
+    plans.sort_by_key(|plan| plan.started.job);
+    record.plans = plans;
+    record
 }
 
 /// Says what could not be written; the verdict stands all the same.

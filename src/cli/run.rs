@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use super::args::RunArgs;
 use super::fault::UsageFault;
 use super::guard;
+use super::inputs::Process;
 use super::obtain::{self, Interrupted};
 use super::outputs::{self, Report};
 use super::prepare::{Prepared, prepare};
@@ -27,7 +28,7 @@ use crate::check::Late;
 use crate::event::{Event, RunStarted, VERSION};
 use crate::finding::{Code, Finding};
 use crate::http::{Client, Options};
-use crate::record::{Flaky, Fold, Record, gravest};
+use crate::record::{Flaky, Record, gravest};
 use crate::report::{self, Terminal};
 use crate::run::{self, Context, Stop};
 use crate::schedule::Job;
@@ -59,7 +60,7 @@ struct Ready {
 pub(super) fn run(args: &RunArgs, current: &Path) -> Result<u8, UsageFault> {
     let started = Instant::now();
     let started_at = Timestamp::now();
-    let reports = outputs::reports(&args.reports)?;
+    let reports = outputs::reports(&args.reports, &Process::read())?;
     let deadline = match &args.deadline {
         Some(text) => Some(crate::units::parse_duration(text).map_err(|fault| {
             UsageFault::new(format!("--deadline: {fault}; write it as `10m` or `90s`"))
@@ -340,7 +341,7 @@ impl Ready {
         let Heard { fold, plans, mut failures } = heard;
         let own = [fold.exit_code(flaky), stopped.map_or(0, signals::code)];
         if !reports.is_empty() {
-            failures.extend(outputs::write(&reports, &whole(fold, plans)));
+            failures.extend(outputs::write(&reports, &outputs::whole(fold, plans)));
         }
         outputs::complain(&failures, &gate, printer);
         gravest(own.into_iter().chain([if failures.is_empty() { 0 } else { 7 }]))
@@ -452,13 +453,4 @@ pub(super) fn runtime(jobs: usize) -> std::io::Result<tokio::runtime::Runtime> {
             .enable_all()
             .build()
     }
-}
-
-/// The whole record of a run whose plans were kept.
-fn whole(fold: Fold, mut plans: Vec<crate::record::PlanRecord>) -> Record {
-    let (mut record, open) = fold.into_record();
-    plans.extend(open);
-    plans.sort_by_key(|plan| plan.started.job);
-    record.plans = plans;
-    record
 }

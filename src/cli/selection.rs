@@ -12,6 +12,7 @@ use super::inputs::Process;
 use super::prepare::Prepared;
 use super::printer::Printer;
 use super::store;
+use super::stored;
 use crate::check::CheckedPlan;
 use crate::event::{Event, read_line};
 use crate::finding::{Finding, nearest};
@@ -56,7 +57,7 @@ pub(super) fn read(args: &args::Selection, look: &args::Look) -> Result<Selectio
 /// What the last stored run left to do; one in which no plan began is passed over.
 fn last_failed(root: &Path) -> Result<Again, UsageFault> {
     let mut runs: Vec<(Timestamp, PathBuf)> =
-        store::ended_runs(root).into_iter().map(|path| (began(&path), path)).collect();
+        store::ended_runs(root).into_iter().map(|path| (stored::began(&path), path)).collect();
     runs.sort_unstable_by(|one, other| other.cmp(one));
     for (_, path) in runs {
         if let Some(again) = left_of(&path)? {
@@ -64,18 +65,6 @@ fn last_failed(root: &Path) -> Result<Again, UsageFault> {
         }
     }
     Err(UsageFault::new("--last-failed: no run is stored here yet; run the plans first"))
-}
-
-/// When a stored run began; at the beginning of time where it does not say.
-fn began(path: &Path) -> Timestamp {
-    let mut began = None;
-    let _ = store::each_line(path, |line| {
-        if let Ok(Event::RunStarted(started)) = read_line(line) {
-            began = started.started_at.parse().ok();
-        }
-        ControlFlow::Break(())
-    });
-    began.unwrap_or(Timestamp::MIN)
 }
 
 fn left_of(path: &Path) -> Result<Option<Again>, UsageFault> {

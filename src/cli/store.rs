@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const KEPT: usize = 20;
 
 /// The events of a run, in its folder.
-const EVENTS: &str = "events.jsonl";
+pub(super) const EVENTS: &str = "events.jsonl";
 
 /// The folder of one run, held against a second run until it is dropped.
 #[derive(Debug)]

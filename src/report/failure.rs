@@ -188,7 +188,7 @@ fn what_failed(attempt: &Attempt, verdict: Verdict) -> Vec<String> {
 }
 
 /// Every place of the plan that has something to say, else the step itself.
-fn labels(
+pub(super) fn labels(
     step: &StepRef,
     result: &StepResult,
     error: Option<&Transport>,

@@ -82,7 +82,7 @@ pub fn render(record: &Record) -> String {
 }
 
 /// The word for the whole run, by its exit code.
-fn verdict(end: &End, exit_code: u8) -> &'static str {
+pub(super) fn verdict(end: &End, exit_code: u8) -> &'static str {
     match (end, exit_code) {
         (End::Incomplete, _) => "incomplete",
         (End::Interrupted { .. }, _) => "interrupted",

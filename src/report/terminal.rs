@@ -25,6 +25,8 @@ use crate::outcome::{Exchange, StepResult, Verdict};
 use crate::record::{Flaky, Fold, PlanRecord, StepRecord};
 use crate::secret::{Redacted, sanitise_line};
 
+pub(super) use line::{part_line, short as in_short};
+
 /// What a person asked of the live terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Options {
@@ -119,6 +121,15 @@ impl Terminal {
             Some(progress) => progress.around(|| write(out, &text)),
             None => write(out, &text),
         }
+    }
+
+    /// Shows what is left of a run that has no end: it was killed, or still goes on.
+    ///
+    /// # Errors
+    /// What writing to `out` returned.
+    pub fn cut_off(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        let text = self.drain() + &self.closing();
+        write(out, &text)
     }
 
     /// What an event makes visible.

@@ -106,7 +106,7 @@ pub(super) fn section(section: Section, style: &Style) -> String {
 }
 
 /// What is wrong in one line each: the first failing facts of the last attempt.
-pub(super) fn short(result: &StepResult, style: &Style) -> Vec<String> {
+pub(in crate::report) fn short(result: &StepResult, style: &Style) -> Vec<String> {
     let mut said: Vec<String> = Vec::new();
     let wanted = match result.verdict {
         Verdict::Passed => Severity::Warning,
@@ -335,7 +335,7 @@ pub(super) fn one_exchange(exchange: &Exchange, style: &Style) -> String {
 }
 
 /// A part of a multipart body in one line.
-fn part_line(part: &Part) -> String {
+pub(in crate::report) fn part_line(part: &Part) -> String {
     let Part { name, content, filename, media_type } = part;
     match content {
         PartContent::Text(text) => {

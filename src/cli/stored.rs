@@ -1,0 +1,136 @@
+//! `planrun report`: a stored run told again, from its events alone.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::args::ReportArgs;
+use super::fault::UsageFault;
+use super::inputs::Process;
+use super::outputs;
+use super::printer::{Printer, quiet};
+use super::store;
+use crate::event::{Event, read_line};
+use crate::project::find_root;
+use crate::record::{Fold, Record};
+use crate::report::{Options, Terminal};
+use crate::secret::Gate;
+
+/// Writes reports of a stored run; without `--report` it is shown as it was while it ran.
+pub(super) fn report(args: &ReportArgs, current: &Path) -> Result<u8, UsageFault> {
+    let process = Process::read();
+    let reports = outputs::reports(&args.reports, &process)?;
+    let printer = Printer::new(&args.look, &process);
+    let path = match &args.run {
+        Some(folder) => events_of(&current.join(folder))?,
+        None => last_run(&find_root(current, current))
+            .ok_or_else(|| UsageFault::new("no run is stored here yet; run the plans first"))?,
+    };
+    let gate = Gate::new();
+    if reports.is_empty() {
+        return replay(&path, args, &printer, &gate);
+    }
+    let record = read(&path)?;
+    let failures = outputs::write(&reports, &record);
+    outputs::complain(&failures, &gate, &printer);
+    Ok(if failures.is_empty() { 0 } else { 7 })
+}
+
+/// The events of a run that was named: its folder, or the file itself.
+fn events_of(path: &Path) -> Result<PathBuf, UsageFault> {
+    let events = if path.is_dir() { path.join(store::EVENTS) } else { path.to_path_buf() };
+    if events.is_file() {
+        return Ok(events);
+    }
+    let shown = path.display();
+    Err(UsageFault::new(if path.is_dir() {
+        format!("`{shown}` holds no stored run: there is no `{}` in it", store::EVENTS)
+    } else {
+        format!(
+            "there is no stored run `{shown}`; `.planrun/runs` of a project holds the last ones"
+        )
+    }))
+}
+
+/// The events of the last run of a project, the one that goes on left out.
+pub(super) fn last_run(root: &Path) -> Option<PathBuf> {
+    store::ended_runs(root).into_iter().map(|path| (began(&path), path)).max().map(|(_, path)| path)
+}
+
+/// When a stored run began; at the beginning of time where it does not say.
+pub(super) fn began(path: &Path) -> Timestamp {
+    let mut began = None;
+    let _ = store::each_line(path, |line| {
+        if let Ok(Event::RunStarted(started)) = read_line(line) {
+            began = started.started_at.parse().ok();
+        }
+        ControlFlow::Break(())
+    });
+    began.unwrap_or(Timestamp::MIN)
+}
+
+/// Hands on every event of a stored run.
+fn each_event(
+    path: &Path,
+    mut take: impl FnMut(Event) -> ControlFlow<()>,
+) -> Result<(), UsageFault> {
+    let unreadable = |number: usize, why: &dyn std::fmt::Display| {
+        UsageFault::new(format!("`{}`, line {number}: {why}", path.display()))
+    };
+    let mut fault = None;
+    let mut number = 0;
+    let read = store::each_line(path, |line| {
+        number += 1;
+        if line.trim().is_empty() {
+            return ControlFlow::Continue(());
+        }
+        match read_line(line) {
+            Ok(event) => take(event),
+            Err(broken) => {
+                fault = Some(unreadable(number, &broken));
+                ControlFlow::Break(())
+            }
+        }
+    });
+    read.map_err(|error| UsageFault::new(format!("`{}` cannot be read: {error}", path.display())))?;
+    fault.map_or(Ok(()), Err)
+}
+
+/// The record of a stored run; one that was killed is whole up to its last line.
+pub(super) fn read(path: &Path) -> Result<Record, UsageFault> {
+    let mut fold = Fold::default();
+    let mut plans = Vec::new();
+    each_event(path, |event| {
+        plans.extend(fold.push(event));
+        ControlFlow::Continue(())
+    })?;
+    Ok(outputs::whole(fold, plans))
+}
+
+/// Shows a stored run on the terminal.
+fn replay(
+    path: &Path,
+    args: &ReportArgs,
+    printer: &Printer,
+    gate: &Gate,
+) -> Result<u8, UsageFault> {
+    let options = Options { quiet: args.quiet, verbose: args.verbose, ..Options::default() };
+    let mut terminal = Terminal::new(printer.style, options);
+    let mut out = io::stdout().lock();
+    let mut result = Ok(());
+    let mut ended = false;
+    each_event(path, |event| {
+        ended |= matches!(event, Event::RunFinished { .. });
+        result = terminal.event(&gate.redact(event), &mut out);
+        if result.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    if !ended && result.is_ok() {
+        result = terminal.cut_off(&mut out);
+    }
+    if let Err(error) = quiet(result) {
+        return Err(UsageFault::new(format!("the terminal: {error}")));
+    }
+    Ok(0)
+}

@@ -1,0 +1,169 @@
+//! What every document says of a step in the same words: its place, its verdict, what was wrong.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::failure::{self, Scene};
+use super::style::Style;
+use super::terminal::in_short;
+use crate::diagnose::{self, Cause, Witness};
+use crate::outcome::{Exchange, StepResult, Verdict};
+use crate::record::{End, Flaky, PlanRecord, Record, StepRecord};
+use crate::source::Place;
+
+/// A record with what its texts say.
+pub(super) struct Document<'a> {
+    pub(super) record: &'a Record,
+    style: Style,
+}
+
+/// Where something is written, for a tool: the path as it was given, line and column from 1.
+pub(super) struct Spot {
+    pub(super) path: String,
+    pub(super) line: usize,
+    pub(super) column: usize,
+}
+
+/// One step of one plan.
+#[derive(Clone, Copy)]
+pub(super) struct Told<'a> {
+    pub(super) plan: &'a PlanRecord,
+    pub(super) record: &'a StepRecord,
+}
+
+impl<'a> Document<'a> {
+    pub(super) fn new(record: &'a Record) -> Self {
+        Self { record, style: Style { width: COLUMNS, ..Style::default() } }
+    }
+
+    /// Every plan with its steps that a document lists: what only holds others is left out, unless
+    /// it has a fault of its own, and so is one of several ways that another way overruled.
+    pub(super) fn steps(plan: &'a PlanRecord) -> impl Iterator<Item = Told<'a>> {
+        plan.steps.iter().filter(|it| is_listed(plan, it)).map(move |record| Told { plan, record })
+    }
+
+    /// Every listed step of every plan.
+    pub(super) fn all(&self) -> impl Iterator<Item = Told<'a>> {
+        self.record.plans.iter().flat_map(Self::steps)
+    }
+
+    pub(super) fn spot(&self, place: Place) -> Option<Spot> {
+        let source = self.record.sources.get(place.source)?;
+        let at = source.line_column(place.span.start);
+        Some(Spot { path: source.path.clone(), line: at.line, column: at.column })
+    }
+
+    /// `plans/a.yaml:3:5`
+    pub(super) fn at(&self, place: Place) -> String {
+        self.record.sources.locate(place)
+    }
+
+    /// What was wrong, in a line or two.
+    pub(super) fn short(&self, result: &StepResult) -> Vec<String> {
+        in_short(result, &self.style)
+    }
+
+    /// The causes that this run holds facts for.
+    pub(super) fn causes(told: &Told<'_>, witnesses: &[Witness]) -> Vec<Cause> {
+        match &told.record.result {
+            Some(result) => diagnose::causes(&told.record.step, result, witnesses),
+            None => Vec::new(),
+        }
+    }
+
+    /// The whole report of a step, as the terminal shows it, without colour.
+    pub(super) fn full(&self, told: &Told<'_>, causes: &[Cause]) -> String {
+        let started = self.record.started.as_ref();
+        let includers = told.plan.includers(&told.record.step);
+        let scene = Scene {
+            includers: &includers,
+            sources: &self.record.sources,
+            plan: &told.plan.started.path,
+            environment: started.and_then(|run| run.environment.as_deref()),
+            variables: started.map(|run| &run.variables),
+            style: &self.style,
+        };
+        match &told.record.result {
+            Some(result) => failure::render(&scene, &told.record.step, result, causes),
+            None => String::new(),
+        }
+    }
+
+    /// The wall clock at so long after the run's beginning.
+    pub(super) fn clock(&self, after: std::time::Duration) -> Option<Timestamp> {
+        let begun: Timestamp = self.record.started.as_ref()?.started_at.parse().ok()?;
+        begun.checked_add(SignedDuration::try_from(after).ok()?).ok()
+    }
+
+    /// The verdict of the run in one word, and whether it is a good one.
+    pub(super) fn verdict(&self) -> (&'static str, bool) {
+        let word = super::json::verdict(&self.record.end, self.record.exit_code(Flaky::Passes));
+        (word, word == "passed")
+    }
+
+    /// What to know before any number is read: why the run is not whole.
+    pub(super) fn incomplete(&self) -> Option<String> {
+        match &self.record.end {
+            End::Finished { .. } => None,
+            End::Interrupted { by, duration: _ } => {
+                Some(format!("The run was ended by {by}: what is not listed did not run."))
+            }
+            End::Incomplete => Some(
+                "The run has no end: it was killed or still goes on. What is listed is what it \
+                 had told until then."
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+impl<'a> Told<'a> {
+    pub(super) fn result(&self) -> Option<&'a StepResult> {
+        self.record.result.as_deref()
+    }
+
+    pub(super) fn verdict(&self) -> Option<Verdict> {
+        self.record.verdict()
+    }
+
+    /// The last exchange.
+    pub(super) fn exchange(&self) -> Option<&'a Exchange> {
+        self.result()?.attempts.last()?.exchange.as_deref()
+    }
+
+    /// Whether a person has to look at it.
+    pub(super) fn is_bad(&self) -> bool {
+        matches!(self.verdict(), Some(Verdict::Failed | Verdict::Errored))
+    }
+
+    /// `setup · Register a model [case]`
+    pub(super) fn title(&self) -> String {
+        let step = &self.record.step;
+        match step.section {
+            crate::event::Section::Steps => step.title().into_owned(),
+            crate::event::Section::Setup => format!("setup · {}", step.title()),
+            crate::event::Section::Cleanup => format!("cleanup · {}", step.title()),
+        }
+    }
+}
+
+/// Columns of what a document quotes from the terminal.
+const COLUMNS: usize = 100;
+
+fn is_listed(plan: &PlanRecord, record: &StepRecord) -> bool {
+    let own_fault = record.result.as_deref().is_some_and(StepResult::has_own_fault);
+    (record.step.is_counted() || (own_fault && !record.step.tentative))
+        && !plan.is_overruled(&record.step)
+}
+
+/// The word of a verdict; a step that has none was under way when the run ended.
+pub(super) fn word(verdict: Option<Verdict>) -> &'static str {
+    match verdict {
+        Some(Verdict::Passed) => "passed",
+        Some(Verdict::Failed) => "failed",
+        Some(Verdict::Errored) => "errored",
+        Some(Verdict::Skipped) => "skipped",
+        Some(Verdict::Blocked) => "blocked",
+        Some(Verdict::Cancelled) => "cancelled",
+        None => "unfinished",
+    }
+}

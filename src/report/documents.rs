@@ -1,0 +1,291 @@
+//! Every document reporter over the one run in which everything happens.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use serde_json::{Value, json};
+
+use super::Format;
+use super::fixture;
+use crate::event::Event;
+use crate::outcome::{Content, Verdict};
+use crate::record::Record;
+
+fn rendered(format: Format, events: Vec<Event>) -> String {
+    format.render(&Record::fold(events)).unwrap()
+}
+
+fn parsed(format: Format, events: Vec<Event>) -> Value {
+    serde_json::from_str(&rendered(format, events)).unwrap()
+}
+
+/// The run with one of its results changed.
+fn changed(mut change: impl FnMut(&str, &mut crate::outcome::StepResult)) -> Vec<Event> {
+    let mut events = fixture::run();
+    for event in &mut events {
+        if let Event::StepFinished { step, result, .. } = event {
+            change(&step.name, Arc::make_mut(result));
+        }
+    }
+    events
+}
+
+#[test]
+fn junit_tells_every_step_with_its_place_and_its_reason() {
+    insta::assert_snapshot!(rendered(Format::Junit, fixture::run()));
+}
+
+#[test]
+fn markdown_is_read_from_the_verdict_to_the_times() {
+    insta::assert_snapshot!(rendered(Format::Markdown, fixture::run()));
+}
+
+#[test]
+fn ctrf_has_a_test_for_every_step() {
+    insta::assert_snapshot!(rendered(Format::Ctrf, fixture::run()));
+}
+
+#[test]
+fn har_has_an_entry_for_every_exchange_that_is_kept() {
+    insta::assert_snapshot!(rendered(Format::Har, fixture::run()));
+}
+
+#[test]
+fn github_marks_the_lines_of_the_plan() {
+    insta::assert_snapshot!(rendered(Format::Github, fixture::run()));
+}
+
+#[test]
+fn the_body_of_the_html_page_has_every_part() {
+    let page = rendered(Format::Html, fixture::run());
+    let main = page.split("<header").nth(1).and_then(|rest| rest.split("<script>").next()).unwrap();
+    insta::assert_snapshot!(main);
+}
+
+#[test]
+fn the_html_page_loads_nothing_and_runs_only_its_own_script() {
+    let page = rendered(Format::Html, fixture::run());
+    let script = page.split("<script>").nth(1).and_then(|rest| rest.split("</script>").next());
+    let digest = ring::digest::digest(&ring::digest::SHA256, script.unwrap().as_bytes());
+    let named = base64::engine::general_purpose::STANDARD.encode(digest);
+    // Escaped in the attribute: `+`, `/` and `=` may be written as entities.
+    let policy = page.split("Content-Security-Policy\" content=\"").nth(1).unwrap();
+    let policy = policy.split('"').next().unwrap();
+    let plain = policy.replace("&#x27;", "'").replace("&#x2f;", "/").replace("&#x3d;", "=");
+    assert!(plain.starts_with("default-src 'none';"), "{plain}");
+    assert!(plain.contains(&format!("'sha256-{named}'")), "{plain}");
+    for outside in ["src=", "<link", "<img", "@import", "url("] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+}
+
+/// What a hostile server or plan would like to say.
+const HOSTILE: &str =
+    "</pre></code><script>alert(1)</script>\u{1b}[31m\u{202e}]]>&amp;\n::error::x\n````\n|";
+
+#[test]
+fn nothing_from_outside_speaks_the_language_of_a_report() {
+    let hostile = || {
+        let mut events = changed(|_, result| {
+            result.message = Some(HOSTILE.to_owned());
+            for attempt in &mut result.attempts {
+                for assertion in &mut attempt.assertions {
+                    assertion.subject = HOSTILE.to_owned();
+                }
+                if let Some(response) =
+                    attempt.exchange.as_mut().and_then(|exchange| exchange.response.as_mut())
+                {
+                    response.body.content = Content::Text(HOSTILE.to_owned());
+                    response.headers.push(("x".to_owned(), HOSTILE.to_owned()));
+                }
+            }
+        });
+        for event in &mut events {
+            match event {
+                Event::PlanStarted(plan) => plan.name = HOSTILE.to_owned(),
+                Event::StepStarted { step, .. } | Event::StepFinished { step, .. } => {
+                    step.name = HOSTILE.to_owned();
+                }
+                Event::RunStarted(_)
+                | Event::Source { .. }
+                | Event::Finding { .. }
+                | Event::StepRetried { .. }
+                | Event::Samples { .. }
+                | Event::PlanFinished { .. }
+                | Event::RunFinished { .. } => {}
+            }
+        }
+        events
+    };
+    let page = rendered(Format::Html, hostile());
+    assert_eq!(page.matches("<script>").count(), 1, "a script came in");
+    assert!(page.contains("&lt;script&gt;"), "the text is gone");
+    assert!(!page.contains('\u{1b}'), "a control character came in");
+    let github = rendered(Format::Github, hostile());
+    assert!(!github.is_empty());
+    for line in github.lines() {
+        assert!(line.starts_with("::error ") || line.starts_with("::warning "), "{line}");
+    }
+    let junit = rendered(Format::Junit, hostile());
+    assert!(!junit.contains('\u{1b}') && !junit.contains("<script>"), "{junit}");
+    let markdown = rendered(Format::Markdown, hostile());
+    assert!(!markdown.contains('\u{1b}'), "{markdown}");
+    let mut fence: Option<String> = None;
+    for line in markdown.lines() {
+        let ticks: String = line.chars().take_while(|c| *c == '`').collect();
+        match &fence {
+            None if ticks.len() >= 3 => fence = Some(ticks),
+            Some(open) if line.trim_end() == open => fence = None,
+            // Outside of a block, nothing stands that a browser would take for an element of its own.
+            None => assert!(!line.contains("<script"), "{line}"),
+            Some(_) => {}
+        }
+    }
+    assert_eq!(fence, None, "a block is not closed");
+}
+
+#[test]
+fn a_flaky_pass_and_a_run_without_an_end_are_told_as_such() {
+    let flaky = || {
+        changed(|name, result| {
+            if name.starts_with("The auth") {
+                let mut first = result.attempts.first().unwrap().clone();
+                if let Some(response) =
+                    first.exchange.as_mut().and_then(|exchange| exchange.response.as_mut())
+                {
+                    response.status = 503;
+                }
+                let last = result.attempts.first_mut().unwrap();
+                last.number = 2;
+                result.attempts.insert(0, first);
+                result.tries = 2;
+                result.flaky = true;
+            }
+        })
+    };
+    let junit = rendered(Format::Junit, flaky());
+    assert!(junit.contains("<flakyFailure "), "{junit}");
+    assert!(junit.contains("message=\"attempt 1: 503 Service Unavailable\""), "{junit}");
+    let ctrf = parsed(Format::Ctrf, flaky());
+    assert_eq!(ctrf["results"]["tests"][0]["flaky"], true);
+    assert_eq!(ctrf["results"]["tests"][0]["retries"], 1);
+    assert_eq!(parsed(Format::Har, flaky())["log"]["entries"][0]["response"]["status"], 503);
+    assert!(rendered(Format::Html, flaky()).contains("<h2>Flaky</h2>"));
+
+    let cut: Vec<_> =
+        fixture::run().into_iter().filter(|it| !matches!(it, Event::RunFinished { .. })).collect();
+    assert!(rendered(Format::Junit, cut.clone()).contains("type=\"incomplete\""));
+    assert!(rendered(Format::Markdown, cut.clone()).contains("Not the whole run."));
+    assert!(rendered(Format::Github, cut.clone()).starts_with("::error title=planrun::"));
+    assert!(rendered(Format::Html, cut.clone()).contains("The run has no end"));
+    assert_eq!(parsed(Format::Ctrf, cut)["results"]["extra"]["complete"], false);
+    // The twin: a run with an end says nothing of the kind.
+    assert!(!rendered(Format::Junit, fixture::run()).contains("incomplete"));
+}
+
+#[test]
+fn a_step_that_was_under_way_is_neither_passed_nor_lost() {
+    let events: Vec<_> = fixture::run()
+        .into_iter()
+        .filter(|event| match event {
+            Event::StepFinished { step, .. } => !step.name.starts_with("Create"),
+            Event::PlanFinished { .. } | Event::RunFinished { .. } => false,
+            Event::RunStarted(_)
+            | Event::Source { .. }
+            | Event::Finding { .. }
+            | Event::PlanStarted(_)
+            | Event::StepStarted { .. }
+            | Event::StepRetried { .. }
+            | Event::Samples { .. } => true,
+        })
+        .collect();
+    let ctrf = parsed(Format::Ctrf, events.clone());
+    let tests = ctrf["results"]["tests"].as_array().unwrap();
+    let create = tests.iter().find(|test| test["name"] == "Create the registered model").unwrap();
+    assert_eq!(create["status"], "other");
+    assert_eq!(create["rawStatus"], "unfinished");
+    assert!(rendered(Format::Junit, events.clone()).contains("type=\"unfinished\""));
+    assert!(rendered(Format::Markdown, events).contains("## Not evidenced"));
+}
+
+#[test]
+fn only_the_first_annotations_are_written_and_the_rest_is_counted() {
+    let (step, result) = fixture::through_the_proxy();
+    let steps = (0..25)
+        .map(|n| {
+            let mut step = step.clone();
+            step.index = n;
+            (step, result.clone())
+        })
+        .collect();
+    let mut events = fixture::beginning(1);
+    events.extend(fixture::job(0, steps));
+    events.push(fixture::end());
+    let github = rendered(Format::Github, events);
+    assert_eq!(github.lines().filter(|line| line.starts_with("::error ")).count(), 10, "{github}");
+    assert!(github.contains("title=planrun::and 16 more"), "{github}");
+}
+
+#[test]
+fn failures_that_look_alike_are_one_group_of_the_page() {
+    let (step, result) = fixture::through_the_proxy();
+    let steps = (0..3)
+        .map(|n| {
+            let mut step = step.clone();
+            step.index = n;
+            step.name = format!("Create model {n}");
+            (step, result.clone())
+        })
+        .chain([fixture::looked()])
+        .collect();
+    let mut events = fixture::beginning(1);
+    events.extend(fixture::job(0, steps));
+    events.push(fixture::end());
+    let page = rendered(Format::Html, events);
+    assert!(page.contains("4 steps did not pass, in 2 groups"), "groups are missing");
+    assert!(page.contains("<b>3 steps</b>"), "the largest group is not told");
+}
+
+#[test]
+fn a_pass_that_means_little_says_so_first() {
+    let events = changed(|_, result| {
+        result.verdict = Verdict::Passed;
+        for attempt in &mut result.attempts {
+            attempt.assertions.retain(|assertion| assertion.subject == "status");
+            if let Some(response) =
+                attempt.exchange.as_mut().and_then(|exchange| exchange.response.as_mut())
+            {
+                response.status = 401;
+            }
+        }
+    });
+    let page = rendered(Format::Html, events);
+    assert!(page.contains("the key was never let in"), "401 everywhere is not told");
+    assert!(page.contains("looks at more than the status"), "the bare assertions are not told");
+    // The twin: one pass that looks at the body.
+    let events = changed(|_, result| {
+        for assertion in result.attempts.iter_mut().flat_map(|attempt| &mut attempt.assertions) {
+            assertion.subject = "$.is_valid".to_owned();
+        }
+    });
+    assert!(!rendered(Format::Html, events).contains("Read this before the numbers"));
+}
+
+#[test]
+fn har_counts_tls_into_connect_and_leaves_what_did_not_happen_at_minus_one() {
+    let events = changed(|_, result| {
+        for attempt in &mut result.attempts {
+            if let Some(exchange) = &mut attempt.exchange {
+                exchange.phases.connect = Some(Duration::from_millis(2));
+                exchange.phases.tls = Some(Duration::from_millis(3));
+                exchange.phases.dns = None;
+            }
+        }
+    });
+    let har = parsed(Format::Har, events);
+    let timings = &har["log"]["entries"][0]["timings"];
+    assert_eq!(timings["connect"].as_f64(), Some(5.0));
+    assert_eq!(timings["ssl"].as_f64(), Some(3.0));
+    assert_eq!(timings["dns"], json!(-1));
+}

@@ -1,0 +1,72 @@
+//! `--report html=PATH`: one page that needs nothing beside it: no network, and no script to be read.
+//!
+//! The page is a template over a plain value; everything in it is escaped, and its policy forbids
+//! what could be loaded or run, but for the one script whose digest it names.
+
+mod exchange;
+mod frame;
+mod latency;
+mod lists;
+mod page;
+mod step;
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+
+use crate::record::Record;
+use crate::secret::sanitise;
+
+const PAGE: &str = include_str!("html/page.html");
+const STYLE: &str = include_str!("html/style.css");
+const SCRIPT: &str = include_str!("html/script.js");
+
+/// The page.
+///
+/// # Errors
+/// What the template says where it does not fit the page's value.
+pub fn render(record: &Record) -> Result<String, String> {
+    let digest = ring::digest::digest(&ring::digest::SHA256, SCRIPT.as_bytes());
+    let policy = format!(
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{}'; base-uri 'none'; \
+         form-action 'none'",
+        STANDARD.encode(digest)
+    );
+    let mut environment = Environment::new();
+    // A name that the page's value does not have is a mistake of ours, never an empty spot.
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    let template = environment.template_from_named_str("page.html", PAGE);
+    let page = value(&page::page(record));
+    template
+        .and_then(|template| {
+            template.render(minijinja::context! {
+                policy, page,
+                // Ours, and the digest is of exactly these bytes.
+                style => minijinja::Value::from_safe_string(STYLE.to_owned()),
+                script => minijinja::Value::from_safe_string(SCRIPT.to_owned()),
+            })
+        })
+        .map_err(|error| format!("{error}"))
+}
+
+/// A value as templates take it, control characters shown; numbers of the page are counts.
+fn value(json: &serde_json::Value) -> minijinja::Value {
+    match json {
+        serde_json::Value::Null => minijinja::Value::from(()),
+        serde_json::Value::Bool(flag) => minijinja::Value::from(*flag),
+        serde_json::Value::Number(number) => match number.as_i64() {
+            Some(number) => minijinja::Value::from(number),
+            None => minijinja::Value::from(number.to_string()),
+        },
+        serde_json::Value::String(text) => minijinja::Value::from(sanitise(text).into_owned()),
+        serde_json::Value::Array(items) => items.iter().map(value).collect(),
+        serde_json::Value::Object(fields) => {
+            let fields: BTreeMap<&str, minijinja::Value> =
+                fields.iter().map(|(name, field)| (name.as_str(), value(field))).collect();
+            minijinja::Value::from(fields)
+        }
+    }
+}

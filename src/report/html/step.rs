@@ -1,0 +1,266 @@
+//! A step as a row of the list of all, and as a failure told in full.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::super::curl::{curl_line, variables_of};
+use super::super::document::{Document, Told, word};
+use super::super::failure;
+use super::super::phrase;
+use super::super::style::Style;
+use super::{exchange, frame, page};
+use crate::diagnose::{Cause, Confidence};
+use crate::outcome::{Actual, Assertion, Exchange, Phase, Phases, StepResult, Verdict};
+use crate::units::show_duration;
+
+/// A line of the list of all steps; what is behind it only where it is asked for.
+pub(super) fn row(document: &Document<'_>, told: &Told<'_>, id: &str, everything: bool) -> Value {
+    let result = told.result();
+    let plainly_passed = told.verdict() == Some(Verdict::Passed);
+    let shown = told.exchange().filter(|_| everything || !plainly_passed);
+    json!({
+        "id": id,
+        "title": told.title(),
+        "depth": told.record.step.depth,
+        "verdict": word(told.verdict()),
+        "at": document.at(told.record.step.place),
+        "covers": told.record.step.covers,
+        "request": told.exchange().map(request_line),
+        "status": told.exchange().and_then(|it| it.response.as_ref()).map(|it| it.status),
+        "time": result.map(|result| show_duration(result.duration)),
+        "many": result.and_then(how_many),
+        "said": result.map(|result| said(document, result)),
+        "flaky": result.is_some_and(|result| result.flaky),
+        "phases": told.exchange().map(|exchange| phases(&exchange.phases)),
+        "exchange": shown.map(exchange::value),
+        "curl": shown.map(|exchange| curl(document, exchange)),
+        "bad": told.is_bad(),
+    })
+}
+
+/// Why it ended so, in a line or two.
+fn said(document: &Document<'_>, result: &StepResult) -> Vec<String> {
+    match result.verdict {
+        Verdict::Skipped | Verdict::Blocked | Verdict::Cancelled => {
+            result.reason.as_ref().map(phrase::reason).into_iter().collect()
+        }
+        Verdict::Passed | Verdict::Failed | Verdict::Errored => document.short(result),
+    }
+}
+
+fn how_many(result: &StepResult) -> Option<String> {
+    if let Some(samples) = &result.samples {
+        return Some(phrase::samples(samples).join(" · "));
+    }
+    (result.tries > 1).then(|| format!("{} attempts", result.tries))
+}
+
+/// A failure with everything that a person needs to act on it.
+pub(super) fn failure(
+    document: &Document<'_>,
+    told: &Told<'_>,
+    causes: &[Cause],
+    id: &str,
+) -> Value {
+    let Some(result) = told.result() else { return Value::Null };
+    let attempt = result.attempts.last();
+    let exchange = told.exchange();
+    let error = exchange.and_then(|exchange| exchange.error.as_ref());
+    let style = Style { width: 100, ..Style::default() };
+    let labels = failure::labels(&told.record.step, result, error, &style);
+    let short = document.short(result);
+    json!({
+        "id": id,
+        "title": told.title(),
+        "plan": told.plan.started.title(),
+        "verdict": word(told.verdict()),
+        "code": result.code.map(|code| code.to_string()),
+        "at": document.at(told.record.step.place),
+        "said": short,
+        "cluster": cluster(result, exchange, &short),
+        "fingerprint": fingerprint(result, exchange, &short),
+        "causes": causes.iter().map(cause).collect::<Vec<_>>(),
+        "frames": frame::frames(document, &labels),
+        "assertions": assertions(document, result),
+        "findings": attempt.map(|attempt| {
+            attempt.findings.iter().map(|it| page::finding_value(document, it)).collect::<Vec<_>>()
+        }),
+        "breaches": attempt.map(|attempt| {
+            attempt.breaches.iter().map(|it| phrase::breach(it).replace('\n', ": ")).collect::<Vec<_>>()
+        }),
+        "error": error.map(|error| json!({
+            "message": error.message,
+            "host": error.host,
+            "addresses": error.addresses,
+            "phase": error.phase.map(Phase::as_str),
+            "help": error.help,
+        })),
+        "request": exchange.map(request_line),
+        "exchange": exchange.map(exchange::value),
+        "phases": exchange.map(|exchange| phases(&exchange.phases)),
+        "attempts": attempts(result),
+        "samples": result.samples.as_ref().map(|samples| phrase::samples(samples)),
+        "curl": exchange.map(|exchange| curl(document, exchange)),
+        "time": show_duration(result.duration),
+    })
+}
+
+fn curl(document: &Document<'_>, exchange: &Exchange) -> String {
+    let variables = document.record.started.as_ref().map(|run| &run.variables);
+    curl_line(exchange, &variables_of(variables))
+}
+
+fn request_line(exchange: &Exchange) -> String {
+    format!("{} {}", exchange.request.method, exchange.request.url)
+}
+
+fn cause(cause: &Cause) -> Value {
+    json!({
+        "sure": match cause.confidence {
+            Confidence::Certain => "certain",
+            Confidence::Likely => "likely",
+            Confidence::Hint => "hint",
+        },
+        "text": cause.text,
+        "facts": cause.facts,
+        "next": cause.next,
+    })
+}
+
+/// What failures of one cause have in common: the class of what happened, never a value.
+fn fingerprint(result: &StepResult, exchange: Option<&Exchange>, short: &[String]) -> String {
+    let code = result.code.map(|code| code.to_string()).unwrap_or_default();
+    let host = exchange
+        .and_then(|exchange| url::Url::parse(&exchange.request.url).ok())
+        .map(|url| url.origin().ascii_serialization())
+        .unwrap_or_default();
+    let status = exchange.and_then(|it| it.response.as_ref()).map_or(0, |response| response.status);
+    let said: String = if status >= 400 || exchange.is_some_and(|it| it.error.is_some()) {
+        String::new()
+    } else {
+        short
+            .first()
+            .map(|line| line.chars().filter(|c| !c.is_ascii_digit()).collect())
+            .unwrap_or_default()
+    };
+    format!("{code} {status} {host} {said}")
+}
+
+/// A group of failures in one line.
+fn cluster(result: &StepResult, exchange: Option<&Exchange>, short: &[String]) -> String {
+    let first = short.first().cloned().unwrap_or_default();
+    let error = exchange.and_then(|exchange| exchange.error.as_ref());
+    match error {
+        Some(error) => error.message.clone(),
+        None if !first.is_empty() => first,
+        None => result.code.map(|code| code.to_string()).unwrap_or_default(),
+    }
+}
+
+/// What was asserted of all samples together, then of the last attempt; what failed first.
+fn assertions(document: &Document<'_>, result: &StepResult) -> Vec<Value> {
+    let style = Style { width: 100, ..Style::default() };
+    let together = result.samples.iter().flat_map(|samples| &samples.assertions);
+    let alone = result.attempts.last().into_iter().flat_map(|attempt| &attempt.assertions);
+    let mut all: Vec<&Assertion> = together.chain(alone).collect();
+    all.sort_by_key(|assertion| assertion.passed);
+    all.into_iter()
+        .map(|assertion| {
+            json!({
+                "passed": assertion.passed,
+                "subject": assertion.subject,
+                "outcome": assertion.outcome,
+                "at": document.at(assertion.place),
+                "expected": phrase::expected(&assertion.subject, &assertion.expected, &style),
+                "actual": assertion
+                    .actual
+                    .as_ref()
+                    .map(|actual| phrase::actual(&assertion.subject, actual, &style)),
+                "note": assertion.note,
+                "diff": diff(assertion),
+            })
+        })
+        .collect()
+}
+
+/// The lines of two values that are larger than a word, side by side by what differs.
+fn diff(assertion: &Assertion) -> Option<Vec<Value>> {
+    let Some(Actual::Value(actual)) = &assertion.actual else { return None };
+    if assertion.passed || assertion.expected.operator != "equals" {
+        return None;
+    }
+    let [expected, actual] = [&assertion.expected.operand, actual].map(lines);
+    if expected.lines().count().max(actual.lines().count()) < 2 {
+        return None;
+    }
+    let changes = similar::TextDiff::from_lines(&expected, &actual);
+    let changes = changes.iter_all_changes().map(|change| {
+        let (sign, class) = match change.tag() {
+            similar::ChangeTag::Equal => (" ", "same"),
+            similar::ChangeTag::Delete => ("-", "expected"),
+            similar::ChangeTag::Insert => ("+", "actual"),
+        };
+        json!({"sign": sign, "class": class, "text": change.value().trim_end_matches('\n')})
+    });
+    Some(changes.collect())
+}
+
+fn lines(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        value => serde_json::to_string_pretty(value).unwrap_or_default(),
+    }
+}
+
+fn attempts(result: &StepResult) -> Vec<Value> {
+    if result.attempts.len() < 2 {
+        return Vec::new();
+    }
+    result
+        .attempts
+        .iter()
+        .map(|attempt| {
+            let exchange = attempt.exchange.as_deref();
+            let got = match exchange.map(|it| (&it.response, &it.error)) {
+                Some((Some(response), _)) => response.status.to_string(),
+                Some((None, Some(error))) => error.message.clone(),
+                Some((None, None)) | None => String::new(),
+            };
+            let total = exchange.and_then(|exchange| exchange.phases.total);
+            json!({
+                "number": attempt.sample.unwrap_or(attempt.number),
+                "sample": attempt.sample.is_some(),
+                "got": got,
+                "time": total.map(show_duration),
+            })
+        })
+        .collect()
+}
+
+/// The bar of an exchange: each phase with its share of the whole, in per cent.
+pub(super) fn phases(phases: &Phases) -> Value {
+    let parts: Vec<(Phase, Duration)> = Phase::ALL
+        .into_iter()
+        .filter(|phase| *phase != Phase::Total)
+        .filter_map(|phase| Some((phase, phases.get(phase)?)))
+        .collect();
+    let sum: Duration = parts.iter().map(|(_, spent)| *spent).sum();
+    let whole = sum.as_secs_f64().max(1e-9);
+    let mut left = 0.0;
+    let parts: Vec<Value> = parts
+        .into_iter()
+        .map(|(phase, spent)| {
+            let share = spent.as_secs_f64() / whole * 100.0;
+            let part = json!({
+                "phase": phase.as_str(),
+                "time": show_duration(spent),
+                "left": format!("{left:.2}"),
+                "share": format!("{share:.2}"),
+            });
+            left += share;
+            part
+        })
+        .collect();
+    json!({"parts": parts, "total": phases.total.map(show_duration)})
+}

@@ -1,0 +1,266 @@
+//! `--report markdown=PATH`: for people, in a merge request, a wiki, a job's summary.
+
+use std::fmt::Write as _;
+
+use super::document::{Document, Told, word};
+use super::finding::count;
+use super::phrase;
+use crate::diagnose;
+use crate::event::Section;
+use crate::outcome::{StepResult, Verdict};
+use crate::record::{PlanRecord, Record};
+use crate::units::show_duration;
+
+/// How many failures are told in full.
+const FAILURES: usize = 20;
+/// How many slow steps are named.
+const SLOWEST: usize = 5;
+
+/// The document.
+#[must_use]
+pub fn render(record: &Record) -> String {
+    let document = Document::new(record);
+    let mut out = String::new();
+    head(&document, &mut out);
+    plans(&document, &mut out);
+    findings(&document, &mut out);
+    failures(&document, &mut out);
+    not_evidenced(&document, &mut out);
+    times(&document, &mut out);
+    out
+}
+
+/// The verdict, and what to know before any number is read.
+fn head(document: &Document<'_>, out: &mut String) {
+    let record = document.record;
+    let (verdict, good) = document.verdict();
+    let started = record.started.as_ref();
+    let environment = started.and_then(|run| run.environment.as_deref());
+    let on = environment.map(|name| format!(" on {}", text(name))).unwrap_or_default();
+    let _ = writeln!(out, "# {} {verdict}{on}\n", if good { "✓" } else { "✗" });
+    if let Some(incomplete) = document.incomplete() {
+        let _ = writeln!(out, "> **Not the whole run.** {incomplete}\n");
+    }
+    let steps = &record.tally.steps;
+    let mut parts = vec![count(steps.total(), "step", "steps")];
+    for (n, word) in [
+        (steps.passed, "passed"),
+        (steps.failed, "failed"),
+        (steps.errored, "errored"),
+        (steps.blocked, "blocked"),
+        (steps.skipped, "skipped"),
+        (steps.cancelled, "cancelled"),
+        (record.tally.flaky, "flaky"),
+    ] {
+        if n > 0 {
+            parts.push(format!("{n} {word}"));
+        }
+    }
+    parts.push(count(record.tally.requests, "request", "requests"));
+    if record.tally.warnings > 0 {
+        parts.push(count(record.tally.warnings, "warning", "warnings"));
+    }
+    let _ = writeln!(out, "{}\n", parts.join(" · "));
+    let mut facts = Vec::new();
+    if let Some(run) = started {
+        facts.push(format!("run `{}`", run.run));
+        facts.push(format!("begun {}", run.started_at));
+        if let Some(duration) = record.end.duration() {
+            facts.push(format!("took {}", show_duration(duration)));
+        }
+        facts.push(format!("planrun {}", run.planrun));
+        facts.push(format!("seed {}", run.seed));
+    }
+    if !facts.is_empty() {
+        let _ = writeln!(out, "{}\n", facts.join(" · "));
+    }
+}
+
+/// One line for each plan.
+fn plans(document: &Document<'_>, out: &mut String) {
+    if document.record.plans.is_empty() {
+        return;
+    }
+    out.push_str("## Plans\n\n| plan | verdict | steps | time | budget |\n|---|---|---|---|---|\n");
+    for plan in &document.record.plans {
+        let (mut all, mut passed) = (0, 0);
+        for told in Document::steps(plan) {
+            all += 1;
+            passed += usize::from(told.verdict() == Some(Verdict::Passed));
+        }
+        let budget = match &plan.breach {
+            Some(breach) => format!("over: {}", show_duration(breach.limit)),
+            None => String::new(),
+        };
+        let _ = writeln!(
+            out,
+            "| {} | {} | {passed} of {all} passed | {} | {budget} |",
+            text(&plan.started.title()),
+            word(plan.verdict),
+            show_duration(plan.duration),
+        );
+    }
+    out.push('\n');
+}
+
+/// What was found about the run or its plans as a whole.
+fn findings(document: &Document<'_>, out: &mut String) {
+    let record = document.record;
+    let all: Vec<_> =
+        record.findings.iter().chain(record.plans.iter().flat_map(|p| &p.findings)).collect();
+    if all.is_empty() {
+        return;
+    }
+    out.push_str("## Findings\n\n");
+    for finding in all {
+        let at = finding.place().map(|place| document.at(place)).unwrap_or_default();
+        let word = if finding.is_error() { "error" } else { "warning" };
+        let _ =
+            writeln!(out, "- {word} `{}` {}: {}", finding.code, text(&at), text(&finding.message));
+    }
+    out.push('\n');
+}
+
+/// Each failure with its place, its cause and what came back.
+fn failures(document: &Document<'_>, out: &mut String) {
+    let bad: Vec<_> = document.all().filter(Told::is_bad).collect();
+    if bad.is_empty() {
+        return;
+    }
+    out.push_str("## What failed\n\n");
+    let mut witnesses: Option<(&PlanRecord, Vec<diagnose::Witness>)> = None;
+    for told in bad.iter().take(FAILURES) {
+        if witnesses.as_ref().is_none_or(|(plan, _)| !std::ptr::eq(*plan, told.plan)) {
+            witnesses = Some((told.plan, diagnose::witnesses(told.plan)));
+        }
+        let of_plan = witnesses.as_ref().map_or(&[][..], |(_, witnesses)| witnesses);
+        failure(document, told, &Document::causes(told, of_plan), out);
+    }
+    if bad.len() > FAILURES {
+        let _ = writeln!(out, "… and {} more.\n", bad.len() - FAILURES);
+    }
+}
+
+fn failure(document: &Document<'_>, told: &Told<'_>, causes: &[diagnose::Cause], out: &mut String) {
+    let Some(result) = told.result() else { return };
+    let _ = writeln!(out, "### {}\n", text(&told.title()));
+    let _ = writeln!(
+        out,
+        "{} `{}`{}\n",
+        word(told.verdict()),
+        document.at(told.record.step.place).replace('`', "'"),
+        result.code.map(|code| format!(" · `{code}`")).unwrap_or_default(),
+    );
+    for line in document.short(result) {
+        let _ = writeln!(out, "- {}", text(&line));
+    }
+    for cause in causes {
+        let _ = writeln!(out, "- **why**: {}", text(&cause.text));
+        for fact in &cause.facts {
+            let _ = writeln!(out, "  - {}", text(fact));
+        }
+        if let Some(next) = &cause.next {
+            let _ = writeln!(out, "  - next: {}", text(next));
+        }
+    }
+    out.push('\n');
+    let full = document.full(told, causes);
+    let _ = writeln!(
+        out,
+        "<details><summary>The whole report</summary>\n\n{}\n</details>\n",
+        fenced(&full)
+    );
+}
+
+/// What gives no evidence: it was skipped, blocked or ended, or did not run at all.
+fn not_evidenced(document: &Document<'_>, out: &mut String) {
+    let mut lines = Vec::new();
+    for told in document.all() {
+        let reason = match told.verdict() {
+            Some(Verdict::Skipped | Verdict::Blocked | Verdict::Cancelled) => told
+                .result()
+                .and_then(|result| result.reason.as_ref())
+                .map_or_else(|| word(told.verdict()).to_owned(), phrase::reason),
+            None => "the run ended while it was under way".to_owned(),
+            Some(Verdict::Passed | Verdict::Failed | Verdict::Errored) => continue,
+        };
+        if told.record.step.section == Section::Cleanup && told.verdict() == Some(Verdict::Skipped)
+        {
+            continue;
+        }
+        lines.push(format!(
+            "- {} · {}: {}",
+            text(&told.plan.started.title()),
+            text(&told.title()),
+            text(&reason)
+        ));
+    }
+    if lines.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "## Not evidenced\n\n{}\n", lines.join("\n"));
+}
+
+/// The slowest steps, and every budget that was exceeded.
+fn times(document: &Document<'_>, out: &mut String) {
+    let mut steps: Vec<(Told<'_>, &StepResult)> = document
+        .all()
+        .filter_map(|told| Some((told, told.result()?)))
+        .filter(|(told, _)| told.exchange().is_some())
+        .collect();
+    if steps.is_empty() {
+        return;
+    }
+    steps.sort_by_key(|(_, result)| std::cmp::Reverse(result.duration));
+    out.push_str("## Times\n\n| step | time | phases |\n|---|---|---|\n");
+    for (told, result) in steps.iter().take(SLOWEST) {
+        let phases = told
+            .exchange()
+            .map(|exchange| phrase::phases(&exchange.phases, exchange.reused).join(" · "))
+            .unwrap_or_default();
+        let phases = match &result.samples {
+            Some(samples) => phrase::samples(samples).join(" · "),
+            None => phases,
+        };
+        let time = show_duration(result.duration);
+        let _ = writeln!(out, "| {} | {time} | {} |", text(&told.title()), text(&phases));
+    }
+    out.push('\n');
+    let breaches = steps.iter().flat_map(|(told, result)| {
+        let attempt = result.attempts.last();
+        attempt.into_iter().flat_map(|attempt| &attempt.breaches).map(move |breach| (told, breach))
+    });
+    for (told, breach) in breaches {
+        let said = phrase::breach(breach).replace('\n', ": ");
+        let _ = writeln!(out, "- over budget: {}: {}", text(&told.title()), text(&said));
+    }
+}
+
+/// A text that Markdown and HTML leave as it is, on one line.
+fn text(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
+    for c in crate::secret::sanitise_line(raw).chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '!' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A block of text whose fence is longer than any in it.
+pub(super) fn fenced(content: &str) -> String {
+    let mut longest = 2;
+    for line in content.lines() {
+        let ticks = line.trim_start().chars().take_while(|c| *c == '`').count();
+        longest = longest.max(ticks);
+    }
+    let fence = "`".repeat(longest + 1);
+    format!("{fence}text\n{}\n{fence}", content.trim_end())
+}
