@@ -1,6 +1,7 @@
 //! The command: arguments and process environment in, exit code out.
 
 mod args;
+mod check;
 mod dry_run;
 mod fault;
 mod guard;
@@ -116,7 +117,7 @@ fn dispatch(cli: Cli) -> Result<u8, UsageFault> {
     match cli.command {
         None => run::run(&cli.run, &current()?),
         Some(Command::Run(args)) => run::run(&args, &current()?),
-        Some(Command::Check(args)) => other::check(&args, &current()?),
+        Some(Command::Check(args)) => check::check(&args, &current()?),
         Some(Command::List(args)) => list::list(&args, &current()?),
         Some(Command::Report(args)) => stored::report(&args, &current()?),
         Some(Command::Vars(args)) => vars::vars(&args, &current()?),

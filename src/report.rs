@@ -13,6 +13,7 @@ mod phrase;
 mod response;
 mod style;
 
+pub mod check;
 pub mod ctrf;
 pub mod failure;
 pub mod finding;

@@ -11,6 +11,8 @@
 #[path = "support/misbehaving.rs"]
 mod misbehaving;
 
+#[path = "command/check.rs"]
+mod check;
 #[path = "command/dry_run.rs"]
 mod dry_run;
 #[path = "command/echoes.rs"]

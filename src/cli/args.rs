@@ -286,6 +286,10 @@ pub(super) struct CheckArgs {
     pub(super) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(super) values: Values,
+    /// How findings are printed: for people, for programs and editors, as annotations of GitHub
+    /// Actions, or as SARIF 2.1.0
+    #[arg(long, value_name = "FORMAT", default_value = "human", help_heading = "Output")]
+    pub(super) format: CheckFormat,
     /// Says nothing where nothing is wrong
     #[arg(short, long, help_heading = "Output")]
     pub(super) quiet: bool,
@@ -426,6 +430,20 @@ pub(super) enum Format {
     Human,
     /// For programs.
     Json,
+}
+
+/// How the findings of a check are printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum CheckFormat {
+    /// For people.
+    #[default]
+    Human,
+    /// For programs and editors.
+    Json,
+    /// Workflow commands.
+    Github,
+    /// For code scanning.
+    Sarif,
 }
 
 #[cfg(test)]

@@ -1,53 +1,18 @@
-//! `check`, `explain` and `demo`: commands that run no plan.
+//! `explain` and `demo`: commands that read no plan.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 #[cfg(feature = "demo")]
 use serde_json::json;
 
+use super::args::ExplainArgs;
 #[cfg(feature = "demo")]
 use super::args::Format;
-use super::args::{CheckArgs, ExplainArgs};
 use super::fault::UsageFault;
 use super::inputs::Process;
-use super::preview::invalid;
 use super::printer::Printer;
-use super::several::{self, Checked};
 use crate::finding::{Code, nearest};
-use crate::secret::{Gate, Redacted};
-
-/// Checks plans; nothing is sent.
-pub(super) fn check(args: &CheckArgs, current: &Path) -> Result<u8, UsageFault> {
-    let Checked { prepared, environments, extended } =
-        several::prepare(&args.paths, &args.values, current)?;
-    let printer = Printer::new(&args.look, &prepared.process);
-    if !prepared.findings.is_empty() {
-        invalid(&prepared, &prepared.findings, &printer);
-    }
-    if prepared.has_errors() {
-        return Ok(3);
-    }
-    if prepared.plans.is_empty() {
-        printer.error(&Redacted::literal("no plans here: a plan begins with `plan: NAME`"));
-        return Ok(4);
-    }
-    if args.quiet {
-        return Ok(0);
-    }
-    let steps: usize = prepared.plans.iter().flatten().map(|plan| plan.steps().len()).sum();
-    let count = prepared.plans.len();
-    let text = format!(
-        "checked: {count} plan{}, {steps} step{}{} · nothing was sent",
-        plural(count),
-        plural(steps),
-        several::said(&environments, &extended)
-    );
-    let code = print(&printer, text);
-    // The process ends now: giving every small piece of memory back first would only take time.
-    std::mem::forget(prepared);
-    Ok(code)
-}
+use crate::secret::Gate;
 
 /// Explains a code, or names them all.
 pub(super) fn explain(args: &ExplainArgs) -> Result<u8, UsageFault> {
@@ -165,6 +130,6 @@ fn print(printer: &Printer, text: String) -> u8 {
     if printer.out(&Gate::new().redact(text)).is_ok() { 0 } else { 7 }
 }
 
-fn plural(count: usize) -> &'static str {
+pub(super) fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
 }

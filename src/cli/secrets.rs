@@ -80,6 +80,14 @@ fn declared(suite: &Suite) -> impl Iterator<Item = &str> {
 /// Teaches the gate every secret that can be read, whatever else is wrong: a message about an
 /// invalid plan shows none of them.
 pub(super) fn learn(gate: &Gate, places: Places<'_>, suite: &Suite) {
+    for secret in readable(places, suite) {
+        // One that is too short is masked by its field.
+        let _ = gate.register_secret(&secret);
+    }
+}
+
+/// Every secret that a plan declares and that can be read without asking anybody.
+pub(super) fn readable(places: Places<'_>, suite: &Suite) -> Vec<Secret> {
     let included = || suite.included.iter().flat_map(|loaded| &loaded.plan.secrets);
     let mut used: Vec<(Option<usize>, &str)> = Vec::new();
     for loaded in &suite.plans {
@@ -90,12 +98,14 @@ pub(super) fn learn(gate: &Gate, places: Places<'_>, suite: &Suite) {
     }
     used.sort_unstable();
     used.dedup();
+    let mut found = Vec::new();
     for (environment, name) in used {
         let environment = environment.and_then(|index| suite.environments.get(index));
         if let Ok(Looked { value: Value::Found(value), .. }) = look(name, places, environment) {
-            let _ = gate.register(name, &value);
+            found.push(Secret::new(name, value));
         }
     }
+    found
 }
 
 /// Where one secret would come from, and whether it is there: what `vars` tells of it.
