@@ -4,15 +4,18 @@
 //! valid. Nothing is sent and no file is read here: without an environment, what depends on it is
 //! unknown, and unknown is never wrong.
 
+mod alike;
 mod body;
 mod case_names;
 mod cases;
 mod environment;
 mod expect;
+mod exposed;
 mod groups;
 mod hints;
 mod include;
 mod names;
+mod never;
 mod placed;
 mod plan;
 mod request;
@@ -41,6 +44,7 @@ use std::collections::BTreeMap;
 
 use crate::environment::EnvironmentShape;
 use crate::plan::{HintAst, RequestOptions};
+use crate::predicate::Schemas;
 use crate::source::{SourceId, SourceSet};
 
 /// What a plan is checked against beside itself.
@@ -64,6 +68,8 @@ pub struct Surroundings<'a> {
     pub includes: &'a BTreeMap<String, usize>,
     /// Whether it stands by itself.
     pub role: Role<'a>,
+    /// The JSON Schemas that were read.
+    pub schemas: Option<&'a Schemas>,
 }
 
 /// A plan that names no CSV file.
@@ -85,6 +91,7 @@ impl<'a> Surroundings<'a> {
             included: &[],
             includes: &NO_INCLUDES,
             role: Role::Alone,
+            schemas: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod number;
 mod parse;
+mod place;
 mod pointer;
 mod pretty;
 
@@ -11,6 +12,7 @@ use serde_json::Value;
 
 pub use number::{as_f64, compare, from_f64, integer, is_integer, same};
 pub use parse::{DuplicateKey, JsonFault, JsonFaultKind, Position, duplicate_keys, parse};
+pub use place::{Written, written};
 pub use pointer::{escape, push, push_index, unescape};
 pub use pretty::{Pretty, Spot, pretty};
 

@@ -11,7 +11,7 @@ pub use exchange::{
 };
 pub use judged::{
     Actual, Assertion, Attempt, BudgetBreach, CaptureResult, Expected, Hint, Reason, StepResult,
-    Verdict,
+    Verdict, Violation,
 };
 pub use redact::BODY_LIMIT;
 pub use samples::{

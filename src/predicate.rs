@@ -9,6 +9,7 @@ mod format;
 mod judge;
 mod operator;
 mod read;
+mod schema;
 mod status;
 
 use std::borrow::Cow;
@@ -17,11 +18,13 @@ use serde_json::Value;
 
 pub use format::Format;
 pub use operator::{Check, Op, Operator, TYPES, Test};
+pub use schema::{Document, Reference, Schema, Schemas, schema_paths};
 pub use status::StatusPattern;
 
 use crate::finding::Finding;
-use crate::outcome::{Actual, Expected};
+use crate::outcome::{Actual, Expected, Violation};
 use crate::query::{Filter, Found, Subject, SubjectKind, Yields};
+use crate::source::Place;
 use crate::yaml::Node;
 
 /// What the reader of a predicate must know of its surroundings.
@@ -31,6 +34,8 @@ pub struct Context<'t> {
     pub text: &'t str,
     /// What is judged.
     pub about: About,
+    /// The JSON Schemas that were read; none where nothing could name one.
+    pub schemas: Option<&'t Schemas>,
 }
 
 /// What is judged, as far as that decides which operators can hold.
@@ -68,7 +73,7 @@ impl<'t> Context<'t> {
             | SubjectKind::Path(_)
             | SubjectKind::Value(_) => About::Kind(subject.yields()),
         };
-        Self { text, about }
+        Self { text, about, schemas: None }
     }
 }
 
@@ -89,6 +94,7 @@ pub struct Predicate {
 struct Templated {
     node: Node,
     about: About,
+    schemas: Option<Schemas>,
     scalars: Vec<Node>,
 }
 
@@ -105,6 +111,8 @@ pub struct Judgement {
     pub pointer: Option<String>,
     /// A remark that explains.
     pub note: Option<String>,
+    /// What of the value does not fit a JSON Schema.
+    pub violations: Vec<Violation>,
 }
 
 impl Predicate {
@@ -115,7 +123,12 @@ impl Predicate {
     pub fn parse(node: &Node, context: &Context<'_>) -> Result<Self, Vec<Finding>> {
         let read = read::read(node, context, None)?;
         let templated = (!read.scalars.is_empty()).then(|| {
-            Box::new(Templated { node: node.clone(), about: context.about, scalars: read.scalars })
+            Box::new(Templated {
+                node: node.clone(),
+                about: context.about,
+                schemas: context.schemas.cloned(),
+                scalars: read.scalars,
+            })
         });
         Ok(Self { apply: read.apply, test: read.test, templated })
     }
@@ -136,11 +149,31 @@ impl Predicate {
         match &self.templated {
             None => Ok(Cow::Borrowed(&self.test)),
             Some(templated) => {
-                let context = Context { text: "", about: templated.about };
+                let context = Context {
+                    text: "",
+                    about: templated.about,
+                    schemas: templated.schemas.as_ref(),
+                };
                 read::read(&templated.node, &context, Some(values))
                     .map(|read| Cow::Owned(read.test))
             }
         }
+    }
+
+    /// Why two predicates of one thing never both hold, where that is known; each with its place.
+    #[must_use]
+    pub fn contradicts(&self, place: Place, (other, at): (&Self, Place)) -> Option<Finding> {
+        let is_known =
+            |predicate: &Self| predicate.templated.is_none() && predicate.apply.is_empty();
+        if !is_known(self) || !is_known(other) {
+            return None;
+        }
+        let placed = |predicate: &'_ Self, place: Place| {
+            predicate.test.ops.clone().into_iter().map(move |op| (op, place))
+        };
+        let ops: Vec<(Op, Place)> = placed(other, at).chain(placed(self, place)).collect();
+        let ops: Vec<(&Op, Place)> = ops.iter().map(|(op, place)| (op, *place)).collect();
+        read::contradiction(&ops)
     }
 
     /// Whether a status would be accepted; unknown where templates decide.

@@ -9,6 +9,7 @@ mod hints;
 mod includes;
 mod load;
 mod parallel;
+mod schemas;
 mod secrets;
 mod survey;
 mod tables;

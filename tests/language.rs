@@ -37,3 +37,5 @@ mod request;
 mod samples;
 #[path = "language/words.rs"]
 mod words;
+#[path = "language/schema.rs"]
+mod schema;

@@ -47,7 +47,27 @@ impl Checker<'_> {
             Some((self.template(node)?, node.place))
         });
         let place = ast.one_of.first().map(|outcome| outcome.name.place);
-        Expect { assertions, one_of, due, place }
+        let expect = Expect { assertions, one_of, due, place };
+        self.possible_status(&expect.assertions);
+        for outcome in &expect.one_of {
+            self.possible_status(&outcome.assertions);
+        }
+        self.unreachable_outcomes(ast, &expect);
+        expect
+    }
+
+    /// A status that no response has.
+    fn possible_status(&mut self, assertions: &[Assertion]) {
+        for assertion in assertions {
+            let possible = |status| assertion.predicate.accepts_status(status) != Some(false);
+            if matches!(assertion.subject.kind, SubjectKind::Status) && !(100..=599).any(possible) {
+                self.report(
+                    Finding::error(Code::ImpossibleAssertion, "no status is like this")
+                        .at(assertion.value_place, "can never hold")
+                        .help("write for example `status: 201`, `status: [200, 404]` or `status: 2xx`"),
+                );
+            }
+        }
     }
 
     /// A literal `outcome:` names one of the outcomes.
@@ -77,11 +97,16 @@ impl Checker<'_> {
                     .help("name outcomes under `expect:`"),
             );
         }
-        self.assertions(&ast.assertions)
+        let assertions = self.assertions(&ast.assertions);
+        self.possible_status(&assertions);
+        assertions
     }
 
     pub(super) fn assertions(&mut self, asts: &[AssertionAst]) -> Vec<Assertion> {
-        asts.iter().filter_map(|ast| self.assertion(ast)).collect()
+        let assertions: Vec<Assertion> =
+            asts.iter().filter_map(|ast| self.assertion(ast)).collect();
+        self.asserted_twice(&assertions);
+        assertions
     }
 
     fn assertion(&mut self, ast: &AssertionAst) -> Option<Assertion> {
@@ -105,7 +130,8 @@ impl Checker<'_> {
             SubjectKind::Value(text) => self.key_expression(text, key.place).map(Some),
             _ => Some(None),
         };
-        let context = Context::of(&subject, self.text(key.place));
+        let schemas = self.around.schemas;
+        let context = Context { schemas, ..Context::of(&subject, self.text(key.place)) };
         let predicate = match Predicate::parse(&ast.predicate, &context) {
             Ok(predicate) => Some(predicate),
             Err(findings) => {

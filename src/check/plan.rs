@@ -6,7 +6,7 @@ use super::cases::Cases;
 use super::names::{Has, RESERVED, Stage};
 use super::placed::in_order;
 use super::step::Inherited;
-use super::types::{CheckedPlan, CheckedStep, SecretUse, Uses, Var, Work};
+use super::types::{CheckedPlan, CheckedStep, Late, SecretUse, Uses, Var, Work};
 use super::values::Checker;
 use super::{Role, Surroundings};
 use crate::budget;
@@ -16,7 +16,7 @@ use crate::predicate::Predicate;
 use crate::query::SubjectKind;
 use crate::source::Spanned;
 use crate::template::Template;
-use crate::yaml::Entry;
+use crate::yaml::{Entry, Node};
 
 /// Checks a plan against its surroundings.
 ///
@@ -40,6 +40,10 @@ pub fn check(plan: &Plan, around: &Surroundings<'_>) -> (Option<CheckedPlan>, Ve
         checker.unused(plan);
     }
     checker.bare_negatives(plan, &steps);
+    checker.never(plan, &steps);
+    if let (Some(budget), Some(Late::Known(deadline))) = (&budget, &deadline) {
+        checker.ended_before(budget, &[("deadline", Some(*deadline))]);
+    }
     let mut findings = std::mem::take(&mut checker.findings);
     findings.sort_by_key(|finding| finding.place().map(|place| (place.source, place.span)));
     let findings = once_each(findings);
@@ -62,6 +66,7 @@ pub fn check(plan: &Plan, around: &Surroundings<'_>) -> (Option<CheckedPlan>, Ve
         cases,
         budget,
         deadline,
+        deadline_place: plan.deadline.as_ref().map(|deadline| deadline.place),
         cleanup_timeout,
         steps,
         literal_origins,
@@ -94,6 +99,11 @@ impl Checker<'_> {
         for entry in &plan.vars {
             self.not_reserved(&entry.key.value, entry.key.place);
             self.names.define_var(&entry.key.value, entry.key.place);
+            // Whoever includes the plan, or the command line, may give another value.
+            let may_be_given = plan.include_only || self.around.given.contains(&entry.key.value);
+            if !may_be_given && !holds_template(&entry.value) {
+                self.literals.insert(entry.key.value.clone(), entry.value.clone());
+            }
         }
         for input in &plan.inputs {
             self.names.define_input(&input.value, Some(input.place));
@@ -329,8 +339,12 @@ impl Checker<'_> {
 
     /// Variables and secrets that nobody uses: perhaps a misspelling elsewhere.
     fn unused(&mut self, plan: &Plan) {
-        let is_taken = |name: &String| match self.around.role {
-            Role::Alone => false,
+        let around = self.around;
+        // Whoever includes the plan may take what it captures.
+        let of_this = around.included.iter().filter(|one| one.plan.source == plan.source);
+        let taken: Vec<_> = of_this.map(|included| included.exported).collect();
+        let is_taken = |name: &String| match around.role {
+            Role::Alone => taken.iter().any(|exported| exported.contains(name)),
             Role::Included(exported) => exported.contains(name),
         };
         let vars = plan.vars.iter().filter(|var| !is_taken(&var.key.value));
@@ -342,6 +356,32 @@ impl Checker<'_> {
                     .at(var.key.place, "nobody uses it")
                     .help(format!("use it as `${{{{ {name} }}}}`, or delete the line"));
             self.report(finding);
+        }
+        for input in &plan.inputs {
+            if !self.names.is_used(&input.value) {
+                self.report(
+                    Finding::warning(
+                        Code::UnusedName,
+                        format!("the input `{}` is never used", input.value),
+                    )
+                    .at(input.place, "nobody uses it")
+                    .help("delete it, so that nobody has to give it"),
+                );
+            }
+        }
+        let captures = in_order(plan).into_iter().flat_map(|placed| &placed.step.capture);
+        for name in captures.map(|capture| &capture.name).filter(|_| !plan.include_only) {
+            if !is_taken(&name.value) && !self.names.is_used(&name.value) {
+                self.report(
+                    Finding::warning(
+                        Code::UnusedName,
+                        format!("the capture `{}` is never used", name.value),
+                    )
+                    .at(name.place, "nobody uses it")
+                    .help(format!("use it as `${{{{ {} }}}}`, or delete it", name.value))
+                    .help("to ask only that something is there write `$.path: {present: true}` under `expect`"),
+                );
+            }
         }
         for secret in &plan.secrets {
             if !self.names.is_secret_used(&secret.name.value) {
@@ -362,6 +402,11 @@ impl Checker<'_> {
         for (placed, step) in in_order(plan).into_iter().zip(steps) {
             let (Some(expect), Some(step)) = (&placed.step.expect, step) else { continue };
             if !matches!(step.work, Work::Request(_)) || !step.expect.one_of.is_empty() {
+                continue;
+            }
+            // What could not be read may be what tells the error apart.
+            let read = step.expect.assertions.iter().filter(|assertion| !assertion.implied);
+            if read.count() < expect.assertions.len() {
                 continue;
             }
             let negative = step
@@ -388,6 +433,12 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+fn holds_template(node: &Node) -> bool {
+    node.has_template()
+        || node.items().iter().any(holds_template)
+        || node.entries().iter().any(|entry| holds_template(&entry.value))
 }
 
 /// What later steps can look at.

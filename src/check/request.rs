@@ -44,13 +44,18 @@ impl Checker<'_> {
             self.check_goes_nowhere(defaults);
         }
         let query = self.entries(&request.query);
+        let mut urls: Vec<(&Template, &Node)> = Vec::new();
+        urls.extend(url.iter().map(|url| (url, &request.url)));
+        urls.extend(base_url.iter().zip(base).map(|((template, _), node)| (template, node)));
+        self.secrets_in_url(&urls, &query);
         let headers = self.headers(own, defaults);
         let cookies = self.cookies(own, defaults);
         let auth = self.auth(own, defaults);
         let body = request.body.as_ref().and_then(|body| self.body(&body.value));
         let timeout = self.nearest_late(all().map(|o| &o.timeout), TIMEOUT);
         let connect_timeout = self.nearest_late(all().map(|o| &o.connect_timeout), CONNECT_TIMEOUT);
-        let follow_redirects = match self.nearest_late(all().map(|o| &o.follow_redirects), 0) {
+        let redirects = all().map(|o| &o.follow_redirects);
+        let follow_redirects = match self.nearest_late_as::<_, Redirects>(redirects, 0) {
             Late::Known(most) => Late::Known(Redirects(most)),
             Late::Template(template, place) => Late::Template(template, place),
         };

@@ -218,7 +218,11 @@ impl Checker<'_> {
             );
             return None;
         }
-        let context = Context { text: self.text(node.place), about: About::Kind(Yields::Number) };
+        let context = Context {
+            text: self.text(node.place),
+            about: About::Kind(Yields::Number),
+            schemas: None,
+        };
         let predicate = match Predicate::parse(&plain, &context) {
             Ok(predicate) => predicate,
             Err(findings) => {

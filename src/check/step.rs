@@ -112,6 +112,7 @@ impl Checker<'_> {
             uses,
             on_failure: step.on_failure.as_ref().map_or(inherited.on_failure, |word| word.value),
             deadline,
+            deadline_place: step.deadline.as_ref().map(|deadline| deadline.place),
             work: work?,
             expect,
             warn,

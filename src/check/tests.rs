@@ -1,5 +1,7 @@
 //! One case for each mistake that the check phase finds: a plan in, findings out.
 
+mod doubtful;
+
 use super::{Surroundings, check as check_plan};
 use crate::environment::EnvironmentShape;
 use crate::source::{SourceSet, SourceText};
@@ -7,12 +9,18 @@ use crate::yaml::testing::render;
 
 /// What is said of a plan with an environment that has the variable `registry_url`.
 fn said(text: &str, environment: Option<&EnvironmentShape>) -> (bool, String) {
+    said_with(text, environment, &[])
+}
+
+/// The same where these variables are given from outside.
+fn said_with(text: &str, environment: Option<&EnvironmentShape>, given: &[&str]) -> (bool, String) {
+    let given: Vec<String> = given.iter().map(|&name| name.to_owned()).collect();
     let mut sources = SourceSet::default();
     let id = sources.add("p.yaml", text.to_owned());
     let source: &SourceText = sources.get(id).unwrap();
     let (plan, parse_findings) = crate::plan::parse(source);
     assert!(parse_findings.is_empty(), "{}", render(source, &parse_findings));
-    let around = Surroundings { environment, ..Surroundings::of(&sources) };
+    let around = Surroundings { environment, given: &given, ..Surroundings::of(&sources) };
     let (ready, findings) = check_plan(&plan.unwrap(), &around);
     (ready.is_some(), render(source, &findings))
 }

@@ -37,6 +37,7 @@ pub struct CheckedPlan {
     pub(super) cases: Option<Cases>,
     pub(super) budget: Option<CheckedBudget>,
     pub(super) deadline: Option<Late<Duration>>,
+    pub(super) deadline_place: Option<Place>,
     pub(super) cleanup_timeout: Option<Late<Duration>>,
     pub(super) steps: Vec<CheckedStep>,
     pub(super) literal_origins: Vec<String>,
@@ -109,6 +110,12 @@ impl CheckedPlan {
     #[must_use]
     pub fn deadline(&self) -> Option<&Late<Duration>> {
         self.deadline.as_ref()
+    }
+
+    /// Where that is written.
+    #[must_use]
+    pub fn deadline_place(&self) -> Option<Place> {
+        self.deadline_place
     }
 
     /// The limit of cleanup.
@@ -229,6 +236,8 @@ pub struct CheckedStep {
     pub on_failure: OnFailure,
     /// The limit of all attempts.
     pub deadline: Option<Late<Duration>>,
+    /// Where that is written.
+    pub deadline_place: Option<Place>,
     /// What it does.
     pub work: Work,
     /// What must hold.

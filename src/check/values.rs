@@ -1,10 +1,11 @@
 //! Scalars and values of the plan become compiled templates whose names are resolved.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Surroundings;
 use super::names::{At, Names, Stage, inner};
-use super::types::{Condition, Late, StepIndex, Uses};
+use super::types::{Condition, Late, LateValue, StepIndex, Uses};
 use crate::finding::{Code, Finding};
 use crate::plan::Templated;
 use crate::source::{Place, Spanned};
@@ -24,6 +25,8 @@ pub(super) struct Checker<'a> {
     pub(super) in_values: bool,
     /// Files that templates name literally: they must be there before anything is sent.
     pub(super) files: Vec<Spanned<String>>,
+    /// Variables whose value stands in the plan and can be no other.
+    pub(super) literals: BTreeMap<String, Node>,
 }
 
 impl<'a> Checker<'a> {
@@ -37,6 +40,7 @@ impl<'a> Checker<'a> {
             now: None,
             in_values: false,
             files: Vec::new(),
+            literals: BTreeMap::new(),
         }
     }
 
@@ -222,25 +226,56 @@ impl<'a> Checker<'a> {
     }
 
     /// A typed scalar that may be a template.
-    pub(super) fn late<T: Copy>(&mut self, value: &Templated<T>) -> Option<Late<T>> {
+    pub(super) fn late<T: LateValue>(&mut self, value: &Templated<T>) -> Option<Late<T>> {
+        self.late_as::<T, T>(value)
+    }
+
+    /// The same where what a template gives is read as something else.
+    fn late_as<T: Copy, R: LateValue>(&mut self, value: &Templated<T>) -> Option<Late<T>> {
         match value {
             Templated::Known(value) => Some(Late::Known(*value)),
             Templated::Template(node) => {
                 let template = self.template(node)?;
+                self.literal_fits::<R>(node);
                 Some(Late::Template(Box::new(template), node.place))
             }
         }
     }
 
+    /// A variable whose value is known is judged as if it had been written here.
+    fn literal_fits<R: LateValue>(&mut self, node: &Node) {
+        let inside = node
+            .as_str()
+            .and_then(|text| text.trim().strip_prefix("${{")?.strip_suffix("}}").map(str::trim));
+        let Some((name, value)) = inside.and_then(|name| self.literals.get_key_value(name)) else {
+            return;
+        };
+        if let Err((code, message)) = R::read(&value.to_json()) {
+            let finding = Finding::error(code, format!("`{name}` does not fit here: {message}"))
+                .at(node.place, "used here")
+                .at(value.place, "its value");
+            self.report(finding);
+        }
+    }
+
     /// The nearest of several definitions of one typed option, or what planrun takes without one.
-    pub(super) fn nearest_late<'o, T: Copy + 'o>(
+    pub(super) fn nearest_late<'o, T: LateValue + 'o>(
+        &mut self,
+        options: impl Iterator<Item = &'o Option<Spanned<Templated<T>>>>,
+        otherwise: T,
+    ) -> Late<T> {
+        self.nearest_late_as::<T, T>(options, otherwise)
+    }
+
+    /// The same where what a template gives is read as something else.
+    pub(super) fn nearest_late_as<'o, T: Copy + 'o, R: LateValue>(
         &mut self,
         mut options: impl Iterator<Item = &'o Option<Spanned<Templated<T>>>>,
         otherwise: T,
     ) -> Late<T> {
         options
             .find_map(Option::as_ref)
-            .and_then(|value| self.late(&value.value))
+            .and_then(|value| self.late_as::<T, R>(&value.value))
             .unwrap_or(Late::Known(otherwise))
     }
 

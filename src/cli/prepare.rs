@@ -200,6 +200,7 @@ pub(super) fn prepare_on(
     suite.read_includes(&roots, current);
     suite.read_tables(&roots, current);
     suite.read_hints(&roots, current);
+    suite.read_schemas(&roots, current);
     suite.show_includers();
     let mut findings = suite.findings.clone();
     findings.extend(unsafe_env);
@@ -236,6 +237,7 @@ pub(super) fn prepare_on(
             included: &included,
             includes: &loaded.includes,
             role: Role::Alone,
+            schemas: Some(&suite.schemas),
         };
         check::check(&loaded.plan, &around)
     });

@@ -22,7 +22,7 @@ use crate::services::{self, Groups, Purpose, Services, StartFault};
 use crate::source::{Place, SourceId, SourceText};
 use crate::template::Names;
 
-/// Texts that any plan may refer to: environments and project files.
+/// Texts that any plan may refer to: environments, project files, hints and JSON Schemas.
 pub(super) fn common_sources(prepared: &Prepared) -> Vec<&SourceText> {
     let suite = &prepared.suite;
     let environments = suite.environments.iter().flat_map(|loaded| loaded.environment.files());
@@ -30,6 +30,7 @@ pub(super) fn common_sources(prepared: &Prepared) -> Vec<&SourceText> {
         .map(|file| file.source)
         .chain(suite.projects.iter().map(|project| project.source))
         .chain(suite.hint_files.iter().copied())
+        .chain(suite.schema_files.iter().copied())
         .chain(suite.included.iter().map(|loaded| loaded.plan.source));
     let mut found: Vec<&SourceText> = Vec::new();
     for id in ids {

@@ -14,7 +14,7 @@ use crate::outcome::{
     Actual, Assertion, Attempt, BODY_LIMIT, Body, BudgetBreach, CaptureResult, Content,
     DistinctCount, Exchange, Expected, Hint, Hop, Phase, Phases, Reason, Request, Response,
     SampleBefore, SampleColumns, SampleRow, SamplesResult, StepResult, Transport, TransportClass,
-    UrlPart, Verdict,
+    UrlPart, Verdict, Violation,
 };
 use crate::secret::Gate;
 use crate::source::{Place, SourceId, Span};
@@ -133,6 +133,13 @@ fn assertion(actual: Actual) -> Assertion {
         pointer: Some(s()),
         outcome: Some(s()),
         note: Some(s()),
+        violations: vec![Violation {
+            at: s(),
+            pointer: Some(s()),
+            wanted: s(),
+            keyword: s(),
+            place: None,
+        }],
     }
 }
 
@@ -205,6 +212,7 @@ fn result(reason: Reason) -> StepResult {
         duration: Duration::from_millis(5),
         code: Some(Code::AssertionFailed),
         message: Some(s()),
+        ended_at: Some(place()),
         only_budget: true,
         samples: Some(Box::new(samples())),
     }

@@ -56,6 +56,8 @@ codes! {
         "    json: {name: ${{ run.id }}}\n\nSome texts are read by YAML in a way that nobody meant: an unquoted template inside { } or [ ], `{{ x }}` without `$`, `1.10` where text is wanted, \"\\d\" in double quotes.\n\nRepair: the message says what to type; it is nearly always a pair of quotes.";
     BadTable = "plan::bad-table", "a CSV file that gives no sound cases",
         "    - rows: {file: users.csv, types: {age: integer}}\n      POST: /users\n      json: {email: \"${{ case.email }}\", age: \"${{ case.age }}\"}\n\nThe first line of the file names its columns, each line below it is a case. A cell that is not of its column's type, a row with too many or too few cells, a column that stands twice or is not there, and a file without rows are found before anything is sent.\n\nRepair: correct the marked cell or line of the file, or the type of its column.";
+    BadSchema = "plan::bad-schema", "a JSON Schema that cannot be used",
+        "A file that `schema` names is not JSON, breaks the rules of JSON Schema, or refers to something that is not there. An example is `{\"type\": \"strng\"}`. Every schema is read and compiled before anything is sent, with the files that it refers to; addresses are never opened.\n\nRepair: correct the marked place of the schema. What it takes from the web, save beside it, and refer to it by its path.";
     // plans
     UnknownKey = "plan::unknown-key", "a key that planrun does not know",
         "    - GET: /health\n      expct: {status: 200}\n\nAn unknown key is never ignored: an assertion under a misspelt key would never run.\n\nRepair: use the suggested name. Where none is near, the help lists the keys that are known there.";
@@ -107,6 +109,14 @@ codes! {
         "    $.id: {greater_than: 0}\n\nUnder a path or a name, a mapping is always operators.\n\nRepair: use the suggested operator; to compare with an object write `{equals: {…}}` or `{partial: {…}}`.";
     ImpossibleAssertion = "plan::impossible-assertion", "an assertion that can never hold",
         "    $.id: {gt: abc}\n\nThe operator cannot judge such a value, so the assertion would fail whatever the server answers.\n\nRepair: correct the operand, or use another operator.";
+    AssertedTwice = "plan::asserted-twice", "one thing that is asserted under two spellings",
+        "    expect:\n      $.id: {type: integer}\n      $['id']: {gt: 0}\n\n`$.id` and `$['id']` are the same place, as are two spellings of a header's name. Both hold or fail by themselves, and whoever changes one of them will miss the other.\n\nRepair: write both under one key: `$.id: {type: integer, gt: 0}`.";
+    UnreachableOutcome = "plan::unreachable-outcome", "an outcome that never comes out",
+        "    expect:\n      one_of:\n        done: {status: 2xx}\n        created: {status: 201}\n\nThe first outcome that holds is the step's. An outcome that asks for everything that an earlier one asks for, and maybe more, never has its turn; nor has one that never holds together with what stands beside `one_of`. One that states no `status` wants 2xx.\n\nRepair: put the outcome that asks for more first, or state what tells the two apart.";
+    NeverFails = "plan::never-fails", "something that nothing can fail",
+        "    - GET: /health\n      expect: {status: any}\n\nEvery status passes and nothing else is asked for: the step says nothing about the server. A budget of at least the `timeout` (30s where none is stated) or `deadline` is never exceeded either: the exchange is ended before.\n\nRepair: say what is due, or move a call that only prepares to `setup`; write a smaller budget, or a longer `timeout`.";
+    SecretInUrl = "plan::secret-in-url", "a secret in a URL",
+        "    plan: Health\n    secrets: {key: {}}\n    steps:\n      - GET: http://localhost:5000/health?key=${{ secrets.key }}\n\nA URL stands in the logs of servers and proxies, in histories and in reports of others. planrun masks it in its own output, and cannot do more.\n\nRepair: send it in a header (`auth`). Where the API wants it in the query: `auth: {api_key: {query: NAME, value: …}}`, which says that it is meant.";
     UnknownStep = "plan::unknown-step", "a step id that does not exist",
         "    needs: [lgoin]\n\nA step is referred to by its `id:`, not by its name.\n\nRepair: use the suggested id, or give the step one.";
     LaterStep = "plan::later-step", "a step that runs later",
@@ -115,8 +125,8 @@ codes! {
         "    vars:\n      a: ${{ b }}\n      b: ${{ a }}\n\nTo know the one, the other must be known first.\n\nRepair: break the circle at one of the marked places.";
     BareNegative = "plan::bare-negative", "a negative test that any error would pass",
         "    expect: {status: 401}\n\nA step whose every accepted status is 4xx or 5xx, and which says nothing about body or headers, also passes when a proxy, a login page or a typing mistake gave that status.\n\nRepair: say which error is meant: `$.error_code: …`.";
-    NeverRuns = "plan::never-runs", "a condition that can never be true",
-        "    if: 1 == 2\n\nThe step would be skipped in every run.\n\nRepair: correct the condition, or use `skip: \"reason\"`.";
+    NeverRuns = "plan::never-runs", "a step that can never run",
+        "    if: 1 == 2\n\nA condition that is always false skips the step in every run. So does a step that is skipped, for those that need it or its captures: they stay blocked, and nobody sees that they no longer test anything.\n\nRepair: correct the condition, or use `skip: \"reason\"`, also on the steps that need what is skipped.";
     UnusedName = "plan::unused", "something that is defined and never used",
         "    vars: {modle: \"m-${{ unique }}\"}\n\nNobody uses the marked name. It may be a misspelling, here or where it should be used.\n\nRepair: delete it, or use it.";
     Ttfb = "plan::ttfb", "`ttfb` is called `wait` here",

@@ -252,7 +252,7 @@ pub fn duplicate_keys(text: &str) -> Vec<DuplicateKey> {
 }
 
 /// One past the closing quote of the text that begins at `start`.
-fn end_of_string(bytes: &[u8], start: usize) -> usize {
+pub(super) fn end_of_string(bytes: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(byte) = bytes.get(at) {
         match byte {

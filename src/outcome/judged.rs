@@ -128,6 +128,26 @@ pub struct Assertion {
     /// A remark that explains: ``1 is a number, "1" is a text``.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// What of the value does not fit a JSON Schema, as far as it is told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub violations: Vec<Violation>,
+}
+
+/// One place of a value that does not fit a JSON Schema.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Violation {
+    /// Where in the judged value, as a JSON pointer.
+    pub at: String,
+    /// Where in the response body, as a JSON pointer, where the value stands in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+    /// What the schema wants there: ``at least 18``, ``the field `email` ``.
+    pub wanted: String,
+    /// The keyword that says so: `minimum`, `required`.
+    pub keyword: String,
+    /// Where in the schema's file that stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
 }
 
 /// One capture and what it took.
@@ -240,6 +260,9 @@ pub struct StepResult {
     /// ``gave up: the expectation did not hold within 10 s (21 attempts)``.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// Where what ended it is written: its deadline, or the request that got no answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Place>,
     /// Whether only budgets failed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub only_budget: bool,

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     Actual, Assertion, Attempt, Body, BudgetBreach, CaptureResult, Content, DistinctCount,
     Exchange, Expected, Headers, Hint, Hop, Part, PartContent, Reason, Request, Response,
-    SampleColumns, SamplesResult, StepResult, Transport, UrlPart,
+    SampleColumns, SamplesResult, StepResult, Transport, UrlPart, Violation,
 };
 use crate::secret::{Gate, Redact, names_secret};
 
@@ -30,6 +30,7 @@ impl Redact for StepResult {
             duration: _,
             code: _,
             message,
+            ended_at: _,
             only_budget: _,
             samples,
         } = self;
@@ -129,6 +130,7 @@ impl Redact for Assertion {
             pointer,
             outcome,
             note,
+            violations,
         } = self;
         let field = field_of(subject);
         if let Some(actual) = actual {
@@ -143,6 +145,17 @@ impl Redact for Assertion {
         pointer.redact(gate);
         outcome.redact(gate);
         note.redact(gate);
+        violations.redact(gate);
+    }
+}
+
+impl Redact for Violation {
+    fn redact(&mut self, gate: &Gate) {
+        let Self { at, pointer, wanted, keyword, place: _ } = self;
+        at.redact(gate);
+        pointer.redact(gate);
+        wanted.redact(gate);
+        keyword.redact(gate);
     }
 }
 

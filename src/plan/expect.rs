@@ -18,6 +18,18 @@ pub struct ExpectAst {
     pub budget: Option<Node>,
 }
 
+impl ExpectAst {
+    /// Shows every assertion, those of its outcomes included.
+    pub fn each_assertion<'e>(&'e self, visit: &mut dyn FnMut(&'e AssertionAst)) {
+        for assertion in &self.assertions {
+            visit(assertion);
+        }
+        for outcome in &self.one_of {
+            outcome.expect.each_assertion(visit);
+        }
+    }
+}
+
 /// One subject with its predicate. A mapping under `headers`, `cookies` or `values` gives one each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AssertionAst {

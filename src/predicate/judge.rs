@@ -14,10 +14,16 @@ use self::look::{
 use super::Judgement;
 use super::compare::{Extent, brief, difference, items, kinds, near, unmatched, word};
 use super::operator::{Check, Op, Operator, Test};
+use super::schema::CAP;
 use crate::json;
 use crate::outcome::{Actual, Expected};
 use crate::query::{Found, time};
 use crate::units::hex;
+
+/// Whether an operator whose operand is known holds of a value.
+pub(super) fn holds_of(op: &Op, value: &Value) -> bool {
+    matches!(op.look(Look::Value(value, None)), Ruling::Holds)
+}
 
 impl Test {
     /// Judges every operator on what was found.
@@ -52,21 +58,27 @@ impl Op {
         let expected =
             Expected { operator: self.operator.as_str().to_owned(), operand: self.operand.clone() };
         match ruling {
-            Ruling::Holds => {
-                Judgement { passed: true, expected, actual: None, pointer: None, note: None }
-            }
+            Ruling::Holds => Judgement {
+                passed: true,
+                expected,
+                actual: None,
+                pointer: None,
+                note: None,
+                violations: Vec::new(),
+            },
             Ruling::Fails(blame) | Ruling::Cannot(blame) => Judgement {
                 passed: false,
                 expected,
                 actual: Some(blame.actual),
                 pointer: blame.pointer,
                 note: blame.note,
+                violations: blame.violations,
             },
         }
     }
 
     fn rule(&self, found: &Found<'_>) -> Ruling {
-        let stuck = |actual: Actual| Ruling::Cannot(Blame { actual, pointer: None, note: None });
+        let stuck = |actual: Actual| Ruling::Cannot(Blame::of(actual));
         match found {
             Found::One { value, pointer } => self.look(Look::Value(value, pointer.as_deref())),
             Found::Text(text) => self.look(Look::Text(text)),
@@ -116,9 +128,8 @@ impl Op {
             Operator::AnyOf => self.any_of(look),
             _ => match look {
                 Look::Missing(gap) => Ruling::Cannot(Blame {
-                    actual: gap.clone().into(),
                     pointer: gap.reached.starts_with('$').then(|| gap.pointer.clone()),
-                    note: None,
+                    ..Blame::of(gap.clone().into())
                 }),
                 Look::Value(..) | Look::Text(_) | Look::Many(_) => self.there(look),
             },
@@ -161,12 +172,12 @@ impl Op {
             Operator::Each => self.each(look),
             Operator::Some => self.some(look),
             Operator::None => self.none(look),
+            Operator::Schema => self.schema(look),
             Operator::Present
             | Operator::Absent
             | Operator::Not
             | Operator::AllOf
-            | Operator::AnyOf
-            | Operator::Schema => self.unprepared(look),
+            | Operator::AnyOf => self.unprepared(look),
         }
     }
 
@@ -248,7 +259,7 @@ impl Op {
             (None, false) => None,
         };
         // The whole value is shown, since the expected one is whole too.
-        Ruling::Fails(Blame { actual: actual(look), pointer, note })
+        Ruling::Fails(Blame { pointer, note, ..Blame::of(actual(look)) })
     }
 
     fn is_in(&self, look: Look<'_>) -> Ruling {
@@ -412,6 +423,36 @@ impl Op {
         fails_with(look, sides.join("; "))
     }
 
+    /// The value at the first place that does not fit is what was there; the others are told too.
+    fn schema(&self, look: Look<'_>) -> Ruling {
+        let Check::Schema(schema) = &self.check else { return self.unprepared(look) };
+        // The results of a path are judged as the list that they are.
+        let value = match look {
+            Look::Many(hits) => Cow::Owned(hits.iter().map(|hit| hit.value.clone()).collect()),
+            Look::Value(..) | Look::Text(_) | Look::Missing(_) => whole(look),
+        };
+        let mut misfits = schema.misfits(&value);
+        let Some(first) = misfits.first() else { return Ruling::Holds };
+        let at = if first.at.is_empty() { String::new() } else { format!("at `{}` ", first.at) };
+        let more = match misfits.len() {
+            1 => String::new(),
+            CAP => format!("; this is the first of {CAP} or more places"),
+            more => format!("; this is the first of {more} places"),
+        };
+        let note = format!("{at}the schema wants {}{more}", first.wanted);
+        let found =
+            value.pointer(&first.at).map_or_else(|| actual(look), |v| Actual::Value(v.clone()));
+        for misfit in &mut misfits {
+            misfit.pointer = match look {
+                Look::Value(_, base) => base.map(|base| format!("{base}{}", misfit.at)),
+                Look::Many(hits) => in_hits(hits, &misfit.at),
+                Look::Text(_) | Look::Missing(_) => None,
+            };
+        }
+        let pointer = misfits.first().and_then(|first| first.pointer.clone());
+        Ruling::Fails(Blame { pointer, note: Some(note), violations: misfits, ..Blame::of(found) })
+    }
+
     fn each(&self, look: Look<'_>) -> Ruling {
         let Check::Test(test) = &self.check else { return self.unprepared(look) };
         let Some(list) = List::of(look) else { return self.cannot(look, "goes through a list") };
@@ -476,9 +517,11 @@ impl Op {
         match held {
             None => Ruling::Holds,
             Some(index) => Ruling::Fails(Blame {
-                actual: list.get(index).map_or_else(|| actual(look), |v| Actual::Value(v.clone())),
                 pointer: list.pointer(index),
                 note: Some(format!("it holds for item {} of {}", index + 1, list.len())),
+                ..Blame::of(
+                    list.get(index).map_or_else(|| actual(look), |v| Actual::Value(v.clone())),
+                )
             }),
         }
     }
@@ -486,12 +529,12 @@ impl Op {
     /// `each` and `some` need an item, also inside `not`: nothing passes by accident.
     fn no_items(&self, look: Look<'_>) -> Ruling {
         Ruling::Cannot(Blame {
-            actual: actual(look),
             pointer: pointer(look),
             note: Some(format!(
                 "the list is empty, and `{}` needs an item",
                 self.operator.as_str()
             )),
+            ..Blame::of(actual(look))
         })
     }
 
@@ -502,12 +545,11 @@ impl Op {
             Look::Many(_) | Look::Missing(_) => "a list",
         };
         Ruling::Cannot(Blame {
-            actual: Actual::Unjudgeable {
+            pointer: pointer(look),
+            ..Blame::of(Actual::Unjudgeable {
                 value: whole(look).into_owned(),
                 why: format!("`{}` {does}, this is {is}", self.operator.as_str()),
-            },
-            pointer: pointer(look),
-            note: None,
+            })
         })
     }
 

@@ -1,9 +1,12 @@
 //! The operators of the plan language, each with what it needs to judge.
 
+use std::sync::Arc;
+
 use jiff::Zoned;
 use serde_json::{Map, Number, Value};
 
 use super::format::Format;
+use super::schema::Schema;
 use super::status::StatusPattern;
 use crate::query::Regular;
 
@@ -47,6 +50,8 @@ pub enum Check {
     Types(Vec<&'static str>),
     /// A format.
     Format(Format),
+    /// A JSON Schema.
+    Schema(Arc<Schema>),
     /// A time.
     Time(Box<Zoned>),
     /// Operators on items, on the length, or negated.

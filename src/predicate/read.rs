@@ -1,12 +1,13 @@
 //! Predicates as a plan writes them, and every reason why one could never hold.
 
+mod contradiction;
 mod operand;
 mod sense;
 
 use serde_json::Value;
 
 use super::operator::{Check, Op, Operator, Test};
-use super::{About, Context};
+use super::{About, Context, Schemas};
 use crate::finding::{Code, Finding, nearest};
 use crate::query::{Filter, Yields};
 use crate::source::Place;
@@ -27,17 +28,31 @@ pub(super) fn read(
     context: &Context<'_>,
     values: Option<&[Option<Value>]>,
 ) -> Result<Read, Vec<Finding>> {
-    let mut reader =
-        Reader { text: context.text, values, next: 0, scalars: Vec::new(), findings: Vec::new() };
+    let mut reader = Reader {
+        text: context.text,
+        schemas: context.schemas,
+        values,
+        next: 0,
+        scalars: Vec::new(),
+        findings: Vec::new(),
+    };
     let apply = reader.apply(node);
-    // What a filter makes of the value is not known before it runs.
-    let about = if apply.is_empty() { context.about } else { About::Kind(Yields::Anything) };
+    // What the last filter makes of the value is all that is known of it.
+    let about = match apply.last() {
+        None => context.about,
+        Some(last) => About::Kind(last.yields()),
+    };
     let test = reader.test(node, about, Depth::Top);
     if reader.findings.is_empty() {
         Ok(Read { apply, test, scalars: reader.scalars })
     } else {
         Err(reader.findings)
     }
+}
+
+/// Why operators that must all hold never do, where that is known; each with its place.
+pub(super) fn contradiction(ops: &[(&Op, Place)]) -> Option<Finding> {
+    contradiction::contradiction(ops)
 }
 
 /// Where a mapping of operators stands; `apply` is known at the top alone.
@@ -58,6 +73,7 @@ enum Literal {
 
 struct Reader<'a> {
     text: &'a str,
+    schemas: Option<&'a Schemas>,
     values: Option<&'a [Option<Value>]>,
     next: usize,
     scalars: Vec<Node>,
@@ -100,13 +116,19 @@ impl Reader<'_> {
     fn operators(&mut self, node: &Node, entries: &[Entry], about: About, depth: Depth) -> Test {
         let mut test = Test::default();
         let mut known = 0;
+        let mut places = Vec::new();
         for Entry { key, value } in entries {
             if key.value == "apply" && depth == Depth::Top {
                 continue;
             }
             known += 1;
             match Operator::from_name(&key.value) {
-                Some(operator) => test.ops.extend(self.op(operator, value, about, key.place)),
+                Some(operator) => {
+                    if let Some(op) = self.op(operator, value, about, key.place) {
+                        test.ops.push(op);
+                        places.push(key.place);
+                    }
+                }
                 None => self.unknown(&key.value, key.place),
             }
         }
@@ -117,7 +139,17 @@ impl Reader<'_> {
                     .help("write for example `{equals: …}` or `{present: true}`"),
             );
         }
+        let placed: Vec<(&Op, Place)> = test.ops.iter().zip(places).collect();
+        self.contradiction(&placed);
         test
+    }
+
+    /// Operators that never hold together. Where a template gave an operand, that is for the
+    /// response to show.
+    fn contradiction(&mut self, placed: &[(&Op, Place)]) {
+        if self.values.is_none() {
+            self.findings.extend(contradiction::contradiction(placed));
+        }
     }
 
     fn unknown(&mut self, name: &str, place: Place) {
@@ -192,17 +224,10 @@ impl Reader<'_> {
                 self.inner(node, About::Kind(Yields::Anything))
             }
             Operator::Not => self.inner(node, about),
-            Operator::Length => self.inner(node, About::Kind(Yields::Number)),
+            Operator::Length => self.length(node)?,
             Operator::AllOf | Operator::AnyOf => self.several(operator, node, about)?,
             Operator::CloseTo => self.close_to(node)?,
-            Operator::Schema => {
-                self.say(
-                    Finding::error(Code::NotYet, "`schema` is not run by this version yet")
-                        .at(key, "")
-                        .help("say what must be there with `type`, `partial` and `each`"),
-                );
-                return None;
-            }
+            Operator::Schema => self.schema(node)?,
             Operator::Equals
             | Operator::NotEquals
             | Operator::Gt
@@ -245,6 +270,23 @@ impl Reader<'_> {
         (test.describe(), Check::Test(test))
     }
 
+    fn length(&mut self, node: &Node) -> Option<(Value, Check)> {
+        let before = self.findings.len();
+        let test = self.test(node, About::Kind(Yields::Number), Depth::Inside);
+        if self.values.is_none()
+            && self.findings.len() == before
+            && contradiction::impossible_length(&test)
+        {
+            self.say(
+                Finding::error(Code::ImpossibleAssertion, "no length is like this")
+                    .at(node.place, "")
+                    .help("a length is a whole number from 0"),
+            );
+            return None;
+        }
+        Some((test.describe(), Check::Test(test)))
+    }
+
     fn several(&mut self, operator: Operator, node: &Node, about: About) -> Option<(Value, Check)> {
         let items = node.items();
         if items.is_empty() {
@@ -258,8 +300,15 @@ impl Reader<'_> {
             );
             return None;
         }
+        let before = self.findings.len();
         let tests: Vec<Test> =
             items.iter().map(|item| self.test(item, about, Depth::Inside)).collect();
+        if operator == Operator::AllOf && self.findings.len() == before {
+            let each = tests.iter().zip(items);
+            let placed: Vec<(&Op, Place)> =
+                each.flat_map(|(test, item)| test.ops.iter().map(|op| (op, item.place))).collect();
+            self.contradiction(&placed);
+        }
         Some((tests.iter().map(Test::describe).collect(), Check::Tests(tests)))
     }
 

@@ -12,7 +12,7 @@ fn parse_about(predicate: &str, about: About) -> Result<Predicate, String> {
     let (node, findings) = crate::yaml::read(&source);
     assert!(findings.is_empty(), "{predicate}: {findings:?}");
     let root = node.unwrap();
-    let context = Context { text: &source.text, about };
+    let context = Context { text: &source.text, about, schemas: None };
     Predicate::parse(root.get("x").unwrap(), &context)
         .map_err(|findings| render(&source, &findings))
 }
@@ -293,7 +293,7 @@ fn logic_is_strict_about_what_cannot_be_judged() {
     assert_eq!(why("{not: {gt: 5}}", "\"a\""), "`gt` compares numbers, this is a text");
     assert_eq!(note("{any_of: [1, 2]}", "3"), "none of the 2 holds");
     assert_eq!(note("{all_of: [{gt: 0}, {lt: 9}]}", "9"), "number 2 of 2 does not hold");
-    assert_eq!(judge("{gt: 5, lt: 1}", "3").iter().filter(|j| !j.passed).count(), 2);
+    assert_eq!(judge("{gt: 5, in: [9]}", "3").iter().filter(|j| !j.passed).count(), 2);
 }
 
 #[test]
@@ -480,7 +480,9 @@ fn what_can_never_hold_is_found_before_the_first_request() {
         ("{before: soon}", any, "plan::impossible-assertion", "RFC 3339"),
         ("{length: '3'}", any, "plan::impossible-assertion", "without quotes"),
         ("{contains: ''}", any, "plan::bad-value", "empty"),
-        ("{schema: a.json}", any, "plan::not-yet", "partial"),
+        ("{schema: a.json}", any, "plan::missing-file", "was not read"),
+        ("{schema: {type: object}}", any, "plan::wrong-type", "into a file"),
+        ("{schema: 'a-${{ x }}.json'}", any, "plan::bad-value", "write its path"),
         ("{each: {gt: a}}", any, "plan::impossible-assertion", ""),
         ("1", About::ManyResults, "plan::not-singular", "each, some, contains"),
         ("{gt: 1}", About::ManyResults, "plan::not-singular", "each"),

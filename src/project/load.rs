@@ -12,6 +12,7 @@ use super::parallel::each;
 use crate::environment::{self, Environment, EnvironmentFile};
 use crate::finding::{Code, Fault as _, Finding, nearest};
 use crate::plan::{self, FileKind, HintAst, Plan, Project};
+use crate::predicate::Schemas;
 use crate::source::{Place, SourceId, SourceSet, SourceText, Span, Spanned};
 use crate::yaml;
 
@@ -33,6 +34,10 @@ pub struct Suite {
     pub projects: Vec<Project>,
     /// The files that hints are shared in.
     pub hint_files: Vec<SourceId>,
+    /// The JSON Schemas that plans and hints name.
+    pub schemas: Schemas,
+    /// The files that those are made of.
+    pub schema_files: Vec<SourceId>,
     /// All that is wrong in any file.
     pub findings: Vec<Finding>,
     /// The project root of the first path.

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::found::Found;
 use super::regular::Regular;
+use super::subject::Yields;
 use crate::finding::Finding;
 use crate::yaml::Node;
 
@@ -190,6 +191,33 @@ impl Filter {
             }
         }
         Found::One { value: std::borrow::Cow::Owned(value), pointer }
+    }
+
+    /// What it makes of any value.
+    #[must_use]
+    pub fn yields(&self) -> Yields {
+        match self {
+            Self::Length | Self::Int | Self::Float => Yields::Number,
+            Self::String
+            | Self::Trim
+            | Self::Lower
+            | Self::Upper
+            | Self::Replace(..)
+            | Self::ReplaceRegex(..)
+            | Self::Regex(_)
+            | Self::Date(_)
+            | Self::ParseDate(_)
+            | Self::Base64
+            | Self::Base64Decode
+            | Self::Base64urlDecode
+            | Self::Hex
+            | Self::Sha256
+            | Self::Urlencode
+            | Self::UrlDecode
+            | Self::QueryParam(_) => Yields::Text,
+            Self::Split(_) => Yields::List,
+            Self::First | Self::Last | Self::Nth(_) | Self::Json => Yields::Anything,
+        }
     }
 
     /// The word of the plan language.

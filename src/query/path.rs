@@ -104,6 +104,13 @@ impl JsonPath {
         &self.text
     }
 
+    /// Whether two paths lead to the same place, as far as their form says so.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let singular = self.is_singular() && other.is_singular();
+        if singular { self.prefix == other.prefix } else { self.text == other.text }
+    }
+
     /// Whether it yields at most one value, by its form (RFC 9535 §2.3.5.1).
     #[must_use]
     pub fn is_singular(&self) -> bool {

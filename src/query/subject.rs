@@ -146,6 +146,23 @@ pub enum SubjectFault {
     },
 }
 
+impl Subject {
+    /// Whether two subjects are the same part of any response, however they are written.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (&self.kind, &other.kind) {
+            (SubjectKind::Path(one), SubjectKind::Path(other)) => one.is_same(other),
+            (
+                SubjectKind::Header { name, bracket },
+                SubjectKind::Header { name: other, bracket: others },
+            ) => name.eq_ignore_ascii_case(other) && bracket == others,
+            // An expression may give another value each time.
+            (SubjectKind::Value(_), _) => false,
+            _ => self.label == other.label,
+        }
+    }
+}
+
 impl fmt::Display for SubjectFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

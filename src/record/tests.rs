@@ -43,6 +43,7 @@ fn ended(verdict: Verdict) -> StepResult {
         duration: Duration::from_millis(1),
         code: None,
         message: None,
+        ended_at: None,
         only_budget: false,
         samples: None,
     }
@@ -268,6 +269,7 @@ fn assertions_under_warn_are_counted_and_fail_nothing() {
         pointer: None,
         outcome: None,
         note: None,
+        violations: Vec::new(),
     };
     let mut passed = ended(Verdict::Passed);
     passed.attempts = vec![Attempt {

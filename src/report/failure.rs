@@ -218,6 +218,11 @@ pub(super) fn labels(
                 add(first.place, phrase::assertions(&here, beside, style));
             }
         }
+        for violation in failed.iter().flat_map(|one| &one.violations) {
+            if let Some(place) = violation.place {
+                add(place, phrase::violation(violation));
+            }
+        }
         for capture in &attempt.captures {
             if let Some(text) = phrase::capture(capture, beside, style) {
                 add(capture.place, text);
@@ -230,7 +235,8 @@ pub(super) fn labels(
             add(label.place, label.text.clone());
         }
     }
-    if labels.is_empty() {
+    let is_deadline = matches!(result.reason, Some(Reason::Deadline(_)));
+    if labels.is_empty() || (is_deadline && result.ended_at.is_some()) {
         let text = match (&result.reason, error) {
             (Some(reason @ (Reason::Deadline(_) | Reason::Interrupted(_))), _) => {
                 phrase::reason(reason)
@@ -238,7 +244,7 @@ pub(super) fn labels(
             (_, Some(_)) => "this request got no answer".to_owned(),
             (_, None) => "this step".to_owned(),
         };
-        labels.push(Label { place: step.place, text });
+        labels.push(Label { place: result.ended_at.unwrap_or(step.place), text });
     }
     labels
 }

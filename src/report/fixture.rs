@@ -150,6 +150,7 @@ pub(crate) fn assertion(
         pointer: pointer.map(Into::into),
         outcome: None,
         note: None,
+        violations: Vec::new(),
     }
 }
 
@@ -188,6 +189,7 @@ pub(crate) fn result(verdict: Verdict, attempt: Option<Attempt>) -> StepResult {
         duration: Duration::from_micros(11_900),
         code,
         message: None,
+        ended_at: None,
         only_budget: false,
         samples: None,
     }

@@ -12,7 +12,8 @@
 //!   "findings": [{"code", "severity", "message", "labels": [{"at", "text"}], "help"}],
 //!   "plans": [{"job", "name", "case", "at", "tags", "covers", "verdict", "duration_ns", "findings",
 //!              "breach", "steps": [{"section", "index", "within", "kind", "tentative", "id", "name",
-//!              "case", "at", "included_from", "covers", "verdict", "reason", "flaky", "tries", "duration_ns", "code", "message",
+//!              "case", "at", "included_from", "covers", "verdict", "reason", "flaky", "tries",
+//!              "duration_ns", "code", "message", "ended_at",
 //!              "causes": [{"confidence", "text", "facts", "next", "at"}], "curl", "samples",
 //!              "attempts"}]}]
 //! }
@@ -31,7 +32,9 @@ use serde_json::{Map, Value, json};
 use super::curl::{curl_line, variables_of};
 use crate::diagnose::{self, Cause, Witness};
 use crate::finding::Finding;
-use crate::outcome::{Attempt, BudgetBreach, SampleColumns, SamplesResult, UrlPart};
+use crate::outcome::{
+    Assertion, Attempt, BudgetBreach, SampleColumns, SamplesResult, UrlPart, Violation,
+};
 use crate::record::{Counts, End, Flaky, PlanRecord, Record, StepRecord};
 use crate::source::{Place, SourceSet};
 
@@ -163,6 +166,9 @@ impl Document<'_> {
             "duration_ns": result.map(|result| nanos(result.duration)),
             "code": result.and_then(|result| result.code),
             "message": result.and_then(|result| result.message.as_ref()),
+            "ended_at": result
+                .and_then(|result| result.ended_at)
+                .map(|place| self.at(place)),
             "causes": causes
                 .unwrap_or_default()
                 .iter()
@@ -266,7 +272,7 @@ impl Document<'_> {
             "exchange": shown,
             "assertions": assertions
                 .iter()
-                .map(|assertion| self.placed(assertion, assertion.place))
+                .map(|assertion| self.assertion(assertion))
                 .collect::<Vec<_>>(),
             "captures": captures
                 .iter()
@@ -276,6 +282,26 @@ impl Document<'_> {
             "findings": self.findings(findings),
             "outcome": outcome,
         })
+    }
+
+    fn assertion(&self, assertion: &Assertion) -> Value {
+        let mut shown = self.placed(assertion, assertion.place);
+        if !assertion.violations.is_empty()
+            && let Some(fields) = shown.as_object_mut()
+        {
+            let told = assertion.violations.iter().map(|violation| {
+                let Violation { at, pointer, wanted, keyword, place } = violation;
+                json!({
+                    "at": at,
+                    "pointer": pointer,
+                    "wanted": wanted,
+                    "keyword": keyword,
+                    "schema": place.map(|place| self.at(place)),
+                })
+            });
+            fields.insert("violations".to_owned(), told.collect());
+        }
+        shown
     }
 
     fn url_part(&self, part: &UrlPart) -> Value {

@@ -6,7 +6,7 @@ use super::style::Style;
 use crate::finding::Severity;
 use crate::outcome::{
     Actual, Assertion, Attempt, BudgetBreach, CaptureResult, Expected, Phase, Phases, Reason,
-    SamplesResult, Spread,
+    SamplesResult, Spread, Violation,
 };
 use crate::secret::sanitise_line;
 use crate::units::show_duration;
@@ -66,7 +66,10 @@ pub(crate) fn actual(subject: &str, actual: &Actual, style: &Style) -> String {
         Actual::Missing { reached, there, nearest } => {
             let mut text = "nothing".to_owned();
             if !reached.is_empty() && reached != subject {
-                text = format!("nothing: the path ends at `{}`", sanitise_line(reached));
+                text = match reached.as_str() {
+                    "$" => "nothing: the body does not have it at all".to_owned(),
+                    _ => format!("nothing: the path ends at `{}`", sanitise_line(reached)),
+                };
             }
             if !there.is_empty() && !reached.starts_with('$') {
                 text = format!("{text}\nthere: {}", keys(there, style));
@@ -194,6 +197,14 @@ pub(crate) fn in_short(assertion: &Assertion, style: &Style) -> String {
 /// Whether two values are of one type.
 fn alike(left: &Value, right: &Value) -> bool {
     std::mem::discriminant(left) == std::mem::discriminant(right)
+}
+
+/// What is said in a JSON Schema of a value that does not fit it.
+pub(crate) fn violation(violation: &Violation) -> String {
+    match violation.at.as_str() {
+        "" => "the value itself is not so".to_owned(),
+        at => format!("not so at `{}`", sanitise_line(at)),
+    }
 }
 
 /// A capture that took nothing, in lines.
@@ -439,6 +450,7 @@ mod tests {
                 pointer: None,
                 outcome: None,
                 note: None,
+                violations: Vec::new(),
             };
             in_short(&one, &Style::default())
         };

@@ -11,7 +11,7 @@ use super::phrase;
 use super::style::{Paint, Style, width};
 use crate::diagnose;
 use crate::json::{self, Pretty};
-use crate::outcome::{Actual, Attempt, Content, Exchange, Response};
+use crate::outcome::{Actual, Attempt, Content, Exchange, Response, Violation};
 use crate::secret::{sanitise, sanitise_line};
 use crate::source::{SourceId, SourceText, Span};
 use crate::units::show_size;
@@ -146,6 +146,15 @@ fn marks(
             if let Some(pointer) = pointer.filter(|_| !beside) {
                 let said = stopped(&assertion.subject, there, nearest.as_deref(), style);
                 add(&mut marks, pretty, &pretty.nearest(&pointer).0, said);
+            }
+        } else if !assertion.violations.is_empty() {
+            for violation in &assertion.violations {
+                let Violation { at: _, pointer, wanted, keyword, place: _ } = violation;
+                let text =
+                    format!("expected: {} (`{}`)", sanitise_line(wanted), sanitise_line(keyword));
+                if let Some(pointer) = pointer {
+                    add(&mut marks, pretty, &pretty.nearest(pointer).0, text);
+                }
             }
         } else if let Some(pointer) = &assertion.pointer {
             add(&mut marks, pretty, pointer, format!("expected: {wanted}"));

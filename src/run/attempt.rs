@@ -346,6 +346,7 @@ impl StepScene<'_> {
                         note: (!passed && !value.is_boolean()).then(|| {
                             "an assertion is a comparison: its value is true or false".into()
                         }),
+                        violations: Vec::new(),
                         actual: (!passed).then_some(Actual::Value(value)),
                         pointer: None,
                         outcome: None,

@@ -268,6 +268,7 @@ pub(super) fn bare(verdict: Verdict, reason: Option<Reason>) -> StepResult {
             _ => None,
         },
         reason,
+        ended_at: None,
         only_budget: false,
         samples: None,
     }

@@ -271,6 +271,7 @@ impl<'a> Execution<'a> {
                     "the plan's deadline of {} came first",
                     crate::units::show_duration(own)
                 ),
+                place: self.plan.deadline_place(),
             }),
             Err(finding) => {
                 self.findings.push(*finding);
@@ -303,6 +304,7 @@ impl<'a> Execution<'a> {
                 "cleanup may take {} (`cleanup_timeout`)",
                 crate::units::show_duration(limit.1)
             ),
+            place: None,
         };
         let limit = sooner(Some(limit), outer);
         self.section(Section::Cleanup, limit.as_ref()).await;

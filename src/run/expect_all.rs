@@ -130,6 +130,7 @@ impl StepScene<'_> {
                 pointer: None,
                 outcome: None,
                 note: judgement.note,
+                violations: judgement.violations,
             })
             .collect())
     }
@@ -148,6 +149,7 @@ fn assertion(subject: &str, place: Place, operator: &str, due: Value, actual: u3
         pointer: None,
         outcome: None,
         note: None,
+        violations: Vec::new(),
     }
 }
 
@@ -170,5 +172,6 @@ fn unlisted_of(word: &str, shares: &Shares, unlisted: Vec<(String, u32)>) -> Opt
         pointer: None,
         outcome: None,
         note: Some("what is not listed fails".to_owned()),
+        violations: Vec::new(),
     })
 }

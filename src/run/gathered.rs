@@ -244,6 +244,7 @@ impl<'a> Gathered<'a> {
         }
         let classifies = samples.expect_all.as_ref().is_some_and(|all| all.passed.is_some());
         let (verdict, code, reason) = self.verdict(classifies, &findings, limit.as_ref());
+        let deadline = limit.as_ref().and_then(|limit| limit.place);
         let message = self.message(classifies, verdict, limit);
         let only_budget = code == Some(Code::BudgetExceeded);
         let seen = Seen { verdict: Some(verdict), sent: self.sent, response: self.seen() };
@@ -252,6 +253,10 @@ impl<'a> Gathered<'a> {
         if let (Some(last), false) = (attempts.last_mut(), findings.is_empty()) {
             last.findings.extend(findings);
         }
+        let ended_at = match code {
+            Some(Code::DeadlineExceeded) => deadline,
+            _ => attempts.last().and_then(|last| scene.unanswered(last)),
+        };
         let result = StepResult {
             verdict,
             reason,
@@ -261,6 +266,7 @@ impl<'a> Gathered<'a> {
             duration,
             code,
             message,
+            ended_at,
             only_budget,
             samples: Some(Box::new(self.result)),
         };

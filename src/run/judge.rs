@@ -111,6 +111,7 @@ impl Judged {
             pointer: None,
             outcome: None,
             note: (!known).then(|| "no outcome has this name".to_owned()),
+            violations: Vec::new(),
         });
     }
 }
@@ -169,6 +170,7 @@ fn one(
             } else {
                 judgement.note
             },
+            violations: judgement.violations,
         })
         .collect())
 }

@@ -8,11 +8,12 @@ use super::attempt::{Attempted, Cut, Ended, StepScene};
 use super::names::{Seen, SeenResponse};
 use super::pause::{self, Pauses};
 use super::render::as_text;
-use crate::check::{Poll, Retry};
+use crate::check::{Poll, Retry, Work};
 use crate::event::{Event, JobId, StepRef};
 use crate::finding::{Code, Finding};
-use crate::outcome::{Reason, StepResult, TransportClass, Verdict};
+use crate::outcome::{Attempt, Reason, StepResult, TransportClass, Verdict};
 use crate::plan::RetryWhen;
+use crate::source::Place;
 
 /// How many attempts of a retry are kept whole.
 const KEPT: usize = 10;
@@ -31,6 +32,8 @@ pub(super) struct Finished {
 pub(super) struct Limit {
     pub(super) until: Duration,
     pub(super) what: String,
+    /// Where it is written, if a plan says it.
+    pub(super) place: Option<Place>,
 }
 
 impl Finished {
@@ -67,13 +70,32 @@ impl StepScene<'_> {
             (None, Some(retry)) => self.retry(retry, job, reference, until).await,
             (None, None) => (vec![self.attempt(1, until).await], 1, None),
         };
+        let ended_at = match attempts.last().map(|attempted| attempted.ended) {
+            Some(Ended::Cut(Cut::Deadline)) => limit.as_ref().and_then(|limit| limit.place),
+            _ => attempts.last().and_then(|last| self.unanswered(&last.attempt)),
+        };
         let message = match attempts.last().map(|attempted| attempted.ended) {
             Some(Ended::Cut(Cut::Deadline)) => {
                 limit.map(|limit| (Some(Code::DeadlineExceeded), limit.what)).or(message)
             }
             _ => message,
         };
-        self.finish(started, attempts, tries, message, observed)
+        let mut finished = self.finish(started, attempts, tries, message, observed);
+        finished.result.ended_at = ended_at;
+        finished
+    }
+
+    /// Where the request is written that got no answer.
+    pub(super) fn unanswered(&self, attempt: &Attempt) -> Option<Place> {
+        let failed = attempt.exchange.as_ref().is_some_and(|exchange| exchange.error.is_some());
+        match &self.step.work {
+            Work::Request(request) if failed => Some(request.url_place),
+            Work::Request(_)
+            | Work::Assert(_)
+            | Work::Sleep(_)
+            | Work::Group(_)
+            | Work::Include(_) => None,
+        }
     }
 
     /// When the step has to end: its own deadline, or what holds it if that comes first.
@@ -93,6 +115,7 @@ impl StepScene<'_> {
                     "the step's deadline of {} came first",
                     crate::units::show_duration(own)
                 ),
+                place: self.step.deadline_place,
             }),
         })
     }
@@ -328,6 +351,7 @@ impl StepScene<'_> {
             duration,
             code: own_code.or(code),
             message,
+            ended_at: None,
             only_budget: ended == Ended::Slow,
             samples: None,
         };

@@ -95,7 +95,7 @@ fn operand(operator: Operator) -> Shape {
             shape(json!({"type": "array", "minItems": 1, "items": reference("test")}))
         }
         Operator::Format => super::shape::word(&Format::ALL.map(|(word, _)| word)),
-        Operator::Schema => shape(json!({"type": ["string", "object", "boolean"]})),
+        Operator::Schema => shape(json!({"type": "string"})),
     }
 }
 
@@ -150,9 +150,10 @@ fn describe(operator: Operator) -> (&'static str, Value) {
         Operator::AnyOf => ("At least one of these holds.", json!([{"type": "null"}, {"gt": 0}])),
         Operator::Not => ("Does not hold, though it can be judged.", json!({"contains": "error"})),
         Operator::Format => ("A text of this form.", json!("uuid")),
-        Operator::Schema => {
-            ("Fits a JSON Schema: a file beside the plan.", json!("schemas/user.schema.json"))
-        }
+        Operator::Schema => (
+            "Fits a JSON Schema: its path, relative to this file.",
+            json!("schemas/user.schema.json"),
+        ),
         Operator::Before => ("A time before this one.", json!("2026-12-31T00:00:00Z")),
         Operator::After => ("A time after this one.", json!("${{ run.started_at }}")),
     }

@@ -1,7 +1,7 @@
 //! Options of the command that end a run early or try again: `--retries`, `--fail-fast`,
 //! `--max-fail`, `--fail-on-flaky`.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::bench::{Bench, Ran};
 use crate::scripted::{Reply, Scripted, Seen};
@@ -219,4 +219,27 @@ fn making_the_connection_has_a_limit_of_its_own() {
         Reply::json(200, "{}")
     });
     bench(&slow, "steps:\n  - {GET: /a, connect_timeout: 500ms}\n").run().exits(0);
+}
+
+#[test]
+fn a_deadline_is_marked_on_its_own_line_and_a_request_without_an_answer_on_its_url() {
+    let server = Scripted::start(|_, _| Reply::Hang);
+    let url = server.url();
+    let step = format!("plan: P\nsteps:\n  - name: Slow\n    GET: {url}/a\n    deadline: 50ms\n");
+    let ran = Bench::plan(&step).run().exits(5).says("[plan.yaml:5:15]");
+    assert!(ran.said.contains("the step's deadline of 50"), "{}", ran.said);
+    assert_eq!(ran.step(0)["ended_at"], json!({"path": "plan.yaml", "line": 5, "column": 15}));
+    let of_plan = format!("plan: P\ndeadline: 50ms\nsteps:\n  - name: Slow\n    GET: {url}/a\n");
+    Bench::plan(&of_plan).run().exits(5).says("[plan.yaml:2:11]");
+    // Together with what else was wrong.
+    let polled = format!("plan: P\nsteps:\n  - GET: {url}/a\n    repeat: 2\n    deadline: 50ms\n");
+    Bench::plan(&polled).run().exits(5).says("[plan.yaml:5:15]");
+    let refused = "plan: P\nsteps:\n  - name: Nobody there\n    GET: http://127.0.0.1:1/a\n";
+    let ran = Bench::plan(refused).run().exits(5).says("[plan.yaml:4:10]");
+    assert!(ran.said.contains("this request got no answer"), "{}", ran.said);
+    let many =
+        "plan: P\nsteps:\n  - name: Nobody there\n    GET: http://127.0.0.1:1/a\n    repeat: 2\n";
+    Bench::plan(many).run().exits(5).says("[plan.yaml:4:10]");
+    let passed = Bench::plan("plan: P\nsteps:\n  - sleep: 1ms\n").run().exits(0);
+    assert_eq!(passed.step(0)["ended_at"], Value::Null);
 }

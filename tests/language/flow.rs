@@ -285,10 +285,13 @@ fn deadlines_end_a_step_and_the_rest_of_a_plan() {
 #[test]
 fn sleep_waits_and_its_length_may_be_a_template() {
     let server = told();
-    let vars = "vars: {pause: 2ms, bad: 5}\n";
+    let vars = "vars: {pause: 2ms, bad: \"${{ 2 + 3 }}\"}\n";
     run(&server, vars, "steps:\n  - sleep: ${{ pause }}\n").exits(0);
     run(&server, vars, "steps:\n  - sleep: ${{ bad }}\n").exits(5).says("not a duration");
     run(&server, "", "steps:\n  - sleep: 2\n").exits(3);
+    // A value that stands in the plan is judged before anything is sent.
+    let known = "steps:\n  - sleep: ${{ bad }}\n";
+    run(&server, "vars: {bad: 5}\n", known).exits(3).says("`bad` does not fit here");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::json;
-use crate::outcome::Actual;
+use crate::outcome::{Actual, Violation};
 use crate::predicate::compare;
 use crate::predicate::operator::Test;
 use crate::query::{Gap, Hit};
@@ -40,6 +40,15 @@ pub(super) struct Blame {
     pub(super) actual: Actual,
     pub(super) pointer: Option<String>,
     pub(super) note: Option<String>,
+    /// What of the value does not fit a JSON Schema.
+    pub(super) violations: Vec<Violation>,
+}
+
+impl Blame {
+    /// Nothing but what was there.
+    pub(super) fn of(actual: Actual) -> Self {
+        Self { actual, pointer: None, note: None, violations: Vec::new() }
+    }
 }
 
 /// The items of a list, wherever they stand.
@@ -107,11 +116,11 @@ pub(super) fn in_list(mut blame: Blame, index: usize, failures: usize, list: &Li
 }
 
 pub(super) fn fails(look: Look<'_>) -> Ruling {
-    Ruling::Fails(Blame { actual: actual(look), pointer: pointer(look), note: None })
+    Ruling::Fails(Blame { pointer: pointer(look), ..Blame::of(actual(look)) })
 }
 
 pub(super) fn fails_with(look: Look<'_>, note: String) -> Ruling {
-    Ruling::Fails(Blame { actual: actual(look), pointer: pointer(look), note: Some(note) })
+    Ruling::Fails(Blame { pointer: pointer(look), note: Some(note), ..Blame::of(actual(look)) })
 }
 
 pub(super) fn actual(look: Look<'_>) -> Actual {

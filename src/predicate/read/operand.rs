@@ -137,6 +137,44 @@ impl Reader<'_> {
         }
     }
 
+    /// The path of a JSON Schema, which was read before.
+    pub(super) fn schema(&mut self, node: &Node) -> Option<(Value, Check)> {
+        let Some(path) = node.as_str().filter(|path| !path.trim().is_empty()) else {
+            self.say(
+                Finding::error(
+                    Code::WrongType,
+                    format!("`schema` takes the path of a JSON Schema, found {}", node.kind_name()),
+                )
+                .at(node.place, "")
+                .help(
+                    "write the schema into a file, and its path here: `schemas/user.schema.json`",
+                ),
+            );
+            return None;
+        };
+        if node.has_template() {
+            self.say(
+                Finding::error(Code::BadValue, "a schema is read before the run begins")
+                    .at(node.place, "a template here")
+                    .help("write its path: `schemas/user.schema.json`"),
+            );
+            return None;
+        }
+        let read = self.schemas.and_then(|schemas| schemas.get(node.place.source, path));
+        match read {
+            Some(Some(schema)) => Some((Value::from(path), Check::Schema(schema))),
+            // What is wrong with it was said when it was read.
+            Some(None) => None,
+            None => {
+                self.say(
+                    Finding::error(Code::MissingFile, format!("the schema `{path}` was not read"))
+                        .at(node.place, ""),
+                );
+                None
+            }
+        }
+    }
+
     /// `{value: 1.5, within: 0.1}`.
     pub(super) fn close_to(&mut self, node: &Node) -> Option<(Value, Check)> {
         let mut parts: [Option<Literal>; 2] = [None, None];

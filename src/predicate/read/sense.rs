@@ -10,7 +10,7 @@ use crate::query::Yields;
 use crate::source::Place;
 
 /// What kinds of values an operator can judge.
-enum Judges {
+pub(super) enum Judges {
     Anything,
     Numbers,
     Texts,
@@ -20,7 +20,7 @@ enum Judges {
     Structures,
 }
 
-fn judges(operator: Operator) -> Judges {
+pub(super) fn judges(operator: Operator) -> Judges {
     match operator {
         Operator::Gt | Operator::Gte | Operator::Lt | Operator::Lte | Operator::CloseTo => {
             Judges::Numbers
