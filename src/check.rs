@@ -14,6 +14,7 @@ mod exposed;
 mod groups;
 mod hints;
 mod include;
+mod late;
 mod names;
 mod never;
 mod placed;

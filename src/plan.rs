@@ -30,7 +30,7 @@ pub use parse::{parse, parse_hints, parse_project};
 pub use samples::{DistinctAst, ExpectAllAst, SamplesAst, ShareAst, SharesAst};
 pub use step::{Action, CaptureAst, GroupKind, IncludeAst, OnFailure, Poll, RequestAst, Step};
 
-pub(crate) use parse::{defaults, finish, look_everywhere, other_kind};
+pub(crate) use parse::{begin, defaults, finish, look_everywhere, other_kind};
 pub(crate) use reader::{Fields, Reader};
 
 use std::time::Duration;
@@ -70,7 +70,7 @@ pub struct Plan {
     /// The limit of cleanup; 60 s if absent.
     pub cleanup_timeout: Option<Spanned<Templated<Duration>>>,
     /// What a failing step does to the rest; `stop` if absent.
-    pub on_failure: Option<Spanned<OnFailure>>,
+    pub on_failure: Option<Spanned<Templated<OnFailure>>>,
     /// What the whole plan is repeated with, each time as a job of its own.
     pub cases: Option<PlacedCases>,
     /// Runs first.

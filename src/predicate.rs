@@ -18,7 +18,7 @@ use serde_json::Value;
 
 pub use format::Format;
 pub use operator::{Check, Op, Operator, TYPES, Test};
-pub use schema::{Document, Reference, Schema, Schemas, schema_paths};
+pub use schema::{Document, Read, Reference, Schema, Schemas, schema_paths};
 pub use status::StatusPattern;
 
 use crate::finding::Finding;

@@ -35,7 +35,7 @@ mod keys;
 mod request;
 #[path = "language/samples.rs"]
 mod samples;
-#[path = "language/words.rs"]
-mod words;
 #[path = "language/schema.rs"]
 mod schema;
+#[path = "language/words.rs"]
+mod words;

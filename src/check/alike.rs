@@ -114,7 +114,7 @@ fn is_wider(
                 match (other.predicate.accepts_status(status), one.predicate.accepts_status(status))
                 {
                     (Some(false), _) | (Some(true), Some(true)) => true,
-                    (Some(true), _) | (None, _) => false,
+                    (Some(true) | None, _) => false,
                 }
             })
         })

@@ -157,7 +157,7 @@ impl Checker<'_> {
 fn written(duration: Duration) -> String {
     match duration.subsec_nanos() {
         0 => format!("{}s", duration.as_secs()),
-        _ if duration.subsec_micros() % 1000 == 0 => format!("{}ms", duration.as_millis()),
+        _ if duration.subsec_micros().is_multiple_of(1000) => format!("{}ms", duration.as_millis()),
         _ => format!("{}us", duration.as_micros()),
     }
 }

@@ -11,7 +11,7 @@ use super::values::Checker;
 use super::{Role, Surroundings};
 use crate::budget;
 use crate::finding::{Code, Finding};
-use crate::plan::{Action, OnFailure, Plan, RequestOptions, Step};
+use crate::plan::{Action, Plan, RequestOptions, Step};
 use crate::predicate::Predicate;
 use crate::query::SubjectKind;
 use crate::source::Spanned;
@@ -249,10 +249,7 @@ impl Checker<'_> {
         self.stage = Stage::Step;
         let defaults: Vec<&RequestOptions> =
             std::iter::once(&plan.defaults).chain(self.around.defaults.iter().copied()).collect();
-        let inherited = Inherited {
-            defaults: &defaults,
-            on_failure: plan.on_failure.as_ref().map_or(OnFailure::Stop, |word| word.value),
-        };
+        let inherited = Inherited { defaults: &defaults, on_failure: plan.on_failure.as_ref() };
         let all = in_order(plan);
         let mut steps: Vec<Option<CheckedStep>> = Vec::with_capacity(all.len());
         for (number, placed) in all.iter().enumerate() {
@@ -369,18 +366,24 @@ impl Checker<'_> {
                 );
             }
         }
-        let captures = in_order(plan).into_iter().flat_map(|placed| &placed.step.capture);
-        for name in captures.map(|capture| &capture.name).filter(|_| !plan.include_only) {
-            if !is_taken(&name.value) && !self.names.is_used(&name.value) {
-                self.report(
-                    Finding::warning(
-                        Code::UnusedName,
-                        format!("the capture `{}` is never used", name.value),
-                    )
-                    .at(name.place, "nobody uses it")
-                    .help(format!("use it as `${{{{ {} }}}}`, or delete it", name.value))
-                    .help("to ask only that something is there write `$.path: {present: true}` under `expect`"),
-                );
+        for placed in in_order(plan).into_iter().filter(|_| !plan.include_only) {
+            let captures = placed.step.capture.len();
+            for (number, name) in placed.step.leaves().enumerate() {
+                if is_taken(&name.value) || self.names.is_used(&name.value) {
+                    continue;
+                }
+                let word = if number < captures { "capture" } else { "export" };
+                let finding = Finding::warning(
+                    Code::UnusedName,
+                    format!("the {word} `{}` is never used", name.value),
+                )
+                .at(name.place, "nobody uses it")
+                .help(format!("use it as `${{{{ {} }}}}`, or delete it", name.value));
+                self.report(if number < captures {
+                    finding.help("to ask only that something is there write `$.path: {present: true}` under `expect`")
+                } else {
+                    finding
+                });
             }
         }
         for secret in &plan.secrets {

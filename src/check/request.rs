@@ -60,9 +60,7 @@ impl Checker<'_> {
             Late::Template(template, place) => Late::Template(template, place),
         };
         let max_body = self.nearest_late(all().map(|o| &o.max_body), MAX_BODY);
-        let connection = all()
-            .find_map(|options| options.connection.as_ref())
-            .map_or(Connection::Reuse, |connection| connection.value);
+        let connection = self.nearest_late(all().map(|o| &o.connection), Connection::Reuse);
         let insecure =
             all().find_map(|options| options.tls.as_ref()).is_some_and(|tls| tls.value.insecure);
         let url = url?;

@@ -8,14 +8,15 @@ use serde_json::Value;
 
 use crate::budget::{self, Budget, Samples, Scope};
 use crate::finding::{Code, Finding};
-use crate::plan::{Action, Connection, OnFailure, RequestOptions, Step};
+use crate::plan::{Action, Connection, OnFailure, RequestOptions, Step, Templated};
+use crate::source::Spanned;
 use crate::template::{self, Names, Seed, Template};
 use crate::yaml::{Kind, Node};
 
 /// What a step inherits from its plan.
 pub(super) struct Inherited<'a> {
     pub(super) defaults: &'a [&'a RequestOptions],
-    pub(super) on_failure: OnFailure,
+    pub(super) on_failure: Option<&'a Spanned<Templated<OnFailure>>>,
 }
 
 impl Checker<'_> {
@@ -48,6 +49,9 @@ impl Checker<'_> {
             })
             .collect();
         let deadline = self.late_duration(step.deadline.as_ref());
+        let on_failure = step.on_failure.as_ref().or(inherited.on_failure);
+        let on_failure =
+            on_failure.map_or(Some(Late::Known(OnFailure::Stop)), |word| self.late(&word.value));
         let (work, mut retry, fresh) = self.work(&step.action, children, inherited);
         let together = step.samples.as_ref().is_some_and(|samples| samples.together.is_some());
         // Connections of a wave are made for it.
@@ -110,7 +114,7 @@ impl Checker<'_> {
             condition,
             needs,
             uses,
-            on_failure: step.on_failure.as_ref().map_or(inherited.on_failure, |word| word.value),
+            on_failure: on_failure?,
             deadline,
             deadline_place: step.deadline.as_ref().map(|deadline| deadline.place),
             work: work?,
@@ -180,7 +184,10 @@ impl Checker<'_> {
             Action::Request(ast) => {
                 let request = self.request(ast, inherited.defaults);
                 let retry = self.retry(ast, inherited.defaults);
-                let fresh = request.as_ref().is_none_or(|r| r.connection == Connection::Fresh);
+                // What a template gives is not known, and what is not known is not wrong.
+                let fresh = request
+                    .as_ref()
+                    .is_none_or(|r| !matches!(r.connection, Late::Known(Connection::Reuse)));
                 (request.map(|request| Work::Request(Box::new(request))), retry, fresh)
             }
             Action::Assert(nodes) => {

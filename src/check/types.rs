@@ -3,20 +3,18 @@
 use std::time::Duration;
 
 use regex::Regex;
-use serde_json::Value;
 
 use super::body::RequestBody;
 use super::cases::Cases;
 use super::include::Include;
+pub use super::late::{Late, LateValue, Redirects};
 use super::samples::Samples;
 use crate::budget::Budget;
-use crate::finding::{Code, Finding};
 use crate::plan::{ApiKeyPlace, Connection, GroupKind, Method, OnFailure, RetryWhen, Section};
 use crate::predicate::Predicate;
 use crate::query::{self, Subject};
 use crate::source::{Place, SourceId, Spanned};
 use crate::template::{Template, ValueTemplate};
-use crate::units;
 
 /// A step's position among all steps of its plan: setup, steps, cleanup in this order, each group
 /// before its own steps.
@@ -233,7 +231,7 @@ pub struct CheckedStep {
     /// What it uses of others.
     pub uses: Uses,
     /// Whether its failure blocks the rest.
-    pub on_failure: OnFailure,
+    pub on_failure: Late<OnFailure>,
     /// The limit of all attempts.
     pub deadline: Option<Late<Duration>>,
     /// Where that is written.
@@ -299,110 +297,6 @@ pub struct Group {
     pub children: Vec<StepIndex>,
 }
 
-/// A value that is known, or a template that gives it when it is used.
-#[derive(Debug)]
-pub enum Late<T> {
-    /// Known as written.
-    Known(T),
-    /// Rendered when used, then read as if it had been written.
-    Template(Box<Template>, Place),
-}
-
-/// What a [`Late`] value is read from once it is rendered.
-pub trait LateValue: Sized + Copy {
-    /// Reads the rendered value; the error is the code and message of the written one.
-    ///
-    /// # Errors
-    /// The code and the message of what is wrong with it.
-    fn read(value: &Value) -> Result<Self, (Code, String)>;
-}
-
-impl LateValue for Duration {
-    fn read(value: &Value) -> Result<Self, (Code, String)> {
-        match value {
-            Value::String(text) => {
-                units::parse_duration(text).map_err(|fault| (Code::BadDuration, fault.to_string()))
-            }
-            other => Err((Code::BadDuration, format!("`{other}` is not a duration"))),
-        }
-    }
-}
-
-impl LateValue for u64 {
-    fn read(value: &Value) -> Result<Self, (Code, String)> {
-        match value {
-            Value::String(text) => {
-                units::parse_size(text).map_err(|fault| (Code::BadSize, fault.to_string()))
-            }
-            other => Err((Code::BadSize, format!("`{other}` is not a size"))),
-        }
-    }
-}
-
-impl LateValue for u32 {
-    fn read(value: &Value) -> Result<Self, (Code, String)> {
-        value
-            .as_u64()
-            .and_then(|n| u32::try_from(n).ok())
-            .or_else(|| value.as_str()?.parse().ok())
-            .ok_or_else(|| (Code::WrongType, format!("`{value}` is not a whole number")))
-    }
-}
-
-/// How many redirects are followed: a number, or true for ten and false for none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Redirects(pub u32);
-
-impl LateValue for Redirects {
-    fn read(value: &Value) -> Result<Self, (Code, String)> {
-        match value {
-            Value::Bool(true) => Ok(Self(10)),
-            Value::Bool(false) => Ok(Self(0)),
-            Value::Null
-            | Value::Number(_)
-            | Value::String(_)
-            | Value::Array(_)
-            | Value::Object(_) => u32::read(value).map(Self).map_err(|(code, _)| {
-                (code, format!("`{value}` is neither true or false nor a whole number"))
-            }),
-        }
-    }
-}
-
-impl<T> Late<T> {
-    /// Where its template stands, if it is one.
-    #[must_use]
-    pub fn place(&self) -> Option<Place> {
-        match self {
-            Self::Known(_) => None,
-            Self::Template(_, place) => Some(*place),
-        }
-    }
-}
-
-impl<T: LateValue> Late<T> {
-    /// The value, rendered by `eval` where it is a template.
-    ///
-    /// # Errors
-    /// What `eval` says, or a finding at the template's place where it renders to something else.
-    pub fn get(
-        &self,
-        eval: impl FnOnce(&Template, Place) -> Result<Value, Box<Finding>>,
-    ) -> Result<T, Box<Finding>> {
-        match self {
-            Self::Known(value) => Ok(*value),
-            Self::Template(template, place) => {
-                let value = eval(template, *place)?;
-                T::read(&value).map_err(|(code, message)| {
-                    Box::new(
-                        Finding::error(code, message).at(*place, "what this template rendered to"),
-                    )
-                })
-            }
-        }
-    }
-}
-
 /// A request that can be rendered and sent.
 #[derive(Debug)]
 pub struct Request {
@@ -437,7 +331,7 @@ pub struct Request {
     /// The largest decoded body.
     pub max_body: Late<u64>,
     /// Whether a kept connection may be used.
-    pub connection: Connection,
+    pub connection: Late<Connection>,
     /// Accepts any certificate.
     pub insecure: bool,
 }

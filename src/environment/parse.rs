@@ -3,22 +3,18 @@
 use super::{EnvironmentFile, SecretSource, ServiceAst, ServiceWork, SourceOfSecret};
 use crate::finding::{Code, Finding, nearest};
 use crate::plan::{
-    Fields, FileKind, Reader, defaults, finish, keys, kind, look_everywhere, other_kind,
+    Fields, FileKind, Reader, begin, defaults, finish, keys, kind, look_everywhere, other_kind,
 };
 use crate::source::{SourceText, Spanned};
-use crate::yaml::{self, Entry, Kind, Node};
+use crate::yaml::{Entry, Kind, Node};
 
 /// The environment of a text, as far as it can be read, and all findings in the order of the file.
 #[must_use]
 pub fn parse(source: &SourceText) -> (Option<EnvironmentFile>, Vec<Finding>) {
-    let (root, mut findings) = yaml::read(source);
-    let Some(root) = root else {
-        if findings.is_empty() {
-            findings.push(yaml::empty(source));
-        }
-        return (None, finish(source, findings));
+    let (root, mut reader) = match begin(source) {
+        Ok(begun) => begun,
+        Err(findings) => return (None, findings),
     };
-    let mut reader = Reader { findings };
     let found = kind(&root);
     if found != FileKind::Environment {
         reader.push(other_kind(&root, found, "environment"));

@@ -35,7 +35,7 @@ pub struct RequestOptions {
     /// The largest decoded body, in bytes; 16 MiB if absent.
     pub max_body: Option<Spanned<Templated<u64>>>,
     /// Whether a kept connection may be used.
-    pub connection: Option<Spanned<Connection>>,
+    pub connection: Option<Spanned<Templated<Connection>>>,
     /// Trying again.
     pub retry: Option<Spanned<Retry>>,
     /// TLS settings.
@@ -101,6 +101,11 @@ pub enum Connection {
     Reuse,
     /// A new one is made.
     Fresh,
+}
+
+impl Connection {
+    /// Each with its word.
+    pub const WORDS: [(&str, Self); 2] = [("reuse", Self::Reuse), ("fresh", Self::Fresh)];
 }
 
 /// `retry:`.

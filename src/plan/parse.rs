@@ -16,7 +16,7 @@ use super::keys::{self, KeyDoc};
 use super::kind::{FileKind, kind};
 use super::literal_secret;
 use super::reader::Reader;
-use super::{OnFailure, Plan, Project, RequestOptions, SecretDeclaration, Step};
+use super::{OnFailure, Plan, Project, RequestOptions, SecretDeclaration, Step, Templated};
 use crate::finding::{Code, Finding};
 use crate::source::{Place, SourceText, Spanned};
 use crate::yaml::{self, Entry, Kind, Node};
@@ -27,14 +27,10 @@ use crate::yaml::{self, Entry, Kind, Node};
 /// find the rest of what is wrong. Nothing that has an error may be run.
 #[must_use]
 pub fn parse(source: &SourceText) -> (Option<Plan>, Vec<Finding>) {
-    let (root, mut findings) = yaml::read(source);
-    let Some(root) = root else {
-        if findings.is_empty() {
-            findings.push(yaml::empty(source));
-        }
-        return (None, finish(source, findings));
+    let (root, mut reader) = match begin(source) {
+        Ok(begun) => begun,
+        Err(findings) => return (None, findings),
     };
-    let mut reader = Reader { findings };
     let found = kind(&root);
     let plan = match found {
         FileKind::Plan | FileKind::StepsWithoutPlan => {
@@ -55,14 +51,10 @@ pub fn parse(source: &SourceText) -> (Option<Plan>, Vec<Finding>) {
 /// The project file of a text, with all findings in the order of the file.
 #[must_use]
 pub fn parse_project(source: &SourceText) -> (Option<Project>, Vec<Finding>) {
-    let (root, mut findings) = yaml::read(source);
-    let Some(root) = root else {
-        if findings.is_empty() {
-            findings.push(yaml::empty(source));
-        }
-        return (None, finish(source, findings));
+    let (root, mut reader) = match begin(source) {
+        Ok(begun) => begun,
+        Err(findings) => return (None, findings),
     };
-    let mut reader = Reader { findings };
     let found = kind(&root);
     if found != FileKind::Project {
         reader.push(other_kind(&root, found, "project"));
@@ -82,6 +74,19 @@ pub fn parse_project(source: &SourceText) -> (Option<Project>, Vec<Finding>) {
         hints: fields.value("hints").map(|node| hint::hints(&mut reader, node)),
     };
     (Some(project), finish(source, reader.findings))
+}
+
+/// How every file begins: the tree of its text and a reader that knows what is wrong with it; all
+/// findings where there is no tree.
+pub(crate) fn begin(source: &SourceText) -> Result<(Node, Reader), Vec<Finding>> {
+    let (root, mut findings) = yaml::read(source);
+    if let Some(root) = root {
+        return Ok((root, Reader { findings }));
+    }
+    if findings.is_empty() {
+        findings.push(yaml::empty(source));
+    }
+    Err(finish(source, findings))
 }
 
 /// Findings in the order of the file, none of which repeats a secret that stands in it; what has
@@ -246,10 +251,8 @@ fn steps(reader: &mut Reader, node: &Node) -> Vec<Step> {
         .collect()
 }
 
-fn on_failure(reader: &mut Reader, node: &Node) -> Option<Spanned<OnFailure>> {
-    reader
-        .word(node, &[("stop", OnFailure::Stop), ("continue", OnFailure::Continue)])
-        .map(|value| Spanned::new(value, node.place))
+fn on_failure(reader: &mut Reader, node: &Node) -> Option<Spanned<Templated<OnFailure>>> {
+    reader.templated_word(node, &OnFailure::WORDS)
 }
 
 fn vars(reader: &mut Reader, node: &Node) -> Vec<Entry> {

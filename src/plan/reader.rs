@@ -345,6 +345,20 @@ impl Reader {
         None
     }
 
+    /// One of a few words, or a template that will give it.
+    pub(crate) fn templated_word<T: Copy>(
+        &mut self,
+        node: &Node,
+        words: &[(&str, T)],
+    ) -> Option<Spanned<Templated<T>>> {
+        let word = if node.has_template() {
+            Templated::Template(Box::new(node.clone()))
+        } else {
+            Templated::Known(self.word(node, words)?)
+        };
+        Some(Spanned::new(word, node.place))
+    }
+
     /// A duration, or a template that will give it.
     pub(crate) fn duration(&mut self, node: &Node) -> Option<Templated<Duration>> {
         self.unit(node, Code::BadDuration, "a duration", parse_duration, ["s", "ms"])
@@ -430,7 +444,8 @@ impl Reader {
 
     /// A name or id that templates can use: `[a-z_][a-z0-9_]*`.
     pub(crate) fn name(&mut self, name: &str, place: Place, what: &str) -> Spanned<String> {
-        if !is_name(name) {
+        // A template in a key has its finding.
+        if !is_name(name) && !crate::yaml::has_template(name) {
             let finding =
                 Finding::error(Code::BadName, format!("{what} cannot be called `{name}`"))
                     .at(place, "")

@@ -30,7 +30,7 @@ pub struct Step {
     /// Waiting for something.
     pub poll: Option<Spanned<Poll>>,
     /// What its failure does to the rest; the plan's if absent.
-    pub on_failure: Option<Spanned<OnFailure>>,
+    pub on_failure: Option<Spanned<Templated<OnFailure>>>,
     /// The limit of all attempts.
     pub deadline: Option<Spanned<Templated<Duration>>>,
     /// Requirement ids that a pass is evidence for.
@@ -125,6 +125,11 @@ pub enum OnFailure {
     Stop,
     /// The rest runs.
     Continue,
+}
+
+impl OnFailure {
+    /// Each with its word.
+    pub const WORDS: [(&str, Self); 2] = [("stop", Self::Stop), ("continue", Self::Continue)];
 }
 
 /// `poll:`.

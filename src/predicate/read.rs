@@ -139,8 +139,8 @@ impl Reader<'_> {
                     .help("write for example `{equals: …}` or `{present: true}`"),
             );
         }
-        let placed: Vec<(&Op, Place)> = test.ops.iter().zip(places).collect();
-        self.contradiction(&placed);
+        let side_by_side: Vec<(&Op, Place)> = test.ops.iter().zip(places).collect();
+        self.contradiction(&side_by_side);
         test
     }
 

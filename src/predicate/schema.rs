@@ -26,21 +26,32 @@ pub(super) const CAP: usize = 20;
 /// So many mistakes of one schema are told.
 const TOLD: usize = 10;
 
-/// The JSON Schemas of a command, by the file that names them and the path written there. Nothing
-/// stands for one that could not be read, which was reported.
+/// The JSON Schemas of a command, by the file that names them and the path written there.
 #[derive(Debug, Clone, Default)]
-pub struct Schemas(Arc<BTreeMap<(SourceId, String), Option<Arc<Schema>>>>);
+pub struct Schemas(Arc<BTreeMap<Named, Read>>);
+
+/// The file that names a schema, and the path as it is written there.
+type Named = (SourceId, String);
+
+/// What became of a schema that is named.
+#[derive(Debug, Clone)]
+pub enum Read {
+    /// It can be used.
+    Whole(Arc<Schema>),
+    /// It, or what it refers to, could not be read; that was reported.
+    Broken,
+}
 
 impl Schemas {
     /// Those that were read.
     #[must_use]
-    pub fn new(read: BTreeMap<(SourceId, String), Option<Arc<Schema>>>) -> Self {
+    pub fn new(read: BTreeMap<Named, Read>) -> Self {
         Self(Arc::new(read))
     }
 
-    /// What became of the schema that a file names.
-    pub(super) fn get(&self, source: SourceId, path: &str) -> Option<Option<Arc<Schema>>> {
-        self.0.get(&(source, path.to_owned())).cloned()
+    /// What became of the schema that a file names; nothing where nobody read it.
+    pub(super) fn get(&self, source: SourceId, path: &str) -> Option<&Read> {
+        self.0.get(&(source, path.to_owned()))
     }
 }
 
@@ -188,16 +199,12 @@ fn decoded(fragment: &str) -> String {
 
 /// What the rules of JSON Schema itself say against a document.
 fn mistakes(document: &Document) -> Vec<Finding> {
-    let rules = match jsonschema::meta::validator_for(&document.value) {
-        Ok(rules) => rules,
-        Err(_) => {
-            let place = document.place("/$schema");
-            return vec![
-                Finding::error(Code::BadSchema, "this version of JSON Schema is not known")
-                    .at(place, "")
-                    .help("write `\"$schema\": \"https://json-schema.org/draft/2020-12/schema\"`, or draft 4, 6, 7 or 2019-09"),
-            ];
-        }
+    let Ok(rules) = jsonschema::meta::validator_for(&document.value) else {
+        return vec![
+            Finding::error(Code::BadSchema, "this version of JSON Schema is not known")
+                .at(document.place("/$schema"), "")
+                .help("write `\"$schema\": \"https://json-schema.org/draft/2020-12/schema\"`, or draft 4, 6, 7 or 2019-09"),
+        ];
     };
     let mut findings: Vec<Finding> = Vec::new();
     for error in rules.iter_errors(&document.value).take(TOLD) {

@@ -9,7 +9,7 @@ use super::find::shown;
 use super::load::{LoadedPlan, Suite};
 use crate::finding::{Code, Finding};
 use crate::plan::{AssertionAst, ExpectAst};
-use crate::predicate::{Document, Reference, Schema, Schemas, schema_paths};
+use crate::predicate::{Document, Read, Reference, Schema, Schemas, schema_paths};
 use crate::source::{Place, SourceSet, Span, Spanned};
 use crate::yaml;
 
@@ -73,8 +73,8 @@ fn named(loaded: &LoadedPlan) -> Vec<Spanned<String>> {
 }
 
 struct Reading<'a> {
-    /// By the path of their first file; nothing where something was wrong.
-    known: HashMap<PathBuf, Option<Arc<Schema>>>,
+    /// By the path of their first file.
+    known: HashMap<PathBuf, Read>,
     current: &'a Path,
     sources: &'a mut SourceSet,
     findings: &'a mut Vec<Finding>,
@@ -90,17 +90,12 @@ struct Due {
 }
 
 impl Reading<'_> {
-    fn named(
-        &mut self,
-        named: &Spanned<String>,
-        folder: &Path,
-        files: &FileRoot,
-    ) -> Option<Arc<Schema>> {
+    fn named(&mut self, named: &Spanned<String>, folder: &Path, files: &FileRoot) -> Read {
         let full = match files.resolve(folder, &named.value) {
             Ok(full) => full,
             Err(fault) => {
                 self.findings.push(Finding::of(&fault, named.place));
-                return None;
+                return Read::Broken;
             }
         };
         if let Some(known) = self.known.get(&full) {
@@ -108,17 +103,18 @@ impl Reading<'_> {
         }
         let before = self.findings.len();
         let schema = self.schema(full.clone(), named.place, files);
+        let read = schema.map_or(Read::Broken, |schema| Read::Whole(Arc::new(schema)));
         for finding in self.findings.iter_mut().skip(before) {
             if finding.labels.iter().all(|label| label.place != named.place) {
                 let said = std::mem::replace(finding, Finding::error(Code::BadSchema, ""));
                 *finding = said.at(named.place, "this schema");
             }
         }
-        self.known.insert(full, schema.clone());
-        schema
+        self.known.insert(full, read.clone());
+        read
     }
 
-    fn schema(&mut self, full: PathBuf, named: Place, files: &FileRoot) -> Option<Arc<Schema>> {
+    fn schema(&mut self, full: PathBuf, named: Place, files: &FileRoot) -> Option<Schema> {
         let mut documents: Vec<Document> = Vec::new();
         let mut uris: HashMap<String, usize> = HashMap::new();
         let mut remote: Vec<(Place, Reference)> = Vec::new();
@@ -191,7 +187,7 @@ impl Reading<'_> {
             return None;
         }
         match Schema::compile(documents, uris) {
-            Ok(schema) => Some(Arc::new(schema)),
+            Ok(schema) => Some(schema),
             Err(findings) => {
                 self.findings.extend(findings);
                 None
@@ -234,5 +230,5 @@ impl Reading<'_> {
 
 /// The address of a file.
 fn address(path: &Path) -> String {
-    url::Url::from_file_path(path).map(String::from).unwrap_or_else(|()| "file:///".to_owned())
+    url::Url::from_file_path(path).map_or_else(|()| "file:///".to_owned(), String::from)
 }

@@ -12,7 +12,7 @@ use super::execution::{End, Execution};
 use super::flow::NotRun;
 use super::names::Seen;
 use super::step::{Finished, Limit};
-use crate::check::{CheckedStep, StepIndex, Work};
+use crate::check::{CheckedStep, Late, StepIndex, Work};
 use crate::event::{Event, StepKind, StepRef};
 use crate::finding::{Code, Finding};
 use crate::outcome::{Reason, StepResult, Verdict};
@@ -119,21 +119,27 @@ impl Execution<'_> {
                 }
             }
         }
-        let finished = match &step.work {
+        let stops = match scene.render(1, None, |renderer| renderer.late(&step.on_failure)) {
+            Ok(word) => word == OnFailure::Stop,
+            Err(finding) => {
+                return self.finished(index, step, reference, errored(*finding)).await;
+            }
+        };
+        let mut finished = match &step.work {
             Work::Group(group) => {
-                let (finished, mut ran) = self.group(group, &scene, &reference, around, at).await;
+                let (mut finished, mut ran) =
+                    self.group(group, &scene, &reference, around, at).await;
+                finished.stops &= stops;
                 ran.take(self.finished(index, step, reference, finished).await);
                 return ran;
             }
-            Work::Include(_) => {
-                let finished = self.include(index, &scene, &reference, around, at).await;
-                return self.finished(index, step, reference, finished).await;
-            }
+            Work::Include(_) => self.include(index, &scene, &reference, around, at).await,
             Work::Request(_) | Work::Assert(_) | Work::Sleep(_) => {
                 let observed = self.observed.get(&index).map_or(&[][..], Vec::as_slice);
                 scene.carry_out(self.job.id, &reference, around.limit.as_ref(), observed).await
             }
         };
+        finished.stops &= stops;
         self.finished(index, step, reference, finished).await
     }
 
@@ -154,7 +160,7 @@ impl Execution<'_> {
             verdict: result.verdict,
             only_budget: result.only_budget,
             sent: seen.sent,
-            stops: stops && step.on_failure == OnFailure::Stop,
+            stops: stops && !goes_on(step),
             blame: step.label(),
         };
         self.tell(reference, result).await;
@@ -170,7 +176,7 @@ impl Execution<'_> {
         not_run: NotRun,
     ) -> Ran {
         let NotRun { verdict, reason, blame } = not_run;
-        let stops = step.on_failure == OnFailure::Stop;
+        let stops = !goes_on(step);
         let end = End { verdict, only_budget: false, sent: false, stops, blame };
         let ran = self.left_out(index, &end);
         self.tell(reference, bare(verdict, reason)).await;
@@ -251,6 +257,12 @@ pub(super) fn seed_key(step: &CheckedStep, around: &Around) -> String {
         None => format!("{:?}.{}", step.section, step.position),
     };
     around.within.iter().rev().fold(own, |key, position| format!("{position}/{key}"))
+}
+
+/// Whether a step's failure is known to block nothing; what a template gives is judged where the step
+/// is carried out.
+fn goes_on(step: &CheckedStep) -> bool {
+    matches!(step.on_failure, Late::Known(OnFailure::Continue))
 }
 
 /// A result with nothing in it but how it ended.

@@ -183,7 +183,7 @@ impl Renderer<'_> {
         out.connect_timeout = self.late(&request.connect_timeout)?;
         out.follow_redirects = self.late(&request.follow_redirects)?.0;
         out.max_body = self.late(&request.max_body)?;
-        out.connection = match request.connection {
+        out.connection = match self.late(&request.connection)? {
             Connection::Reuse => http::Connection::Reuse,
             Connection::Fresh => http::Connection::Fresh,
         };

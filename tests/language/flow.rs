@@ -394,3 +394,26 @@ fn a_field_that_a_step_can_never_have_is_found_beforehand() {
     let known = "steps:\n  - {id: a, sleep: 1ms}\n  - {GET: /b, if: steps.a.passed}\n";
     assert_eq!(run(&server, "", known).exits(0).verdicts(), ["passed", "passed"]);
 }
+
+#[test]
+fn words_may_come_out_of_templates_and_wrong_ones_are_marked() {
+    let server = told();
+    let vars = "vars: {go: continue, no: halt}\n";
+    let after = "  - GET: /after\n";
+    let failing = "    expect: {status: 404, $.a: {present: true}}\n";
+    let steps = format!("steps:\n  - GET: /a\n    on_failure: ${{{{ go }}}}\n{failing}{after}");
+    assert_eq!(run(&server, vars, &steps).exits(1).verdicts(), ["failed", "passed"]);
+    let of_case = format!(
+        "steps:\n  - GET: /a\n    rows: [{{word: stop}}]\n    on_failure: ${{{{ case.word }}}}\n{failing}{after}"
+    );
+    assert_eq!(run(&server, "", &of_case).exits(1).verdicts(), ["failed", "blocked"]);
+    let of_plan = format!("on_failure: ${{{{ go }}}}\nsteps:\n  - GET: /a\n{failing}{after}");
+    assert_eq!(run(&server, vars, &of_plan).exits(1).verdicts(), ["failed", "passed"]);
+    let wrong = "steps:\n  - GET: /a\n    on_failure: ${{ no }}\n";
+    run(&server, vars, wrong).exits(3).says("`halt` is not `stop` or `continue`");
+    let late = "steps:\n  - GET: /a\n    on_failure: \"${{ 'ha' ~ 'lt' }}\"\n";
+    run(&server, "", late).exits(5).says("`halt` is not `stop` or `continue`");
+    let fresh = "steps:\n  - GET: /a\n    connection: ${{ c }}\n    budget: {connect: 9s}\n";
+    run(&server, "vars: {c: fresh}\n", fresh).exits(0);
+    run(&server, "vars: {c: frsh}\n", fresh).exits(3).says("`frsh` is not `reuse` or `fresh`");
+}

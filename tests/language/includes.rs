@@ -604,3 +604,15 @@ fn plans_that_would_come_to_too_many_are_refused_at_once() {
     let bench = bench.file("f30.yaml", "plan: X\nsteps:\n  - GET: http://h/a\n");
     bench.check().exits(3).says("comes to more than 1000 plans");
 }
+
+#[test]
+fn an_export_or_capture_that_nobody_uses_is_told_and_one_that_another_plan_takes_is_not() {
+    let flow = flow("steps:\n  - GET: /a\n    capture: {x: $.id, y: $.id}\n");
+    let flows = [("x.yaml", flow.as_str())];
+    let steps = "steps:\n  - {include: x.yaml, export: [x]}\n";
+    let ran = check(&format!("{steps}  - GET: /b\n"), &flows).exits(0);
+    let ran = ran.says("plan.yaml:4:32").says("the export `x` is never used");
+    assert_eq!(ran.said.matches("plan::unused").count(), 1, "{}", ran.said);
+    let ran = check(&format!("{steps}  - GET: /b/${{{{ x }}}}\n"), &flows).exits(0);
+    assert!(!ran.said.contains("plan::unused"), "{}", ran.said);
+}

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::bench::{Bench, Ran};
 use crate::scripted::{Reply, Scripted};
 
-const USER: &str = r##"{
+const USER: &str = r#"{
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "type": "object",
   "required": ["email", "age"],
@@ -14,7 +14,7 @@ const USER: &str = r##"{
     "age": {"$ref": "parts/common.json#/$defs/age"}
   }
 }
-"##;
+"#;
 const COMMON: &str = r#"{"$defs": {"age": {"type": "integer", "minimum": 18}}}
 "#;
 
@@ -130,15 +130,15 @@ fn what_is_wrong_with_a_schema_is_said_before_anything_is_sent() {
         r#"{"items": {"$ref": "https://example.com/a.json"}}"#,
         &["schemas/it.json:1:20", "nothing is fetched", "save it beside this file"],
     );
-    refused(it, r##"{"$ref": "user.json#/$defs/none"}"##, &["leads to nothing"]);
+    refused(it, r#"{"$ref": "user.json#/$defs/none"}"#, &["leads to nothing"]);
     assert_eq!(server.log().len(), 0);
 }
 
 #[test]
 fn an_address_of_its_own_leads_to_the_files_beside_it() {
     let server = serving(r#"{"age": 3}"#);
-    let user = r##"{"$id": "https://example.com/schemas/it.json", "type": "object",
-        "properties": {"age": {"$ref": "parts/common.json#/$defs/age"}, "me": {"$ref": "https://example.com/schemas/it.json"}}}"##;
+    let user = r#"{"$id": "https://example.com/schemas/it.json", "type": "object",
+        "properties": {"age": {"$ref": "parts/common.json#/$defs/age"}, "me": {"$ref": "https://example.com/schemas/it.json"}}}"#;
     let ran = bench(&server, "{$: {schema: schemas/it.json}}").file("schemas/it.json", user);
     let assertion = failed(&ran.run().exits(1));
     assert_eq!(assertion["violations"][0]["schema"]["path"], "schemas/parts/common.json");

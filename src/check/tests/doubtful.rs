@@ -16,8 +16,14 @@ fn of_step(lines: &str) -> String {
 
 #[track_caller]
 fn is_said(found: &str, words: &str) {
+    is_said_in(found, words, " plan::");
+}
+
+/// Says this, and nothing else of its room.
+#[track_caller]
+fn is_said_in(found: &str, words: &str, room: &str) {
     assert!(found.contains(words), "`{words}` is not in:\n{found}");
-    let findings = found.lines().filter(|line| line.contains(" plan::")).count();
+    let findings = found.lines().filter(|line| line.contains(room)).count();
     assert_eq!(findings, 1, "{found}");
 }
 
@@ -260,6 +266,20 @@ fn a_status_that_no_response_has_is_told() {
     is_said(&of_step("warn: {status: {not: any}}"), "no status is like");
     is_said(&of_step("expect: {one_of: {a: {status: {lt: 100}}, b: {status: 2xx}}}"), "no status");
     assert_eq!(of_step("expect: {status: {gt: 598}, $.a: 1}"), "");
+}
+
+#[test]
+fn braces_without_their_dollar_are_told_wherever_an_operand_stands() {
+    for (expect, at) in [
+        ("{$.a: '{{ y }}'}", "4:20 [{{ y }}]"),
+        ("{$.a: {equals: ['{{ y }}']}}", "4:30 [{{ y }}]"),
+        ("{$.a: {partial: {b: '{{ y }}'}}}", "4:34 [{{ y }}]"),
+        ("{status: '{{ y }}'}", "4:23 [{{ y }}]"),
+        ("{values: {'1': '{{ y }}'}}", "4:29 [{{ y }}]"),
+    ] {
+        is_said_in(&of_step(&format!("expect: {expect}")), &format!("{at} yaml::trap"), " yaml::");
+    }
+    assert_eq!(of_step("expect: {$.a: {matches: '\\{\\{ x \\}\\}'}}"), "");
 }
 
 #[test]

@@ -3,22 +3,18 @@
 use super::super::keys;
 use super::super::reader::Reader;
 use super::super::{HintAst, HintsAst};
-use super::{expect, finish, look_everywhere};
+use super::{begin, expect, finish, look_everywhere};
 use crate::finding::{Code, Finding};
 use crate::source::SourceText;
-use crate::yaml::{self, Kind, Node};
+use crate::yaml::{Kind, Node};
 
 /// The hints of a file of their own, with all findings in the order of the file.
 #[must_use]
 pub fn parse_hints(source: &SourceText) -> (Vec<HintAst>, Vec<Finding>) {
-    let (root, mut findings) = yaml::read(source);
-    let Some(root) = root else {
-        if findings.is_empty() {
-            findings.push(yaml::empty(source));
-        }
-        return (Vec::new(), finish(source, findings));
+    let (root, mut reader) = match begin(source) {
+        Ok(begun) => begun,
+        Err(findings) => return (Vec::new(), findings),
     };
-    let mut reader = Reader { findings };
     look_everywhere(&mut reader, &root);
     let fields = reader.fields(&root, "a file with hints", &[keys::HINTS_FILE]);
     if !fields.names("hints") && matches!(root.kind, Kind::Map(_)) {

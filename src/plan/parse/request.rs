@@ -24,10 +24,9 @@ pub(crate) fn options(reader: &mut Reader, fields: &Fields<'_>) -> RequestOption
         max_body: fields
             .value("max_body")
             .and_then(|n| reader.size(n).map(|size| Spanned::new(size, n.place))),
-        connection: fields.value("connection").and_then(|n| {
-            let words = [("reuse", Connection::Reuse), ("fresh", Connection::Fresh)];
-            reader.word(n, &words).map(|word| Spanned::new(word, n.place))
-        }),
+        connection: fields
+            .value("connection")
+            .and_then(|n| reader.templated_word(n, &Connection::WORDS)),
         retry: fields.get("retry").and_then(|entry| retry(reader, entry)),
         tls: fields.value("tls").map(|n| {
             let tls = reader.fields(n, "`tls`", &[keys::TLS]);

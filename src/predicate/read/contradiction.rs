@@ -142,11 +142,19 @@ fn other_types(types: &[&'static str], op: &Op) -> Option<String> {
 /// Whether an operator needs at least a character, an item or a field.
 fn needs_content(op: &Op) -> Option<String> {
     let needs = match (op.operator, &op.check) {
-        (Operator::Each | Operator::Some | Operator::Contains, _)
-        | (Operator::StartsWith | Operator::EndsWith, _)
-        | (Operator::Gt | Operator::Gte | Operator::Lt | Operator::Lte | Operator::CloseTo, _) => {
-            true
-        }
+        (
+            Operator::Each
+            | Operator::Some
+            | Operator::Contains
+            | Operator::StartsWith
+            | Operator::EndsWith
+            | Operator::Gt
+            | Operator::Gte
+            | Operator::Lt
+            | Operator::Lte
+            | Operator::CloseTo,
+            _,
+        ) => true,
         (Operator::Length, Check::Test(_)) => !holds_of(op, &Value::from("")),
         _ => false,
     };

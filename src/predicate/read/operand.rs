@@ -1,5 +1,7 @@
 //! Operands: each of the kind that its operator takes, prepared for judging.
 
+use std::sync::Arc;
+
 use serde_json::{Number, Value};
 
 use super::{Literal, Reader, sense};
@@ -9,6 +11,7 @@ use crate::predicate::About;
 use crate::predicate::compare::{brief, word};
 use crate::predicate::format::Format;
 use crate::predicate::operator::{Check, Operator, TYPES};
+use crate::predicate::schema;
 use crate::predicate::status::StatusPattern;
 use crate::query::{Regular, time};
 use crate::units;
@@ -104,7 +107,11 @@ impl Reader<'_> {
                 Value::Bool(flag) => Some(Check::Flag(*flag)),
                 _ => self.wrong(operator, node, "`true` or `false`", "true"),
             },
-            Operator::Type => self.types(value, node),
+            Operator::Type => {
+                let check = self.types(value, node)?;
+                let Check::Types(types) = &check else { return Some(check) };
+                self.unless(sense::other_type(types, about, node.place), check)
+            }
             Operator::Partial => match value {
                 Value::Object(_) | Value::Array(_) => Some(Check::Value),
                 _ => {
@@ -162,9 +169,11 @@ impl Reader<'_> {
         }
         let read = self.schemas.and_then(|schemas| schemas.get(node.place.source, path));
         match read {
-            Some(Some(schema)) => Some((Value::from(path), Check::Schema(schema))),
+            Some(schema::Read::Whole(schema)) => {
+                Some((Value::from(path), Check::Schema(Arc::clone(schema))))
+            }
             // What is wrong with it was said when it was read.
-            Some(None) => None,
+            Some(schema::Read::Broken) => None,
             None => {
                 self.say(
                     Finding::error(Code::MissingFile, format!("the schema `{path}` was not read"))

@@ -104,6 +104,30 @@ pub(super) fn misfit(operator: Operator, about: About, key: Place) -> Option<Fin
     }
 }
 
+/// Why what is looked at is never of one of these types.
+pub(super) fn other_type(types: &[&str], about: About, place: Place) -> Option<Finding> {
+    let (what, always): (&str, &[&str]) = match about {
+        About::Status => ("a status", &["integer", "number"]),
+        About::Size => ("a size", &["integer", "number"]),
+        About::ManyResults => ("a path with many results", &["array"]),
+        About::Kind(Yields::Number) => ("this", &["integer", "number"]),
+        About::Kind(Yields::Text) => ("this", &["string"]),
+        About::Kind(Yields::List) => ("this", &["array"]),
+        About::Kind(Yields::Anything) => return None,
+    };
+    if types.iter().any(|name| always.contains(name)) {
+        return None;
+    }
+    Some(
+        Finding::error(
+            Code::ImpossibleAssertion,
+            format!("{what} is never of type {}", types.join(" or ")),
+        )
+        .at(place, "")
+        .help(format!("it is always of type {}", always.first().copied().unwrap_or_default())),
+    )
+}
+
 /// Why a value can never equal what is looked at.
 pub(super) fn unequal(value: &Value, about: About, place: Place) -> Option<Finding> {
     let impossible = |what: &str, help: String| {

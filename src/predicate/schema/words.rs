@@ -12,9 +12,8 @@ const SHOWN: usize = 80;
 /// The errors that tell most: where of several alternatives only one can have been meant, what
 /// keeps the value from fitting that one.
 pub(super) fn telling<'e>(error: &'e ValidationError<'e>) -> Vec<&'e ValidationError<'e>> {
-    let context = match error.kind() {
-        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => context,
-        _ => return vec![error],
+    let (Kind::AnyOf { context } | Kind::OneOfNotValid { context }) = error.kind() else {
+        return vec![error];
     };
     let here = error.instance_path();
     // Who wants another kind of value altogether was not meant.
