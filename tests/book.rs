@@ -226,9 +226,12 @@ fn the_reference_has_a_row_for_every_word_of_the_language() {
                 keys::TLS,
                 keys::POLL,
                 keys::RETRY,
+                keys::PART,
+                keys::GENERATE,
+                keys::GRAPHQL,
             ],
         ),
-        ("expect", vec![keys::EXPECT, keys::OUTCOMES, keys::WARN_ONLY]),
+        ("expect", vec![keys::EXPECT, keys::OUTCOMES, keys::WARN_ONLY, keys::CLOSE_TO]),
         ("capture", vec![keys::CAPTURE]),
         ("samples", vec![keys::ROWS, keys::EXPECT_ALL]),
         (
