@@ -8,6 +8,7 @@ mod alike;
 mod body;
 mod case_names;
 mod cases;
+mod dial;
 mod environment;
 mod expect;
 mod exposed;
@@ -29,6 +30,7 @@ mod values;
 
 pub use body::{FilePath, Part, PartContent, RequestBody, SeedNumber};
 pub use cases::{Axis, AxisValue, AxisValues, Cases, Row, RowFields};
+pub use dial::{Dial, TlsSettings, is_proxy};
 pub use environment::{
     CheckedEnvironment, CheckedService, CheckedWork, ServiceFields, Words, check_environment,
 };

@@ -5,6 +5,7 @@ mod body;
 mod carry;
 mod cases;
 mod context;
+mod dial;
 mod environment;
 mod execution;
 mod expect_all;
@@ -22,6 +23,7 @@ mod pause;
 mod preview;
 mod render;
 mod samples;
+mod saving;
 mod step;
 mod url;
 mod wire;
@@ -30,7 +32,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-pub use context::{Context, EnvironmentValues, Origin, PlanValues, Stop};
+pub use context::{Context, EnvironmentValues, Keep, Origin, PlanValues, Stop};
 pub use environment::{Given, Known, early_words, evaluate as evaluate_environment, services};
 
 pub use preview::{Preview, Shown, Sight};

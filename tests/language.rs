@@ -10,11 +10,15 @@
 mod bench;
 #[path = "support/scripted.rs"]
 mod scripted;
+#[path = "support/tls.rs"]
+mod tls;
 
 #[path = "language/bodies.rs"]
 mod bodies;
 #[path = "language/cases.rs"]
 mod cases;
+#[path = "language/dial.rs"]
+mod dial;
 #[path = "language/ending.rs"]
 mod ending;
 #[path = "language/fifteen.rs"]
@@ -35,6 +39,8 @@ mod keys;
 mod request;
 #[path = "language/samples.rs"]
 mod samples;
+#[path = "language/saving.rs"]
+mod saving;
 #[path = "language/schema.rs"]
 mod schema;
 #[path = "language/words.rs"]

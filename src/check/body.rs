@@ -154,11 +154,35 @@ impl Checker<'_> {
         }
     }
 
+    /// Where a response is kept: a path below the folder of the run.
+    pub(super) fn save(&mut self, node: &Node) -> Option<(ValueTemplate, Place)> {
+        let path = self.texts(node)?;
+        if let Some(Value::String(literal)) = path.as_literal() {
+            let leaves =
+                literal.starts_with(['/', '\\']) || literal.split(['/', '\\']).any(|p| p == "..");
+            if leaves || literal.ends_with(['/', '\\']) {
+                self.report(
+                    Finding::error(
+                        Code::BadValue,
+                        format!("`{literal}` is not a file below the folder of the run"),
+                    )
+                    .at(node.place, "")
+                    .help("write a name such as `report.pdf` or `reports/march.pdf`"),
+                );
+            }
+        }
+        Some((path, node.place))
+    }
+
     /// The path of a file; a literal one must be there before anything is sent.
     pub(super) fn file_path(&mut self, node: &Node) -> Option<FilePath> {
         let path = self.texts(node)?;
         if let Some(Value::String(literal)) = path.as_literal() {
-            self.files.push(Spanned::new(literal.clone(), node.place));
+            let file = Spanned::new(literal.clone(), node.place);
+            // What stands in `defaults` is read for every step.
+            if !self.files.contains(&file) {
+                self.files.push(file);
+            }
         }
         Some(FilePath { path, place: node.place })
     }

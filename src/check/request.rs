@@ -52,6 +52,7 @@ impl Checker<'_> {
         let cookies = self.cookies(own, defaults);
         let auth = self.auth(own, defaults);
         let body = request.body.as_ref().and_then(|body| self.body(&body.value));
+        let save = request.save.as_ref().and_then(|node| self.save(node));
         let timeout = self.nearest_late(all().map(|o| &o.timeout), TIMEOUT);
         let connect_timeout = self.nearest_late(all().map(|o| &o.connect_timeout), CONNECT_TIMEOUT);
         let redirects = all().map(|o| &o.follow_redirects);
@@ -61,8 +62,7 @@ impl Checker<'_> {
         };
         let max_body = self.nearest_late(all().map(|o| &o.max_body), MAX_BODY);
         let connection = self.nearest_late(all().map(|o| &o.connection), Connection::Reuse);
-        let insecure =
-            all().find_map(|options| options.tls.as_ref()).is_some_and(|tls| tls.value.insecure);
+        let dial = self.dial(own, defaults);
         let url = url?;
         if self.findings.iter().skip(before).any(Finding::is_error) {
             return None;
@@ -79,12 +79,13 @@ impl Checker<'_> {
             cookies,
             auth,
             body,
+            save,
             timeout,
             connect_timeout,
             follow_redirects,
             max_body,
             connection,
-            insecure,
+            dial,
         })
     }
 

@@ -6,6 +6,7 @@ use regex::Regex;
 
 use super::body::RequestBody;
 use super::cases::Cases;
+use super::dial::Dial;
 use super::include::Include;
 pub use super::late::{Late, LateValue, Redirects};
 use super::samples::Samples;
@@ -322,6 +323,8 @@ pub struct Request {
     pub auth: Option<(Auth, bool)>,
     /// The body.
     pub body: Option<RequestBody>,
+    /// The file that the body of the response is kept in, and where that is written.
+    pub save: Option<(ValueTemplate, Place)>,
     /// The limit of the whole exchange.
     pub timeout: Late<Duration>,
     /// The limit of making the connection.
@@ -332,8 +335,8 @@ pub struct Request {
     pub max_body: Late<u64>,
     /// Whether a kept connection may be used.
     pub connection: Late<Connection>,
-    /// Accepts any certificate.
-    pub insecure: bool,
+    /// How the connection is made.
+    pub dial: Dial,
 }
 
 /// A header of a request.

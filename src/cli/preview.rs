@@ -139,6 +139,7 @@ pub(super) fn values(
         seed: args.seed.unwrap_or(0),
         stop,
         entropy: AtomicU64::new(0),
+        keep: None,
         jobs: 1,
         max_failures: None,
         failures: AtomicU32::new(0),

@@ -30,7 +30,7 @@ use crate::finding::{Code, Finding};
 use crate::http::{Client, Options};
 use crate::record::{Flaky, Record, gravest};
 use crate::report::{self, Terminal};
-use crate::run::{self, Context, Stop};
+use crate::run::{self, Context, Keep, Stop};
 use crate::schedule::Job;
 use crate::secret::{Gate, Redacted};
 use crate::services::{Groups, Purpose};
@@ -53,6 +53,13 @@ struct Ready {
     seed: u64,
     entropy: u64,
     deadline: Option<Duration>,
+}
+
+/// What ends a run early, what it has started, and where it keeps things.
+struct Ends {
+    stop: tokio::sync::watch::Receiver<Option<Stop>>,
+    groups: Arc<Groups>,
+    keep: Keep,
 }
 
 /// Runs plans; the exit code.
@@ -318,8 +325,10 @@ impl Ready {
         let header = self.header(args);
         let gate = self.gate.clone();
         let reports = std::mem::take(&mut self.reports);
+        let keep = folder.keep();
         let outcome = runtime(threads).map(|runtime| {
-            let ended = runtime.block_on(self.run_all(args, header, sender, (stop, groups)));
+            let ends = Ends { stop, groups, keep };
+            let ended = runtime.block_on(self.run_all(args, header, sender, ends));
             listener.thread().unpark();
             // What still hangs in a blocking call does not hold up the end.
             runtime.shutdown_timeout(Duration::from_millis(100));
@@ -352,7 +361,7 @@ impl Ready {
         args: &RunArgs,
         header: RunStarted,
         events: mpsc::Sender<Redacted<Event>>,
-        (stop, groups): (tokio::sync::watch::Receiver<Option<Stop>>, Arc<Groups>),
+        Ends { stop, groups, keep }: Ends,
     ) -> Option<Stop> {
         let Self { prepared, jobs, secrets, gate, started, started_at, run, seed, entropy, .. } =
             self;
@@ -383,6 +392,7 @@ impl Ready {
             seed,
             stop,
             entropy: AtomicU64::new(entropy),
+            keep: Some(keep),
             jobs: usize::from(args.jobs),
             max_failures: if args.fail_fast { Some(1) } else { args.max_fail },
             failures: AtomicU32::new(0),

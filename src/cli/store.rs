@@ -5,6 +5,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, BufWriter, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::run::Keep;
 
 /// How many runs are kept in `.planrun/runs`.
 const KEPT: usize = 20;
@@ -74,6 +77,12 @@ impl RunFolder {
         &self.path
     }
 
+    /// What keeps the bodies of responses in this folder.
+    pub(super) fn keep(&self) -> Keep {
+        let path = self.path.clone();
+        Arc::new(move |name, content| save(&path, name, content))
+    }
+
     /// Opens `events.jsonl` for the events of this run.
     ///
     /// # Errors
@@ -136,6 +145,40 @@ pub(super) fn log_file(path: &Path) -> io::Result<BufWriter<File>> {
     make_parent(path)?;
     private_file(OpenOptions::new().write(true).create(true).truncate(true), path)
         .map(BufWriter::new)
+}
+
+/// The folder inside that of a run for the bodies of responses.
+const SAVED: &str = "saved";
+
+/// Writes a new file among what a run saves, and says what it is called: where the name is taken,
+/// it gets a number.
+///
+/// # Errors
+/// What the file system says.
+fn save(run: &Path, name: &str, content: &[u8]) -> io::Result<String> {
+    let (stem, ending) = match name.rsplit_once('.') {
+        Some((stem, ending)) if !stem.is_empty() && !ending.contains('/') => {
+            (stem, format!(".{ending}"))
+        }
+        Some(_) | None => (name, String::new()),
+    };
+    for number in 1..=u32::MAX {
+        let numbered =
+            if number == 1 { name.to_owned() } else { format!("{stem}-{number}{ending}") };
+        let path = run.join(SAVED).join(&numbered);
+        if let Some(folder) = path.parent() {
+            private_folder(folder)?;
+        }
+        match private_file(OpenOptions::new().write(true).create_new(true), &path) {
+            Ok(mut file) => {
+                file.write_all(content)?;
+                return Ok(format!("{SAVED}/{numbered}"));
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
 }
 
 /// Writes a whole output: to a temporary file beside it, synced, then renamed over it.

@@ -91,6 +91,7 @@ fn exchange() -> Exchange {
             headers,
             body: body(Content::Text(encodings())),
             remote: Some(s()),
+            saved: None,
         }),
         error: Some(Transport {
             class: TransportClass::Other,

@@ -215,6 +215,8 @@ codes! {
         "    - GET: /version\n      capture: {id: $.experiment.id}\n\nThe value that the capture should take is not in the response. The message says how far the path got and which names are there.\n\nRepair: correct the path, or give a `default`.";
     BudgetExceeded = "step::budget", "slower than its budget",
         "    - GET: /health\n      budget: 1us\n\nThe step took longer than its budget. The message names the phase that ate the time: `wait` is the server, `connect` the line, `receive` the size.\n\nRepair: find out what that phase waited for, or raise the budget.";
+    SavedSecret = "step::saved-secret", "a file that was saved holds a secret",
+        "    - GET: /keys\n      save: keys.json\n\nWhat `save` keeps is the body as it came: nothing in it is masked. This one holds a secret. The file can be read by its owner alone.\n\nRepair: delete the file when it is no longer needed, and do not publish the run's folder with it.";
     TemplateFailed = "step::template", "a template could not be evaluated",
         "    - id: health\n      GET: /api/2.0/mlflow/experiments/search?max_results=1\n      auth: none\n      expect: {status: 401, $.detail: {present: true}}\n    - GET: /${{ steps.health.json.experiments }}\n\nThe expression is well-formed, but the data of this run did not fit: a field that is not there, a text where a number is wanted.\n\nRepair: compare the expression with the response; the message says which names are there.";
     DuplicateKeyInResponse = "step::duplicate-key", "a key stands twice in the response",

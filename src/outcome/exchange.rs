@@ -211,6 +211,9 @@ pub struct Response {
     /// The address that answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote: Option<String>,
+    /// The file that the body was saved in, below the folder of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saved: Option<String>,
 }
 
 /// One redirect that was followed: what was asked and what sent it on.

@@ -282,11 +282,12 @@ impl Redact for Request {
 
 impl Redact for Response {
     fn redact(&mut self, gate: &Gate) {
-        let Self { status: _, http, headers, body, remote } = self;
+        let Self { status: _, http, headers, body, remote, saved } = self;
         http.redact(gate);
         redact_headers(headers, gate);
         body.redact(gate);
         remote.redact(gate);
+        saved.redact(gate);
     }
 }
 

@@ -70,7 +70,7 @@ table! {
         has "connection" "`reuse` or `fresh`." "connection: fresh";
         has "retry" "Tries again after a failure." "retry: {times: 3, delay: 500ms}";
         has "tls" "TLS settings." "tls: {insecure: true}";
-        later "http" "The version of HTTP." "http: \"2\"";
+        has "http" "The version of HTTP." "http: \"2\"";
     }
     /// `defaults:` alone.
     DEFAULTS_ONLY {
@@ -78,8 +78,8 @@ table! {
     }
     /// `defaults:` of an environment alone.
     ENVIRONMENT_DEFAULTS_ONLY {
-        later "proxy" "A proxy for every request." "proxy: http://proxy:3128";
-        later "resolve" "Addresses for host names." "resolve: {example.com: 127.0.0.1}";
+        has "proxy" "A proxy for every request; `none` goes without one." "proxy: http://proxy:3128";
+        has "resolve" "Addresses for host names." "resolve: {example.com: 127.0.0.1}";
     }
     /// The requests of a step; exactly one of these, or `method` with `url`.
     METHODS {
@@ -108,7 +108,7 @@ table! {
         has "file" "The body out of a file." "file: upload.bin";
         has "generate" "A generated body." "generate: {size: 1GiB}";
         has "graphql" "A GraphQL query." "graphql: {query: \"{ me { id } }\"}";
-        later "save" "Keeps the response body in a file." "save: report.pdf";
+        has "save" "Keeps the body of the response in a file of the run's folder." "save: report.pdf";
         has "repeat" "Takes many samples." "repeat: 20";
         has "warmup" "Samples that do not count." "warmup: 3";
         has "concurrency" "How many at once." "concurrency: 20";
@@ -189,10 +189,10 @@ table! {
     /// `tls:`.
     TLS {
         has "insecure" "Accepts any certificate." "insecure: true";
-        later "ca_file" "Certificates to trust." "ca_file: ca.pem";
-        later "cert" "The client's certificate." "cert: client.pem";
-        later "key" "The client's key." "key: client.key";
-        later "server_name" "The name to expect." "server_name: example.com";
+        has "ca_file" "Certificates to trust." "ca_file: ca.pem";
+        has "cert" "The client's certificate." "cert: client.pem";
+        has "key" "The client's key; in the file of the certificate if absent." "key: client.key";
+        has "server_name" "The name to expect." "server_name: example.com";
     }
     /// The subjects of `expect`, beside JSON paths.
     EXPECT {

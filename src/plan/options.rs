@@ -36,10 +36,16 @@ pub struct RequestOptions {
     pub max_body: Option<Spanned<Templated<u64>>>,
     /// Whether a kept connection may be used.
     pub connection: Option<Spanned<Templated<Connection>>>,
+    /// The version of HTTP that is spoken.
+    pub http: Option<Spanned<Templated<HttpWord>>>,
     /// Trying again.
     pub retry: Option<Spanned<Retry>>,
     /// TLS settings.
     pub tls: Option<Spanned<TlsAst>>,
+    /// The proxy of every request, or `none`; of an environment alone.
+    pub proxy: Option<Node>,
+    /// Addresses of hosts; of an environment alone.
+    pub resolve: Vec<Entry>,
 }
 
 /// `cookies:` of a request.
@@ -51,11 +57,19 @@ pub enum CookiesAst {
     Send(Vec<Entry>),
 }
 
-/// TLS settings of a request; only `insecure` is carried out so far.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// TLS settings of a request.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct TlsAst {
-    /// Accepts any certificate; shown as a warning.
-    pub insecure: bool,
+    /// Accepts any certificate.
+    pub insecure: Option<Spanned<Templated<bool>>>,
+    /// A file with certificates that are trusted beside the system's.
+    pub ca_file: Option<Node>,
+    /// A file with the client's certificate.
+    pub cert: Option<Node>,
+    /// A file with its key; that of the certificate if absent.
+    pub key: Option<Node>,
+    /// The name that the certificate must bear instead of the URL's host.
+    pub server_name: Option<Node>,
 }
 
 /// How a request shows who it is.
@@ -94,6 +108,20 @@ pub enum ApiKeyPlace {
     Query,
 }
 
+/// The version of HTTP that is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HttpWord {
+    /// Only 1.1.
+    One,
+    /// Only 2.
+    Two,
+}
+
+impl HttpWord {
+    /// The words.
+    pub const WORDS: [(&str, Self); 2] = [("1.1", Self::One), ("2", Self::Two)];
+}
+
 /// Whether a kept connection may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Connection {
@@ -104,7 +132,7 @@ pub enum Connection {
 }
 
 impl Connection {
-    /// Each with its word.
+    /// The words.
     pub const WORDS: [(&str, Self); 2] = [("reuse", Self::Reuse), ("fresh", Self::Fresh)];
 }
 

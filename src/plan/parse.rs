@@ -316,5 +316,17 @@ pub(crate) fn defaults(
             sound
         })
         .cloned();
+    options.proxy = fields
+        .value("proxy")
+        .filter(|node| reader.text(node, "a URL, or `none`").is_some())
+        .cloned();
+    options.resolve = fields
+        .value("resolve")
+        .map(|node| {
+            let write = "resolve: {example.com: 127.0.0.1}";
+            let entries = reader.entries(node, "a mapping of hosts to addresses", write).iter();
+            entries.filter(|e| reader.text(&e.value, "an address").is_some()).cloned().collect()
+        })
+        .unwrap_or_default();
     options
 }

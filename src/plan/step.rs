@@ -114,6 +114,8 @@ pub struct RequestAst {
     pub query: Vec<Entry>,
     /// The body, at its key.
     pub body: Option<Spanned<BodyAst>>,
+    /// The file that the body of the response is kept in.
+    pub save: Option<Node>,
     /// Everything that `defaults` take too.
     pub options: RequestOptions,
 }

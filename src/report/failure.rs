@@ -112,7 +112,10 @@ fn code_line(scene: &Scene<'_>, step: &StepRef, result: &StepResult) -> String {
         Verdict::Blocked => "blocked",
         Verdict::Cancelled => "cancelled",
     };
-    let code = result.code.unwrap_or(match result.verdict {
+    let findings = result.attempts.last().map(|attempt| &attempt.findings);
+    let warned = findings.and_then(|findings| findings.first()).map(|finding| finding.code);
+    let warned = warned.filter(|_| result.verdict == Verdict::Passed);
+    let code = result.code.or(warned).unwrap_or(match result.verdict {
         Verdict::Failed | Verdict::Passed if result.only_budget => Code::BudgetExceeded,
         Verdict::Failed | Verdict::Passed => Code::AssertionFailed,
         Verdict::Errored => Code::TransportOther,

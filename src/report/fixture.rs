@@ -113,6 +113,7 @@ pub(crate) fn exchange(method: &str, url: &str, status: u16, body: &Value) -> Ex
             ],
             body: json_body(body),
             remote: Some("127.0.0.1:4400".into()),
+            saved: None,
         }),
         error: None,
         phases: Phases {

@@ -227,11 +227,14 @@ impl StepScene<'_> {
                 answer.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
             set.for_each(|(_, value)| self.jar.keep(value, &answer.url));
         }
-        let wire = wire::exchange(&exchanged, rendered.provenance);
+        let mut wire = wire::exchange(&exchanged, rendered.provenance);
         let mut attempted = match response_of(&exchanged) {
             Ok(response) => self.judge(response, number, at, &exchanged),
             Err(code) => Attempted::new(number, at, Ended::Errored(code)),
         };
+        if let (Ok(answer), Some(response)) = (&exchanged.answer, &mut wire.response) {
+            response.saved = self.save(request, &answer.body, number, &mut attempted).await;
+        }
         attempted.sent = went_out(&exchanged);
         attempted.released = exchanged
             .released
@@ -473,6 +476,11 @@ fn response_of(exchanged: &Exchanged) -> Result<Response, Code> {
 
 /// A request that cannot be sent as it was rendered: a line break in a header, a bad URL.
 fn refused(fault: &http::RequestFault, request: &Request) -> Finding {
+    if let (http::RequestFault::Tls { .. }, Some(tls)) = (fault, &request.dial.tls) {
+        return Finding::error(Code::ValueRefused, fault.to_string())
+            .at(tls.place, "these settings")
+            .help("certificates and keys are PEM: text that begins with `-----BEGIN`");
+    }
     Finding::error(Code::ValueRefused, fault.to_string())
         .at(request.url_place, "this request")
         .help("look at the step that captured the value")

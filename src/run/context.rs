@@ -98,6 +98,9 @@ pub struct PlanValues {
     pub included: Arc<BTreeMap<SourceId, Self>>,
 }
 
+/// Writes a file of this name with this content, and says what it is called now.
+pub type Keep = Arc<dyn Fn(&str, &[u8]) -> std::io::Result<String> + Send + Sync>;
+
 /// What every job shares.
 pub struct Context {
     /// One client, one pool of connections.
@@ -118,6 +121,8 @@ pub struct Context {
     pub stop: watch::Receiver<Option<Stop>>,
     /// Makes every word of `unique` a new one; begins at a number that no other run has.
     pub entropy: AtomicU64,
+    /// Keeps the bodies of responses; nothing where nothing is kept.
+    pub keep: Option<Keep>,
     /// How many jobs run at once.
     pub jobs: usize,
     /// After so many failed steps none begins any more.

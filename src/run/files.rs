@@ -36,6 +36,18 @@ impl PlanFiles<'_> {
     }
 }
 
+impl PlanFiles<'_> {
+    /// The content of a small file; nothing where it is absent and that does not matter.
+    pub(super) fn read(&self, path: &str, place: Place) -> Result<Option<Vec<u8>>, Fault> {
+        let folder = self.values.folder_of(place.source);
+        match (self.values.files.read(folder, path), self.absent) {
+            (Ok(bytes), _) => Ok(Some(bytes)),
+            (Err(_), Absent::Shown) => Ok(None),
+            (Err(fault), Absent::Refused) => Err(Box::new(Finding::of(&fault, place))),
+        }
+    }
+}
+
 impl PlanValues {
     /// The folder that paths in a file are relative to.
     pub(super) fn folder_of(&self, source: SourceId) -> &Path {

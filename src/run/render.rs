@@ -187,12 +187,7 @@ impl Renderer<'_> {
             Connection::Reuse => http::Connection::Reuse,
             Connection::Fresh => http::Connection::Fresh,
         };
-        if request.insecure {
-            out.dial = Arc::new(http::Dial {
-                tls: http::Tls { insecure: true, ..http::Tls::default() },
-                ..http::Dial::default()
-            });
-        }
+        out.dial = Arc::new(self.dial(&request.dial)?);
         out.allow = Arc::new(self.allow(base.as_ref()));
         let provenance =
             Provenance { url_from: self.url_from(url.names), secrets_sent: sent, body };

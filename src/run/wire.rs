@@ -114,6 +114,7 @@ fn response(answer: &Answer) -> Response {
         headers: answer.headers.clone(),
         body: body(&answer.body, answer.body.len() as u64, answer.sha256.clone()),
         remote: answer.remote.map(|address| address.to_string()),
+        saved: None,
     }
 }
 

@@ -25,6 +25,8 @@ pub enum Flaw {
     NotYetValid,
     WrongName,
     SelfSigned,
+    /// The server wants a certificate of the client, too.
+    WantsClient,
 }
 
 /// A server that answers every request with `{"ok":true}` over TLS.
@@ -33,6 +35,8 @@ pub struct TlsServer {
     pub address: SocketAddr,
     /// The PEM certificate of the authority that issued its own; not for a self-signed one.
     pub ca: Vec<u8>,
+    /// The PEM certificate of a client that the authority knows, and its key.
+    pub client: [String; 2],
 }
 
 impl TlsServer {
@@ -50,7 +54,7 @@ impl TlsServer {
                 params.not_after = date_time_ymd(2001, 1, 1);
             }
             Flaw::NotYetValid => params.not_before = date_time_ymd(4000, 1, 1),
-            Flaw::None | Flaw::WrongName | Flaw::SelfSigned => {}
+            Flaw::None | Flaw::WrongName | Flaw::SelfSigned | Flaw::WantsClient => {}
         }
         let key = KeyPair::generate().expect("a key");
         let certificate = if flaw == Flaw::SelfSigned {
@@ -59,10 +63,24 @@ impl TlsServer {
             params.signed_by(&key, &authority).expect("a certificate")
         };
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        let client_key = KeyPair::generate().expect("a key");
+        let client = CertificateParams::new(vec!["client.test".to_owned()]).expect("parameters");
+        let client = client.signed_by(&client_key, &authority).expect("a certificate");
+        let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .expect("protocol versions")
-            .with_no_client_auth()
+            .expect("protocol versions");
+        let builder = if flaw == Flaw::WantsClient {
+            let mut roots = rustls::RootCertStore::empty();
+            roots.add(authority.der().clone()).expect("a root");
+            let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(
+                Arc::new(roots),
+                provider,
+            );
+            builder.with_client_cert_verifier(verifier.build().expect("a verifier"))
+        } else {
+            builder.with_no_client_auth()
+        };
+        let mut config = builder
             .with_single_cert(
                 vec![certificate.der().clone()],
                 PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
@@ -96,7 +114,8 @@ impl TlsServer {
                 });
             }
         });
-        Self { address, ca: authority.pem().into_bytes() }
+        let client = [client.pem(), client_key.serialize_pem()];
+        Self { address, ca: authority.pem().into_bytes(), client }
     }
 
     pub fn url(&self) -> String {

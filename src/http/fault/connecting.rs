@@ -104,13 +104,13 @@ pub(super) fn handshake(scene: &Scene<'_>, error: &rustls::Error) -> Transport {
             "ask for the name that it bears, or state it: `tls: {server_name: …}`",
         ),
         rustls::Error::InvalidCertificate(Certificate::NotValidForNameContext {
+            expected,
             presented,
-            ..
         }) => (
             format!(
-                "the certificate of {peer} is for {}, not for `{host}`",
-                if presented.is_empty() { "no name".to_owned() } else { presented.join(", ") }
-                    .escape_debug()
+                "the certificate of {peer} is for {}, not for `{}`",
+                names(presented).escape_debug(),
+                expected.to_str()
             ),
             "ask for the name that it bears, or state it: `tls: {server_name: …}`",
         ),
@@ -131,13 +131,18 @@ pub(super) fn handshake(scene: &Scene<'_>, error: &rustls::Error) -> Transport {
             format!("{peer} does not speak TLS on this port"),
             "is it plain HTTP? then begin the URL with `http://`",
         ),
+        rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired) => (
+            format!("{peer} wants a certificate of the client, and was shown none"),
+            "name it: `tls: {cert: client.pem, key: client.key}`",
+        ),
+        rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol)
+        | rustls::Error::NoApplicationProtocol => (
+            format!("{peer} speaks no HTTP version that the request allows"),
+            "leave `http` out, then either will do",
+        ),
         rustls::Error::AlertReceived(alert) => (
             format!("{peer} ended the TLS handshake with the alert {alert:?}"),
             "it may want a client certificate (`tls: {cert, key}`), another name or another TLS version",
-        ),
-        rustls::Error::NoApplicationProtocol => (
-            format!("{peer} speaks no HTTP version that the request allows"),
-            "leave `http` out, then either will do",
         ),
         other => (
             format!("the TLS handshake with {peer} failed: {other}"),
@@ -147,4 +152,16 @@ pub(super) fn handshake(scene: &Scene<'_>, error: &rustls::Error) -> Transport {
     let mut transport = scene.error(TransportClass::Tls, message, &[help]);
     transport.phase = Some(Phase::Tls);
     transport
+}
+
+/// The names of a certificate, which rustls gives as `DnsName("other.test")`.
+fn names(presented: &[String]) -> String {
+    let bare = |name: &String| match name.split('"').nth(1) {
+        Some(inner) => format!("`{inner}`"),
+        None => name.clone(),
+    };
+    if presented.is_empty() {
+        return "no name".to_owned();
+    }
+    presented.iter().map(bare).collect::<Vec<_>>().join(", ")
 }

@@ -3,7 +3,8 @@
 use super::super::keys;
 use super::super::reader::{Fields, Reader};
 use super::super::{
-    ApiKeyPlace, Auth, Connection, CookiesAst, RequestOptions, Retry, RetryWhen, Templated, TlsAst,
+    ApiKeyPlace, Auth, Connection, CookiesAst, HttpWord, RequestOptions, Retry, RetryWhen,
+    Templated, TlsAst,
 };
 use crate::finding::{Code, Finding};
 use crate::source::Spanned;
@@ -27,16 +28,29 @@ pub(crate) fn options(reader: &mut Reader, fields: &Fields<'_>) -> RequestOption
         connection: fields
             .value("connection")
             .and_then(|n| reader.templated_word(n, &Connection::WORDS)),
+        http: fields.value("http").and_then(|n| reader.templated_word(n, &HttpWord::WORDS)),
         retry: fields.get("retry").and_then(|entry| retry(reader, entry)),
-        tls: fields.value("tls").map(|n| {
-            let tls = reader.fields(n, "`tls`", &[keys::TLS]);
-            let insecure = tls
-                .value("insecure")
-                .and_then(|n| reader.typed(n, "true or false", "true"))
-                .unwrap_or(false);
-            Spanned::new(TlsAst { insecure }, n.place)
-        }),
+        tls: fields.value("tls").map(|n| Spanned::new(tls(reader, n), n.place)),
+        proxy: None,
+        resolve: Vec::new(),
     }
+}
+
+fn tls(reader: &mut Reader, node: &Node) -> TlsAst {
+    let tls = reader.fields(node, "`tls`", &[keys::TLS]);
+    if let (Some(key), false) = (tls.get("key"), tls.names("cert")) {
+        reader.missing(key.key.place, "`key`", "cert", "cert: client.pem");
+    }
+    let mut file = |key: &str| tls.value(key).and_then(|node| super::body::file(reader, node));
+    let (ca_file, cert, key) = (file("ca_file"), file("cert"), file("key"));
+    let insecure = tls
+        .value("insecure")
+        .and_then(|n| Some(Spanned::new(reader.templated(n, "true or false", "true")?, n.place)));
+    let server_name = tls
+        .value("server_name")
+        .filter(|node| reader.title(node, "the name of the server").is_some())
+        .cloned();
+    TlsAst { insecure, ca_file, cert, key, server_name }
 }
 
 fn cookies(reader: &mut Reader, node: &Node) -> CookiesAst {

@@ -233,6 +233,10 @@ fn request(
         url: url.clone(),
         query: query.unwrap_or_default(),
         body: body(reader, fields),
+        save: fields
+            .value("save")
+            .filter(|node| reader.title(node, "the path of the file").is_some())
+            .cloned(),
         options: options(reader, fields),
     })))
 }

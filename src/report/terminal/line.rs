@@ -328,6 +328,9 @@ pub(super) fn one_exchange(exchange: &Exchange, style: &Style) -> String {
             put("<", &line);
         }
     }
+    if let Some(saved) = exchange.response.as_ref().and_then(|response| response.saved.as_ref()) {
+        put("<", &sanitise_line(&format!("(saved as {saved} in the folder of the run)")));
+    }
     if exchange.phases.total.is_some() {
         put(" ", &style.dotted(phrase::phases(&exchange.phases, exchange.reused)));
     }
