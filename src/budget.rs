@@ -24,6 +24,8 @@ pub enum Scope {
     },
     /// A plan: its wall clock alone.
     Plan,
+    /// A plan that is carried out many times: the wall clock of each.
+    Repeated,
 }
 
 /// Whether a connection may be one that was kept.
@@ -204,7 +206,7 @@ impl<'a> Reader<'a> {
             return self.say(finding.at(place, ""), &help);
         };
         match self.scope {
-            Scope::Plan if phase != Phase::Total => {
+            Scope::Plan | Scope::Repeated if phase != Phase::Total => {
                 let message = format!("a plan has no phase `{name}`");
                 return self.say(
                     Finding::error(Code::BadValue, message).at(place, ""),
@@ -220,7 +222,7 @@ impl<'a> Reader<'a> {
                     "add `connection: fresh` to the step",
                 );
             }
-            Scope::Plan | Scope::Step { .. } => {}
+            Scope::Plan | Scope::Repeated | Scope::Step { .. } => {}
         }
         match &entry.value.kind {
             Kind::Map(inner) => {
@@ -253,7 +255,8 @@ impl<'a> Reader<'a> {
     }
 
     fn statistic(&mut self, name: &str, place: Place) {
-        let many = matches!(self.scope, Scope::Step { samples: Samples::Many, .. });
+        let many =
+            matches!(self.scope, Scope::Repeated | Scope::Step { samples: Samples::Many, .. });
         if many {
             let message = format!("`{name}` is not run by this version yet");
             self.say(
@@ -422,6 +425,9 @@ mod tests {
             ("budget: 0ms", ONE, "plan::impossible-assertion", "a number with a unit"),
             ("budget:", ONE, "plan::empty-value", "a number with a unit"),
             ("budget: {}", ONE, "plan::missing-key", "total: 500ms"),
+            ("budget: {p95: 1s}", Scope::Plan, "plan::budget-needs-samples", "repeat the step"),
+            ("budget: {p95: 1s}", Scope::Repeated, "plan::not-yet", "budget: 300ms"),
+            ("budget: {wait: 1s}", Scope::Repeated, "plan::bad-value", "wall clock"),
             ("budget: {wait: 1s}", Scope::Plan, "plan::bad-value", "wall clock"),
         ];
         for (text, scope, message, help) in table {

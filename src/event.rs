@@ -84,6 +84,9 @@ pub enum StepKind {
     FirstOf,
     /// Holds the steps of another plan.
     Include,
+    /// Holds another plan that is carried out many times: the steps of some of its samples, which
+    /// decide nothing by themselves.
+    Repeated,
 }
 
 impl StepKind {
@@ -153,6 +156,15 @@ impl StepRef {
         self.kind.is_plain()
     }
 
+    /// Whether it holds the steps of another plan.
+    #[must_use]
+    pub fn includes(&self) -> bool {
+        match self.kind {
+            StepKind::Include | StepKind::Repeated => true,
+            StepKind::Plain | StepKind::Parallel | StepKind::FirstOf => false,
+        }
+    }
+
     /// Whether another one holds it, near or far.
     #[must_use]
     pub fn is_inside(&self, other: &Self) -> bool {
@@ -164,7 +176,7 @@ impl StepRef {
     #[must_use]
     pub fn is_counted(&self) -> bool {
         let holds = match self.kind {
-            StepKind::Plain | StepKind::FirstOf => false,
+            StepKind::Plain | StepKind::FirstOf | StepKind::Repeated => false,
             StepKind::Parallel | StepKind::Include => true,
         };
         !holds && !self.tentative

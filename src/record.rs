@@ -132,13 +132,13 @@ impl PlanRecord {
         }
     }
 
-    /// Whether a step is one of several ways of which another passed: what was wrong with it is no
-    /// failure of the plan.
+    /// Whether a step is one of several ways of which another passed, or stands in one of many samples
+    /// that passed together: what was wrong with it is no failure of the plan.
     #[must_use]
     pub fn is_overruled(&self, step: &StepRef) -> bool {
         step.tentative
             && self.steps.iter().any(|record| {
-                record.step.kind == StepKind::FirstOf
+                matches!(record.step.kind, StepKind::FirstOf | StepKind::Repeated)
                     && step.is_inside(&record.step)
                     && record.verdict() == Some(Verdict::Passed)
             })
@@ -151,9 +151,8 @@ impl PlanRecord {
             return Vec::new();
         }
         let includes = self.steps.iter().map(|record| &record.step);
-        let mut found: Vec<&StepRef> = includes
-            .filter(|other| other.kind == StepKind::Include && step.is_inside(other))
-            .collect();
+        let mut found: Vec<&StepRef> =
+            includes.filter(|other| other.includes() && step.is_inside(other)).collect();
         found.sort_by_key(|include| std::cmp::Reverse(include.depth));
         found
     }

@@ -18,6 +18,7 @@ mod hints;
 mod include;
 mod job;
 mod judge;
+mod many;
 mod names;
 mod pause;
 mod preview;

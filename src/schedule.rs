@@ -76,6 +76,8 @@ fn counted(plan: &CheckedPlan, is_selected: &dyn Fn(usize) -> bool) -> usize {
             return sum;
         }
         let once = match &step.work {
+            // Of many samples the step itself is counted.
+            Work::Include(_) if step.samples.is_some() => 1,
             Work::Include(include) => counted(&include.plan, &|_| true),
             Work::Group(group) => match group.kind {
                 GroupKind::Parallel => 0,

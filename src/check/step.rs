@@ -63,6 +63,7 @@ impl Checker<'_> {
         let connection = if fresh { budget::Connection::Fresh } else { budget::Connection::Reused };
         let scope = match &step.action {
             // Like a plan's: the wall clock, and nothing has phases.
+            Action::Include(_) if step.samples.is_some() => Scope::Repeated,
             Action::Group(..) | Action::Include(_) => Scope::Plan,
             Action::Request(_) | Action::Assert(_) | Action::Sleep(_) => {
                 let samples = if step.samples.is_some() { Samples::Many } else { Samples::One };

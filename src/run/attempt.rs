@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::cases::Case;
-use super::context::{Context, PlanValues, Stop};
+use super::context::{Context, Held, PlanValues, Stop};
 use super::files::{Absent, PlanFiles};
 use super::judge::{self, Views};
 use super::names::{AttemptNames, JobNames};
@@ -16,6 +16,7 @@ use super::render::Renderer;
 use super::wire;
 use crate::budget;
 use crate::check::{CheckedPlan, CheckedStep, Condition, Request, Work};
+use crate::event::Event;
 use crate::finding::{Code, Finding, Severity};
 use crate::http::{self, Barrier, Exchanged, Jar};
 use crate::outcome::{self, Actual, Attempt, Expected, TransportClass};
@@ -85,6 +86,8 @@ pub(super) struct StepScene<'a> {
     pub(super) barrier: Option<&'a Barrier>,
     /// Whether the end of the run ends it too; cleanup goes on.
     pub(super) stoppable: bool,
+    /// Where events wait until it is known whether they are told.
+    pub(super) held: Option<&'a Held>,
 }
 
 /// What `unique` is made of in one step: one number for each attempt, drawn when it is used first.
@@ -99,6 +102,11 @@ impl Words {
 }
 
 impl StepScene<'_> {
+    /// Tells what happened.
+    pub(super) async fn tell(&self, event: Event) {
+        self.context.tell(self.held, event).await;
+    }
+
     /// Calls `f` with what renders templates of one attempt; `captures` are the step's own.
     pub(super) fn render<R>(
         &self,

@@ -145,7 +145,7 @@ impl Execution<'_> {
 
     pub(super) async fn started(&self, step: &StepRef) {
         let at = self.context.elapsed();
-        self.context.emit(Event::StepStarted { job: self.job.id, step: step.clone(), at }).await;
+        self.tell(Event::StepStarted { job: self.job.id, step: step.clone(), at }).await;
     }
 
     pub(super) async fn finished(
@@ -159,11 +159,12 @@ impl Execution<'_> {
         let end = End {
             verdict: result.verdict,
             only_budget: result.only_budget,
+            code: result.code,
             sent: seen.sent,
             stops: stops && !goes_on(step),
             blame: step.label(),
         };
-        self.tell(reference, result).await;
+        self.ended(reference, result).await;
         Ran { captures, ..Ran::one(index, step, end, &seen) }
     }
 
@@ -177,9 +178,9 @@ impl Execution<'_> {
     ) -> Ran {
         let NotRun { verdict, reason, blame } = not_run;
         let stops = !goes_on(step);
-        let end = End { verdict, only_budget: false, sent: false, stops, blame };
+        let end = End { verdict, only_budget: false, code: None, sent: false, stops, blame };
         let ran = self.left_out(index, &end);
-        self.tell(reference, bare(verdict, reason)).await;
+        self.ended(reference, bare(verdict, reason)).await;
         ran
     }
 
@@ -196,9 +197,14 @@ impl Execution<'_> {
         ran
     }
 
-    async fn tell(&self, step: StepRef, result: StepResult) {
+    async fn ended(&self, step: StepRef, result: StepResult) {
         let (job, result) = (self.job.id, Arc::new(result));
-        self.context.emit(Event::StepFinished { job, step, result }).await;
+        self.tell(Event::StepFinished { job, step, result }).await;
+    }
+
+    /// Tells what happened.
+    pub(super) async fn tell(&self, event: Event) {
+        self.context.tell(self.held.as_deref(), event).await;
     }
 
     pub(super) fn reference(
@@ -229,6 +235,7 @@ impl Execution<'_> {
                     GroupKind::Parallel => StepKind::Parallel,
                     GroupKind::FirstOf => StepKind::FirstOf,
                 },
+                Work::Include(_) if step.samples.is_some() => StepKind::Repeated,
                 Work::Include(_) => StepKind::Include,
             },
             tentative: around.tentative,

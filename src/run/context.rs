@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -131,7 +131,18 @@ pub struct Context {
     pub failures: AtomicU32,
 }
 
+/// Events that are told later, or never.
+pub(super) type Held = Mutex<Vec<Event>>;
+
 impl Context {
+    /// Tells an event, or holds it back.
+    pub(super) async fn tell(&self, held: Option<&Held>, event: Event) {
+        match held {
+            Some(held) => held.lock().unwrap_or_else(PoisonError::into_inner).push(event),
+            None => self.emit(event).await,
+        }
+    }
+
     /// Time since the run began.
     #[expect(clippy::disallowed_methods, reason = "the clock belongs to this room")]
     pub(super) fn elapsed(&self) -> Duration {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::attempt::{StepScene, Words, inside_of};
 use super::carry::{Around, Ran};
 use super::cases::{Case, CaseList};
-use super::context::{Context, PlanValues};
+use super::context::{Context, Held, PlanValues};
 use super::environment::like;
 use super::files::{Absent, PlanFiles};
 use super::include::{Inside, Pending};
@@ -18,7 +18,7 @@ use super::render::Renderer;
 use super::step::Limit;
 use crate::check::{CheckedPlan, CheckedStep, StepIndex};
 use crate::event::Section;
-use crate::finding::{Finding, Severity};
+use crate::finding::{Code, Finding, Severity};
 use crate::http::Jar;
 use crate::outcome::{BudgetBreach, Phase, Phases, Verdict};
 use crate::schedule::Job;
@@ -56,6 +56,8 @@ pub(super) struct Execution<'a> {
     pub(super) pending: Mutex<Vec<Pending<'a>>>,
     /// How their cleanups ended.
     pub(super) cleaned: Vec<End>,
+    /// Where its events wait until it is known whether they are told.
+    pub(super) held: Option<Arc<Held>>,
 }
 
 /// How a step ended, as far as others care.
@@ -63,6 +65,8 @@ pub(super) struct Execution<'a> {
 pub(super) struct End {
     pub(super) verdict: Verdict,
     pub(super) only_budget: bool,
+    /// What names the ending, if it did not pass.
+    pub(super) code: Option<Code>,
     pub(super) sent: bool,
     /// Whether it blocks what stands behind it, if it did not pass.
     pub(super) stops: bool,
@@ -87,6 +91,7 @@ impl End {
         Self {
             verdict,
             only_budget: wrong.peek().is_some() && wrong.all(|end| end.only_budget),
+            code: all.iter().find(|end| end.verdict == verdict).and_then(|end| end.code),
             sent: all.iter().any(|end| end.sent),
             stops: all.iter().any(|end| end.is_wrong() && end.stops),
             blame: all.first().map(|end| end.blame.clone()).unwrap_or_default(),
@@ -153,6 +158,7 @@ impl<'a> Execution<'a> {
             included: &values.included,
             pending: Mutex::default(),
             cleaned: Vec::new(),
+            held: None,
         }
     }
 
@@ -359,6 +365,7 @@ impl<'a> Execution<'a> {
             case: case.or(around.case.as_ref()).or(self.case.as_ref()),
             iteration: 1,
             barrier: None,
+            held: self.held.as_deref(),
             stoppable: step.section != Section::Cleanup && !self.cleans_up(),
         }
     }

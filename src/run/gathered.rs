@@ -211,7 +211,7 @@ impl<'a> Gathered<'a> {
         self.before = SampleBefore::default();
         let columns = Box::new(std::mem::take(&mut self.columns));
         let (step, of) = (step.clone(), self.repeat);
-        self.scene.context.emit(Event::Samples { job, step, of, columns }).await;
+        self.scene.tell(Event::Samples { job, step, of, columns }).await;
     }
 
     pub(super) fn finish(

@@ -97,7 +97,7 @@ impl Execution<'_> {
 
 fn left_out_of(scene: &StepScene<'_>, verdict: Verdict) -> End {
     let blame = scene.step.label();
-    End { verdict, only_budget: false, sent: false, stops: false, blame }
+    End { verdict, only_budget: false, code: None, sent: false, stops: false, blame }
 }
 
 /// All must pass: the gravest verdict counts; what was skipped changes nothing.

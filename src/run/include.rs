@@ -1,19 +1,21 @@
 //! `include`: another plan carried out as a step, and its cleanup at the end of the plan that holds it.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::attempt::{Attempted, Ended, StepScene};
 use super::carry::{Around, bare, errored};
+use super::context::Held;
 use super::execution::{End, Execution};
 use super::group::judge_budget;
+use super::many::Kept;
 use super::names::Seen;
 use super::step::{Finished, Limit};
 use crate::check::{CheckedStep, Include, StepIndex, Work};
-use crate::event::{Event, Section, StepKey, StepKind, StepRef};
+use crate::event::{Event, Section, StepKind, StepRef};
 use crate::finding::{Code, Finding};
 use crate::outcome::{StepResult, Verdict};
 use crate::template::{Bound, Evaluated, Group as _};
@@ -35,6 +37,25 @@ pub(super) struct Pending<'a> {
     execution: Execution<'a>,
     /// The step that included it.
     step: StepRef,
+    /// Which of its samples it is, where it has many.
+    sample: Option<u32>,
+}
+
+/// Where one execution of an included plan stands.
+pub(super) struct Stand<'s> {
+    /// The step that includes it.
+    pub(super) step: &'s StepRef,
+    /// Which of its samples it is, where it has many.
+    pub(super) sample: Option<u32>,
+    /// Where its events wait.
+    pub(super) held: Option<Arc<Held>>,
+}
+
+impl Stand<'_> {
+    /// The [`StepRef::within`] of its steps.
+    fn trail(&self) -> Vec<u32> {
+        self.step.trail().into_iter().chain(self.sample).collect()
+    }
 }
 
 impl<'a> Execution<'a> {
@@ -81,29 +102,51 @@ impl<'a> Execution<'a> {
         started: Duration,
     ) -> Finished {
         let step = self.plan.steps().get(index.0);
-        let include = match step.map(|step| &step.work) {
-            Some(Work::Include(include)) => &**include,
-            Some(Work::Request(_) | Work::Assert(_) | Work::Sleep(_) | Work::Group(_)) | None => {
-                return Finished::of(bare(Verdict::Passed, None));
-            }
+        let (step, include) = match step.map(|step| (step, &step.work)) {
+            Some((step, Work::Include(include))) => (step, &**include),
+            Some((_, Work::Request(_) | Work::Assert(_) | Work::Sleep(_) | Work::Group(_)))
+            | None => return Finished::of(bare(Verdict::Passed, None)),
         };
         let limit = match scene.step_limit(started, around.limit.as_ref()) {
             Ok(limit) => limit,
             Err(finding) => return errored(*finding),
         };
-        let begun = with(include, scene).and_then(|with| self.open(include, with, reference));
+        if let Some(samples) = &step.samples {
+            return self.many(include, samples, scene, (reference, limit)).await;
+        }
+        let place = Stand { step: reference, sample: None, held: self.held.clone() };
+        self.once(include, scene, place, limit.as_ref()).await
+    }
+
+    /// One execution of an included plan.
+    pub(super) async fn once(
+        &self,
+        include: &'a Include,
+        scene: &StepScene<'_>,
+        stand: Stand<'_>,
+        limit: Option<&Limit>,
+    ) -> Finished {
+        let started = self.context.elapsed();
+        let begun = with(include, scene).and_then(|with| self.open(include, with, &stand));
         let mut inner = match begun {
             Ok(inner) => inner,
             Err(finding) => return errored(*finding),
         };
-        inner.forward(started, limit.as_ref()).await;
+        inner.forward(started, limit).await;
         let (mut result, captures) = inner.outcome(include, started);
+        if stand.sample.is_some() && result.code.is_none() {
+            // A sample is judged by itself: what its steps have found is its own.
+            let wrong = inner.ended.iter().flatten().find(|end| end.is_wrong());
+            result.code = wrong.and_then(|end| end.code);
+            result.message = wrong.map(|end| end.blame.clone());
+        }
         result.duration = self.context.elapsed().saturating_sub(started);
         judge_budget(scene, &mut result, started);
         let sent = inner.ended.iter().flatten().any(|end| end.sent);
         let seen = Seen { verdict: Some(result.verdict), sent, response: None };
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        pending.push(Pending { execution: inner, step: reference.clone() });
+        let Stand { step, sample, held: _ } = stand;
+        pending.push(Pending { execution: inner, step: step.clone(), sample });
         Finished { result, seen, captures, stops: true }
     }
 
@@ -112,7 +155,7 @@ impl<'a> Execution<'a> {
         &self,
         include: &'a Include,
         mut with: BTreeMap<String, Evaluated>,
-        reference: &StepRef,
+        stand: &Stand<'_>,
     ) -> Result<Self, Box<Finding>> {
         let source = include.plan.source();
         let Some(values) = self.included.get(&source) else {
@@ -123,14 +166,16 @@ impl<'a> Execution<'a> {
         };
         let given = include.plan.inputs().iter().map(|name| (name, with.remove(name)));
         let given: Vec<(&String, Option<Evaluated>)> = given.collect();
-        let trail: Vec<String> = reference.trail().iter().map(u32::to_string).collect();
+        let reference = stand.step;
+        let trail: Vec<String> = stand.trail().iter().map(u32::to_string).collect();
         let mut inner = Self {
             included: self.included,
             inside: Some(Inside {
                 around: Around {
-                    within: reference.trail(),
+                    within: stand.trail(),
                     depth: reference.depth + 1,
-                    tentative: reference.tentative,
+                    // One of many samples decides nothing by itself.
+                    tentative: reference.tentative || stand.sample.is_some(),
                     ..Around::default()
                 },
                 section: reference.section,
@@ -146,6 +191,7 @@ impl<'a> Execution<'a> {
                 ),
                 with,
             }),
+            held: stand.held.clone(),
             ..Self::of(self.context, (self.job, &include.plan), values, self.jar)
         };
         for (name, given) in given {
@@ -217,15 +263,15 @@ impl<'a> Execution<'a> {
     /// The cleanup of the plans that this one included, the last one first.
     pub(super) async fn clean_up_included(&mut self, limit: Option<&Limit>) {
         let pending = self.pending.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let mut pending: Vec<(StepKey, Pending<'a>)> =
-            std::mem::take(pending).into_iter().map(|one| (one.step.key(), one)).collect();
+        let mut pending: Vec<Pending<'a>> = std::mem::take(pending);
+        pending.retain(|one| one.execution.has_cleanup());
         // Several may have run at once, in any order.
-        pending.sort_by(|(one, _), (other, _)| other.cmp(one));
+        pending.sort_by_cached_key(|one| std::cmp::Reverse((one.step.key(), one.sample)));
         let around = self.around();
-        let first = self.outermost(Section::Cleanup);
-        let needed = pending.into_iter().filter(|(_, one)| one.execution.has_cleanup());
-        for (number, (_, one)) in (first..).zip(needed) {
-            let Pending { mut execution, step } = one;
+        let mut number = self.outermost(Section::Cleanup);
+        while let Some(first) = pending.first() {
+            // All samples of one step are told under one line.
+            let same = pending.iter().take_while(|one| one.step.is(&first.step)).count();
             let step = StepRef {
                 section: Section::Cleanup,
                 index: number,
@@ -235,32 +281,50 @@ impl<'a> Execution<'a> {
                 kind: StepKind::Include,
                 id: None,
                 covers: Vec::new(),
-                ..step
+                ..first.step.clone()
             };
-            let end = self.clean_up_one(&mut execution, step, limit).await;
+            number = number.saturating_add(1);
+            let group: Vec<Pending<'a>> = pending.drain(..same).collect();
+            let end = self.clean_up_group(group, step, limit).await;
             self.cleaned.push(end);
         }
     }
 
-    async fn clean_up_one(
+    async fn clean_up_group(
         &self,
-        execution: &mut Self,
+        group: Vec<Pending<'a>>,
         step: StepRef,
         limit: Option<&Limit>,
     ) -> End {
         let started = self.context.elapsed();
         self.started(&step).await;
-        if let Some(inside) = &mut execution.inside {
-            inside.section = Section::Cleanup;
-            inside.around =
-                Around { within: step.trail(), depth: step.depth + 1, ..Around::default() };
+        let mut ends = Vec::new();
+        let mut findings = Vec::new();
+        let kept = Kept::default();
+        for Pending { mut execution, step: _, sample } in group {
+            let held = sample.map(|_| Arc::new(Held::default()));
+            execution.held = held.clone().or_else(|| self.held.clone());
+            if let Some(inside) = &mut execution.inside {
+                inside.section = Section::Cleanup;
+                inside.around = Around {
+                    within: step.trail().into_iter().chain(sample).collect(),
+                    depth: step.depth + 1,
+                    ..Around::default()
+                };
+            }
+            Box::pin(execution.clean_up(limit)).await;
+            let steps = execution.plan.steps().iter().zip(&execution.ended);
+            let own = steps
+                .filter(|(step, _)| step.section == Section::Cleanup && step.parent.is_none())
+                .filter_map(|(_, end)| end.clone());
+            let all: Vec<End> = own.chain(execution.cleaned.iter().cloned()).collect();
+            let end = End::worst(&all);
+            findings.append(&mut execution.findings);
+            if let Some(held) = held {
+                self.tell_kept(&held, &kept, &format!("{:?} {:?}", end.verdict, end.code)).await;
+            }
+            ends.push(end);
         }
-        Box::pin(execution.clean_up(limit)).await;
-        let steps = execution.plan.steps().iter().zip(&execution.ended);
-        let own = steps
-            .filter(|(step, _)| step.section == Section::Cleanup && step.parent.is_none())
-            .filter_map(|(_, end)| end.clone());
-        let ends: Vec<End> = own.chain(execution.cleaned.iter().cloned()).collect();
         let mut end = End::worst(&ends);
         let mut result = StepResult {
             duration: self.context.elapsed().saturating_sub(started),
@@ -268,15 +332,14 @@ impl<'a> Execution<'a> {
             tries: 1,
             ..bare(end.verdict, None)
         };
-        let findings = std::mem::take(&mut execution.findings);
         if let Some(finding) = findings.first() {
             result.verdict = Verdict::Errored;
             result.code = Some(finding.code);
             result.attempts = vec![Attempted::errored(1, started, findings).attempt];
             end.verdict = Verdict::Errored;
         }
-        let (job, result) = (self.job.id, std::sync::Arc::new(result));
-        self.context.emit(Event::StepFinished { job, step, result }).await;
+        let (job, result) = (self.job.id, Arc::new(result));
+        self.tell(Event::StepFinished { job, step, result }).await;
         end
     }
 

@@ -18,7 +18,7 @@ use crate::http::Barrier;
 pub(super) struct Plan {
     pub(super) repeat: u32,
     pub(super) warmup: u32,
-    at_once: u32,
+    pub(super) at_once: u32,
 }
 
 /// One sample with what it left.
@@ -57,7 +57,8 @@ impl StepScene<'_> {
             if samples.together {
                 self.in_waves(numbers, plan.at_once, (job, reference, until), &mut gathered).await;
             } else {
-                self.in_turn(numbers, plan.at_once, (job, reference, until), &mut gathered).await;
+                let begin = |number: u32| self.sample(number + 1, 0, None, (job, reference, until));
+                self.in_turn(numbers, plan.at_once, (&mut gathered, (job, reference)), begin).await;
             }
             if gathered.cut.is_some() {
                 break;
@@ -68,7 +69,7 @@ impl StepScene<'_> {
         gathered.finish(self, samples, duration, limit)
     }
 
-    fn plan_samples(&self, samples: &Samples) -> Result<Plan, Box<Finding>> {
+    pub(super) fn plan_samples(&self, samples: &Samples) -> Result<Plan, Box<Finding>> {
         self.render(1, None, |renderer| {
             let at_least_one = |late: &crate::check::Late<u32>| {
                 let number = renderer.late(late)?;
@@ -96,16 +97,15 @@ impl StepScene<'_> {
     }
 
     /// So many at once: when one ends, the next begins.
-    async fn in_turn(
+    pub(super) async fn in_turn<F: Future<Output = Sampled>>(
         &self,
         numbers: std::ops::Range<u32>,
         at_once: u32,
-        (job, reference, until): (JobId, &StepRef, Option<Duration>),
-        gathered: &mut Gathered<'_>,
+        (gathered, (job, reference)): (&mut Gathered<'_>, (JobId, &StepRef)),
+        begin: impl Fn(u32) -> F,
     ) {
         let mut left = numbers;
         let mut running = FuturesUnordered::new();
-        let begin = |number: u32| self.sample(number + 1, 0, None, (job, reference, until));
         for number in left.by_ref().take(usize::try_from(at_once).unwrap_or(usize::MAX)) {
             running.push(begin(number));
         }

@@ -168,8 +168,7 @@ impl StepScene<'_> {
                 Some(Err(bad)) => format!("{why}; Retry-After `{bad}` is ignored"),
                 None => why,
             };
-            self.context
-                .emit(Event::StepRetried { job, step: reference.clone(), attempt: number, why })
+            self.tell(Event::StepRetried { job, step: reference.clone(), attempt: number, why })
                 .await;
             if let Err(cut) = self.bounded(tokio::time::sleep(pause), until).await {
                 if let Some(last) = attempts.last_mut() {
@@ -291,8 +290,7 @@ impl StepScene<'_> {
                 return (vec![attempted], number, over(&format!("it did not hold within {shown}")));
             }
             let why = status.map_or("no response".to_owned(), |status| format!("status {status}"));
-            self.context
-                .emit(Event::StepRetried { job, step: reference.clone(), attempt: number, why })
+            self.tell(Event::StepRetried { job, step: reference.clone(), attempt: number, why })
                 .await;
             if let Err(cut) = self.bounded(tokio::time::sleep(every), until).await {
                 attempted.ended = Ended::Cut(cut);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::check::{CheckedPlan, CheckedStep};
-use crate::event::{Section, StepKind, StepRef};
+use crate::event::{Section, StepRef};
 use crate::finding::{Finding, Severity};
 use crate::outcome::Verdict;
 use crate::record::PlanRecord;
@@ -70,7 +70,7 @@ impl Again {
             .filter(|step| {
                 step.section == Section::Steps
                     && !is_included(plan, step)
-                    && (step.is_plain() || step.kind == StepKind::Include || !has_more(plan, step))
+                    && (step.is_plain() || step.includes() || !has_more(plan, step))
             })
             .map(Mark::of)
             .collect();
@@ -98,7 +98,7 @@ impl Again {
 
 /// Whether it is a step of an included plan: that one is done again as a whole.
 fn is_included(plan: &PlanRecord, step: &StepRef) -> bool {
-    let includes = plan.steps.iter().filter(|record| record.step.kind == StepKind::Include);
+    let includes = plan.steps.iter().filter(|record| record.step.includes());
     includes.into_iter().any(|record| step.is_inside(&record.step))
 }
 

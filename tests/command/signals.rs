@@ -205,3 +205,27 @@ fn an_interrupt_inside_an_included_plan_cleans_up_from_the_inside_out() {
         "{report}"
     );
 }
+
+#[test]
+fn an_interrupt_ends_a_repeated_include_and_each_execution_that_began_cleans_up() {
+    let server = Misbehaving::start();
+    let project = Project::new();
+    project.write(
+        "x.yaml",
+        &format!(
+            "plan: X\ninclude_only: true\nsteps:\n  - GET: {}\ncleanup:\n  - DELETE: {}\n",
+            server.url("/hang"),
+            server.url("/ok")
+        ),
+    );
+    project.write("p.yaml", "plan: P\nsteps:\n  - {include: x.yaml, repeat: 9, concurrency: 2}\n");
+    let child = project.start(&["p.yaml", "--report", "json=r.json"]);
+    until("the requests", || server.log().len() == 2);
+    signal("-INT", &child);
+    Ran::of(child.wait_with_output().expect("its end")).ends(130);
+    let deleted = server.log().iter().filter(|seen| seen.method == "DELETE").count();
+    assert_eq!((server.log().len(), deleted), (4, 2));
+    marked(&project, "SIGINT");
+    let report = json(&project.read("r.json"));
+    assert_eq!(report["plans"][0]["steps"][0]["verdict"], "cancelled", "{report}");
+}

@@ -522,6 +522,94 @@ fn a_text_that_is_included_often_is_told_once_before_it_is_needed() {
 }
 
 #[test]
+fn an_include_can_be_repeated_and_is_judged_as_a_whole() {
+    let server = Scripted::start(|seen, _| {
+        let n: u32 = seen.path().rsplit('/').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+        let status = if seen.path().starts_with("/second") && n % 5 == 3 { 500 } else { 200 };
+        Reply::json(status, &format!("{{\"id\": {n}}}"))
+    });
+    let inner = flow(
+        "inputs: [n]\nvars: {word: \"${{ unique }}\"}\nsteps:\n  - GET: /first/${{ word }}/${{ n }}\n  - {id: two, GET: \"/second/${{ word }}/${{ n }}\", capture: {x: $.id}}\ncleanup:\n  - DELETE: /away/${{ n }}\n",
+    );
+    let flows = [("x.yaml", inner.as_str())];
+    let steps = |rest: &str| {
+        format!(
+            "steps:\n  - id: many\n    include: x.yaml\n    with: {{n: \"${{{{ iter }}}}\"}}\n    export: [x]\n    repeat: 10\n    concurrency: 3\n    warmup: 2\n{rest}"
+        )
+    };
+    let expect = "    expect_all: {passed: 8}\n  - assert: [x | length == 10, \"'9' in x | join(' ')\"]\n    if: steps.many.passed\n";
+    let ran = run(&server, &steps(expect), &flows).exits(0);
+    let many = ran.step(0);
+    assert_eq!((&many["kind"], &many["verdict"]), (&json!("repeated"), &json!("passed")));
+    assert_eq!(
+        many["samples"]["counts"],
+        json!({"passed": 8, "failed": 2, "errored": 0, "cancelled": 0}),
+        "{}",
+        ran.said
+    );
+    assert_eq!(many["samples"]["warmup"], 2);
+    // The steps of the first that passes are told, and of the first of each kind of failure.
+    let inside: Vec<_> = (1..5).map(|step| ran.step(step)["within"].clone()).collect();
+    assert_eq!(inside[0], inside[1]);
+    assert_eq!(
+        (inside[2].clone(), inside[3].clone()),
+        (json!([0, 3]), json!([0, 3])),
+        "{inside:?}"
+    );
+    assert_eq!(ran.step(4)["verdict"], "failed");
+    assert_eq!(ran.report["counts"]["steps"]["failed"], 0, "{}", ran.said);
+    assert!(!ran.said.contains("failed["), "{}", ran.said);
+    // All of them are really carried out, each with its own variables, and cleaned up after.
+    let targets = server.targets();
+    assert_eq!(targets.iter().filter(|target| target.starts_with("GET /second")).count(), 12);
+    let words: std::collections::BTreeSet<&str> = targets
+        .iter()
+        .filter_map(|target| target.strip_prefix("GET /first/")?.split('/').next())
+        .collect();
+    assert_eq!(words.len(), 12, "{targets:?}");
+    let away: Vec<&String> = targets.iter().filter(|target| target.starts_with("DELETE")).collect();
+    assert_eq!(away.len(), 12);
+    assert_eq!((away[0].as_str(), away[11].as_str()), ("DELETE /away/12", "DELETE /away/1"));
+
+    let ran = run(&server, &steps("  - GET: /then\n"), &flows).exits(1);
+    assert_eq!(ran.step(0)["verdict"], "failed");
+    assert_eq!(ran.report["counts"]["steps"]["failed"], 1, "{}", ran.said);
+    let ran = ran.says("2 of 10 samples failed").says("failed[step::assertion] x.yaml:8:6");
+    assert_eq!(ran.said.matches("failed[step").count(), 2, "{}", ran.said);
+    let last = ran.report["plans"][0]["steps"].as_array().map_or(0, Vec::len);
+    assert!(last < 14, "{}", ran.report);
+}
+
+#[test]
+fn each_execution_of_a_repeated_include_has_its_budget_and_all_of_them_their_deadline() {
+    let inner = flow("steps:\n  - GET: /a\n");
+    let steps = "steps:\n  - {include: x.yaml, repeat: 3, budget: 1us}\n  - GET: /b\n";
+    let ran = run(&told(), steps, &[("x.yaml", &inner)]).exits(6);
+    assert_eq!(ran.verdicts().last(), Some(&"passed"));
+    ran.says("3 of 3 samples were over their budget").says("plan.yaml:4:6");
+    run(&told(), "steps:\n  - {include: x.yaml, repeat: 3, budget: 1h}\n", &[("x.yaml", &inner)])
+        .exits(0);
+    let hang = flow("steps:\n  - GET: /hang\ncleanup:\n  - DELETE: /x\n");
+    let server = told();
+    let steps = "steps:\n  - {include: x.yaml, repeat: 3, deadline: 200ms}\n";
+    run(&server, steps, &[("x.yaml", &hang)]).exits(5).says("deadline of 200 ms came first");
+    assert_eq!(server.targets(), ["GET /hang", "DELETE /x"]);
+}
+
+#[test]
+fn a_cleanup_that_fails_in_one_of_many_executions_is_told_once_and_fails_the_run() {
+    let inner = flow(
+        "inputs: [n]\nsteps:\n  - GET: /a\ncleanup:\n  - DELETE: /status/${{ 500 if n > 1 else 200 }}\n",
+    );
+    let steps = "steps:\n  - {include: x.yaml, repeat: 4, with: {n: \"${{ iter }}\"}}\n";
+    let server = told();
+    let ran = run(&server, steps, &[("x.yaml", &inner)]).exits(1);
+    assert_eq!(ran.said.matches("failed[step::assertion] x.yaml").count(), 1, "{}", ran.said);
+    assert_eq!(server.targets().len(), 8);
+    assert_eq!(ran.report["plans"][0]["verdict"], "failed");
+}
+
+#[test]
 fn every_mistake_of_an_include_is_found_at_once() {
     let flows = [
         (

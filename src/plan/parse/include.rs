@@ -11,13 +11,6 @@ pub(super) fn include(reader: &mut Reader, node: &Node, fields: &Fields<'_>) -> 
     let with = fields
         .value("with")
         .map(|node| reader.entries(node, "a mapping of names to values", "with: {user: ada}"));
-    for repeated in ["repeat", "warmup", "concurrency"].iter().filter_map(|name| fields.get(name)) {
-        let message = format!("`{}` of an included plan", repeated.key.value);
-        let finding = Finding::error(Code::NotYet, format!("{message} is not built yet"))
-            .at(repeated.key.place, "")
-            .help("use `rows` with a list instead");
-        reader.push(finding);
-    }
     let export = fields.value("export").map(|node| names(reader, node)).unwrap_or_default();
     if node.has_template() && node.as_str().is_some() {
         let finding = Finding::error(Code::BadValue, "no template can stand here")
@@ -35,6 +28,25 @@ pub(super) fn include(reader: &mut Reader, node: &Node, fields: &Fields<'_>) -> 
     let path = Spanned::new(path.to_owned(), node.place);
     let with = with.unwrap_or_default().to_vec();
     Some(Action::Include(Box::new(IncludeAst { path, with, export })))
+}
+
+/// What is counted of the samples of a request, and a plan has none of.
+pub(super) fn only_passed(reader: &mut Reader, fields: &Fields<'_>) {
+    let (Some(include), Some(all)) = (fields.get("include"), fields.get("expect_all")) else {
+        return;
+    };
+    for entry in all.value.entries() {
+        let key = &entry.key;
+        if ["outcomes", "statuses", "distinct"].contains(&key.value.as_str()) {
+            let message =
+                format!("`{}` counts answers, and an included plan gives none", key.value);
+            let finding = Finding::error(Code::Conflict, message)
+                .at(key.place, "")
+                .at(include.key.place, "the step's action")
+                .help("write how many of its executions are to pass: `passed: 20`, `{gte: 99%}`");
+            reader.push(finding);
+        }
+    }
 }
 
 /// `export`, each name once.

@@ -26,6 +26,7 @@ pub(super) fn step(reader: &mut Reader, node: &Node) -> Option<Step> {
         keys_of_requests(reader, &fields);
     }
     include::stray(reader, &fields);
+    include::only_passed(reader, &fields);
     if let (Some(retry), Some(poll)) = (fields.get("retry"), fields.get("poll")) {
         let finding = Finding::error(Code::Conflict, "`retry` and `poll` exclude each other")
             .at(poll.key.place, "")
@@ -268,9 +269,12 @@ fn group(reader: &mut Reader, entry: &Entry, kind: GroupKind) -> Option<Action> 
 fn keys_of_requests(reader: &mut Reader, fields: &Fields<'_>) {
     let Some(action) = OTHER_ACTIONS.iter().find_map(|name| fields.get(name)) else { return };
     let mut stray = fields.of(keys::REQUEST);
-    if matches!(action.key.value.as_str(), "parallel" | "first_of" | "include") {
-        stray.retain(|entry| entry.key.value != "budget");
-    }
+    let also: &[&str] = match action.key.value.as_str() {
+        "parallel" | "first_of" => &["budget"],
+        "include" => &["budget", "repeat", "warmup", "concurrency", "expect_all"],
+        _ => &[],
+    };
+    stray.retain(|entry| !also.contains(&entry.key.value.as_str()));
     stray.extend(fields.of(keys::OPTIONS));
     for entry in stray {
         let finding = Finding::error(
