@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use super::body::FilePath;
+use super::late::word;
 use super::types::{Late, LateValue};
 use super::values::Checker;
 use crate::finding::{Code, Finding};
-use crate::plan::{Connection, HttpWord, RequestOptions, TlsAst};
+use crate::plan::{HttpWord, RequestOptions, TlsAst};
 use crate::source::Place;
 use crate::template::ValueTemplate;
 use crate::yaml::Node;
@@ -53,28 +54,10 @@ impl LateValue for bool {
     }
 }
 
-impl LateValue for Connection {
-    fn read(value: &Value) -> Result<Self, (Code, String)> {
-        word(value, &Self::WORDS)
-    }
-}
-
 impl LateValue for HttpWord {
     fn read(value: &Value) -> Result<Self, (Code, String)> {
         word(value, &Self::WORDS)
     }
-}
-
-fn word<T: Copy>(value: &Value, words: &[(&str, T)]) -> Result<T, (Code, String)> {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    let found = words.iter().find(|(word, _)| *word == text);
-    found.map(|(_, value)| *value).ok_or_else(|| {
-        let known: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
-        (Code::BadValue, format!("`{text}` is not {}", known.join(" or ")))
-    })
 }
 
 /// Whether a text names a proxy that can be gone through.

@@ -73,13 +73,13 @@ impl LateValue for Connection {
     }
 }
 
-/// One of a few words.
-fn word<T: Copy>(value: &Value, words: &[(&str, T)]) -> Result<T, (Code, String)> {
-    let found = words.iter().find(|(word, _)| value.as_str() == Some(word));
+/// One of a few words; a number counts as it is written.
+pub(super) fn word<T: Copy>(value: &Value, words: &[(&str, T)]) -> Result<T, (Code, String)> {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let found = words.iter().find(|(word, _)| *word == text);
     found.map(|(_, value)| *value).ok_or_else(|| {
         let known: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
-        let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        (Code::BadValue, format!("`{shown}` is not {}", known.join(" or ")))
+        (Code::BadValue, format!("`{text}` is not {}", known.join(" or ")))
     })
 }
 

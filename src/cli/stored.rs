@@ -25,7 +25,7 @@ pub(super) fn report(args: &ReportArgs, current: &Path) -> Result<u8, UsageFault
     let printer = Printer::new(&args.look, &process);
     let path = match &args.run {
         Some(folder) => events_of(&current.join(folder))?,
-        None => last_run(&find_root(current, current))
+        None => last_run_near(current)
             .ok_or_else(|| UsageFault::new("no run is stored here yet; run the plans first"))?,
     };
     let gate = Gate::new();
@@ -38,8 +38,13 @@ pub(super) fn report(args: &ReportArgs, current: &Path) -> Result<u8, UsageFault
     Ok(if failures.is_empty() { 0 } else { 7 })
 }
 
-/// The events of a run that was named: its folder, or the file itself.
+/// The events of a run that was named: its folder, or the file itself; of a project, its last run.
 fn events_of(path: &Path) -> Result<PathBuf, UsageFault> {
+    if path.join(".planrun").is_dir()
+        && let Some(last) = last_run(path)
+    {
+        return Ok(last);
+    }
     let events = if path.is_dir() { path.join(store::EVENTS) } else { path.to_path_buf() };
     if events.is_file() {
         return Ok(events);
@@ -57,6 +62,17 @@ fn events_of(path: &Path) -> Result<PathBuf, UsageFault> {
 /// The events of the last run of a project, the one that goes on left out.
 pub(super) fn last_run(root: &Path) -> Option<PathBuf> {
     store::ended_runs(root).into_iter().map(|path| (began(&path), path)).max().map(|(_, path)| path)
+}
+
+/// The events of the last run of this project, or of one right below: plans often are a project of
+/// their own in the folder that people work in.
+#[expect(clippy::disallowed_methods, reason = "looks for stored runs")]
+fn last_run_near(current: &Path) -> Option<PathBuf> {
+    let below = std::fs::read_dir(current).into_iter().flatten().flatten().map(|it| it.path());
+    let mut roots: Vec<PathBuf> = below.filter(|it| it.join(".planrun").is_dir()).collect();
+    roots.push(find_root(current, current));
+    let runs = roots.iter().filter_map(|root| last_run(root));
+    runs.map(|path| (began(&path), path)).max().map(|(_, path)| path)
 }
 
 /// When a stored run began; at the beginning of time where it does not say.

@@ -7,7 +7,7 @@ use super::document::{Document, Told};
 use crate::finding::{Finding, Severity};
 use crate::outcome::{StepResult, Verdict};
 use crate::record::Record;
-use crate::secret::sanitise_line;
+use crate::secret::{sanitise, sanitise_line};
 
 /// GitHub shows so many annotations of a kind for each step of a job.
 const SHOWN: usize = 10;
@@ -88,9 +88,9 @@ fn line(
     out
 }
 
-/// A message of a workflow command.
+/// A message of a workflow command: one line, whatever stands in it.
 pub(crate) fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    sanitise(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 /// A property of a workflow command.

@@ -53,7 +53,7 @@ impl StepScene<'_> {
     fn suffix(&self, number: u32) -> String {
         let mut suffix = String::new();
         if let Some(case) = self.case {
-            let _ = write!(suffix, "-{}", component(&case.name));
+            let _ = write!(suffix, "-{}", cut(&component(&case.name), LONGEST));
         }
         if self.step.samples.is_some() {
             let _ = write!(suffix, "-sample-{}", self.iteration);
@@ -89,8 +89,9 @@ fn file_name(path: &str, suffix: &str) -> String {
         Some(_) | None => (last.as_str(), String::new()),
     };
     let suffix = cut(suffix, LONGEST / 2);
-    parts.push(format!("{}{suffix}{ending}", cut(stem, LONGEST - suffix.len() - ending.len())));
-    parts.join("/")
+    let last = format!("{}{suffix}{ending}", cut(stem, LONGEST - suffix.len() - ending.len()));
+    let folders = parts.iter().map(|folder| cut(folder, LONGEST));
+    folders.chain([last.as_str()]).collect::<Vec<_>>().join("/")
 }
 
 fn component(part: &str) -> String {
@@ -99,7 +100,7 @@ fn component(part: &str) -> String {
     }
     let shown = sanitise_line(part);
     let plain = |c: char| if c.is_control() || "<>:\"|?*/\\".contains(c) { '_' } else { c };
-    cut(&shown.chars().map(plain).collect::<String>(), LONGEST).to_owned()
+    shown.chars().map(plain).collect()
 }
 
 /// The beginning of a text, of at most so many bytes.

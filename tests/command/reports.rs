@@ -137,3 +137,19 @@ fn the_summary_of_a_job_on_github_is_added_to_what_is_there() {
     project.run_with(&["p.yaml"], &variables);
     assert_eq!(project.read("summary.md"), text);
 }
+
+#[test]
+fn the_last_run_is_found_from_the_folder_above_its_project_too() {
+    let server = Misbehaving::start();
+    let project = Project::new();
+    std::fs::remove_file(project.path("planrun.yaml")).expect("a project file");
+    for name in ["older", "newer"] {
+        project.write(&format!("{name}/planrun.yaml"), "project: p\n");
+        project.plan(&format!("{name}/p.yaml"), &format!("  - GET: {}\n", server.url("/echo")));
+        assert_eq!(project.run(&[&format!("{name}/p.yaml")]).code, 0);
+    }
+    let ran = project.run(&["report", "--report", "markdown=-"]);
+    assert!(ran.out.contains("newer/p.yaml"), "{}{}", ran.out, ran.err);
+    let ran = project.run(&["report", "older", "--report", "markdown=-"]);
+    assert!(ran.out.contains("older/p.yaml"), "{}{}", ran.out, ran.err);
+}

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::Checked;
 use crate::finding::{Finding, Severity};
-use crate::secret::sanitise;
+use crate::report::github::{data, property};
 
 /// A workflow command for each finding; empty where there are none.
 #[must_use]
@@ -50,14 +50,4 @@ fn said(finding: &Finding) -> String {
     lines.extend(labels.take(1).filter(|text| !text.is_empty()).map(str::to_owned));
     lines.extend(help);
     data(&lines.join("\n"))
-}
-
-/// The text of a command: it stays one line, whatever stands in it.
-fn data(text: &str) -> String {
-    sanitise(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
-}
-
-/// The value of a property.
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
 }
