@@ -59,8 +59,10 @@ pub struct Surroundings<'a> {
     pub environment: Option<&'a EnvironmentShape>,
     /// Defaults under the plan's own, the nearest first: the environment's, then the project's.
     pub defaults: &'a [&'a RequestOptions],
-    /// Names of variables that the command line gives to the plan.
+    /// Names of variables that the command line, or the plan that includes it, gives to the plan.
     pub given: &'a [String],
+    /// Those of them whose values came out of a response.
+    pub of_responses: &'a [String],
     /// The CSV files that the plan names, by their path as written.
     pub tables: &'a BTreeMap<String, SourceId>,
     /// Hints, the plan's own first.
@@ -89,6 +91,7 @@ impl<'a> Surroundings<'a> {
             environment: None,
             defaults: &[],
             given: &[],
+            of_responses: &[],
             tables: &NO_TABLES,
             hints: &[],
             included: &[],

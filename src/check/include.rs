@@ -102,9 +102,11 @@ impl Checker<'_> {
         for secret in &included.plan.secrets {
             self.names.use_secret(&secret.name.value);
         }
+        let of_responses = self.of_responses(&with);
         let given: Vec<String> = ast.with.iter().map(|entry| entry.key.value.clone()).collect();
         let around = Surroundings {
             given: &given,
+            of_responses: &of_responses,
             tables: included.tables,
             hints: &included.hints,
             includes: included.includes,
@@ -117,6 +119,22 @@ impl Checker<'_> {
         }
         let with = with.into_iter().collect::<Option<_>>()?;
         Some(Include { plan: plan?, path: ast.path.clone(), with, export: ast.export.clone() })
+    }
+
+    /// The names that are given values which came out of a response.
+    fn of_responses(&self, with: &[Option<(String, Place, ValueTemplate)>]) -> Vec<String> {
+        let mut found = Vec::new();
+        for (name, _, value) in with.iter().flatten() {
+            let mut is_one = false;
+            value.visit(&mut |template, _| {
+                let mut roots = template.names().iter().filter_map(|name| name.path.first());
+                is_one |= roots.any(|root| self.names.is_of_a_response(root));
+            });
+            if is_one {
+                found.push(name.clone());
+            }
+        }
+        found
     }
 
     /// A plan that is several jobs is no step.

@@ -102,6 +102,8 @@ pub(super) struct Names<'a> {
     var_secrets: BTreeMap<String, Vec<String>>,
     used: BTreeSet<String>,
     used_secrets: BTreeSet<String>,
+    /// Names beside captures whose values came out of a response.
+    of_responses: BTreeSet<String>,
 }
 
 impl<'a> Names<'a> {
@@ -119,6 +121,7 @@ impl<'a> Names<'a> {
             var_secrets: BTreeMap::new(),
             used: BTreeSet::new(),
             used_secrets: BTreeSet::new(),
+            of_responses: BTreeSet::new(),
         }
     }
 
@@ -208,6 +211,25 @@ impl<'a> Names<'a> {
 
     pub(super) fn is_used(&self, name: &str) -> bool {
         self.used.contains(name)
+    }
+
+    /// What a name gives came out of a response, though no step of this plan captured it.
+    pub(super) fn came_out_of_a_response(&mut self, name: &str) {
+        self.of_responses.insert(name.to_owned());
+    }
+
+    /// Whether what the first word of a name gives came out of a response.
+    pub(super) fn is_of_a_response(&self, root: &str) -> bool {
+        let last = self.defined.get(root).and_then(|definitions| definitions.last());
+        match root {
+            "steps" => true,
+            // Cases that are not known before the run come out of a template.
+            "case" => self.case.as_ref().is_some_and(|shape| !shape.known),
+            _ => {
+                self.of_responses.contains(root)
+                    || matches!(last, Some((Defined::Capture { .. }, _)))
+            }
+        }
     }
 
     pub(super) fn use_secret(&mut self, name: &str) {

@@ -96,6 +96,9 @@ fn values(list: &[Spanned<String>]) -> Vec<String> {
 impl Checker<'_> {
     /// Every name that the plan defines anywhere, so that each use can be judged.
     fn declare(&mut self, plan: &Plan) {
+        for name in self.around.of_responses {
+            self.names.came_out_of_a_response(name);
+        }
         for entry in &plan.vars {
             self.not_reserved(&entry.key.value, entry.key.place);
             self.names.define_var(&entry.key.value, entry.key.place);
@@ -210,6 +213,9 @@ impl Checker<'_> {
                 if !var.secrets.contains(secret) {
                     var.secrets.push(secret.clone());
                 }
+            }
+            if needs.iter().any(|need| self.names.is_of_a_response(need)) {
+                self.names.came_out_of_a_response(&var.name);
             }
             self.names.var_holds(&var.name, &var.secrets);
             ordered.push((var, uses));

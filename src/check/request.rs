@@ -38,8 +38,11 @@ impl Checker<'_> {
         if let (Some((template, _)), Some(node)) = (&base_url, base) {
             self.check_base_url(template, node);
         }
-        let captured: Vec<String> =
+        let mut captured: Vec<String> =
             self.uses.captures.iter().skip(used).map(|(name, ..)| name.clone()).collect();
+        let templates = url.iter().chain(base_url.iter().map(|(template, _)| template));
+        let roots = templates.flat_map(Template::names).filter_map(|name| name.path.first());
+        captured.extend(roots.filter(|root| self.names.is_of_a_response(root)).cloned());
         if base.is_none() {
             self.check_goes_nowhere(defaults);
         }

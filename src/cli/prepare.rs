@@ -232,6 +232,7 @@ pub(super) fn prepare_on(
             environment: if loaded.broken_environment { None } else { Some(&shape) },
             defaults: &defaults,
             given: &names,
+            of_responses: &[],
             tables: &loaded.tables,
             hints: &hints,
             included: &included,

@@ -478,6 +478,34 @@ fn a_secret_that_travels_by_with_and_export_stays_one() {
 }
 
 #[test]
+fn a_url_out_of_a_response_stays_one_on_its_way_through_plans() {
+    let foreign = Scripted::ok();
+    let url = foreign.url();
+    let server = Scripted::start(move |_, _| Reply::json(200, &format!("{{\"url\": \"{url}\"}}")));
+    let direct = flow("inputs: [to]\nsteps:\n  - GET: ${{ to }}/x\n");
+    let by_variable =
+        flow("inputs: [to]\nvars: {there: \"${{ to }}/deep\"}\nsteps:\n  - GET: ${{ there }}\n");
+    let deeper = flow("inputs: [to]\nsteps:\n  - {include: x.yaml, with: {to: \"${{ to }}\"}}\n");
+    let flows = [("x.yaml", direct.as_str()), ("y.yaml", &by_variable), ("z.yaml", &deeper)];
+    for file in ["x.yaml", "y.yaml", "z.yaml"] {
+        let steps = format!(
+            "steps:\n  - {{GET: /a, capture: {{to: $.url}}}}\n  - {{include: {file}, with: {{to: \"${{{{ to }}}}\"}}}}\n"
+        );
+        run(&server, &steps, &flows).exits(5).says("transport::origin");
+    }
+    // What the plan itself says may be asked, and so may what a response says of an allowed place.
+    let steps = format!("steps:\n  - {{include: y.yaml, with: {{to: \"{}\"}}}}\n", foreign.url());
+    run(&server, &steps, &flows).exits(0);
+    assert_eq!(foreign.targets(), ["GET /deep"]);
+    let inside = flow("steps:\n  - {GET: /a, capture: {to: $.url}}\n");
+    let steps = "steps:\n  - {include: w.yaml, export: [to]}\n  - GET: ${{ to }}/y\n";
+    run(&server, steps, &[("w.yaml", &inside)]).exits(5).says("transport::origin");
+    let steps = "steps:\n  - {GET: /a, capture: {to: $.url}}\n  - {GET: \"${{ case }}/z\", rows: \"${{ [to] }}\"}\n";
+    run(&server, steps, &[]).exits(5).says("transport::origin");
+    assert_eq!(foreign.log().len(), 1);
+}
+
+#[test]
 fn hints_of_an_included_plan_are_for_its_steps() {
     let inner = flow(
         "hints:\n  - {when: {status: 500}, cause: The inner one knows}\nsteps:\n  - GET: /status/500\n",
