@@ -211,7 +211,9 @@ fn the_settings_that_the_readme_shows_lead_to_schemas_and_files() {
 }
 
 /// What stands under a step and is not what a first guess of its type would be.
-const UNUSUAL: [&str; 16] = [
+const UNUSUAL: [&str; 18] = [
+    "http: 2",
+    "http: ${{ '1.1' }}",
     "timeout: ${{ '3s' }}",
     "follow_redirects: ${{ 3 }}",
     "retry: {times: \"${{ 3 }}\", delay: \"${{ '1s' }}\"}",
@@ -231,7 +233,8 @@ const UNUSUAL: [&str; 16] = [
 ];
 
 /// Keys that mean something beside another one alone.
-const TOGETHER: [(&str, &str); 5] = [
+const TOGETHER: [(&str, &str); 6] = [
+    ("key", "cert"),
     ("concurrency", "repeat"),
     ("warmup", "repeat"),
     ("with", "include"),
@@ -411,6 +414,7 @@ const IN_PLANS: &[(Place, &str, &str)] = &[
     (Place::Expect, "$.a: {format: guid}", "/$.a/format"),
     (Place::Expect, "$.a: {apply: [backwards], equals: a}", "/$.a/apply/0"),
     (Place::Plan, "rows: {file: a.csv, types: {a: date}}", "/rows/types/a"),
+    (Place::Step, "http: \"3\"", "/http"),
     // Names.
     (Place::Plan, "vars: {User-Id: 1}", "/vars/User-Id"),
     (Place::Plan, "vars: {env: 1}", "/vars/env"),
@@ -420,6 +424,7 @@ const IN_PLANS: &[(Place, &str, &str)] = &[
     (Place::Capture, "unique: $.id", "/unique"),
     (Place::Step, "headers: {X Y: 1}", "/headers/X Y"),
     // What is missing.
+    (Place::Step, "tls: {key: client.key}", "/tls/key"),
     (Place::Step, "multipart: {photo: {filename: a.png}}", "/multipart/photo"),
     (Place::Step, "generate: {seed: 7}", "/generate"),
     (Place::Step, "graphql: {variables: {a: 1}}", "/graphql"),
@@ -452,6 +457,13 @@ const IN_OTHERS: &[(SchemaKind, &str, &str)] = &[
     (SchemaKind::Environment, "protected: 1", "/protected"),
     (SchemaKind::Environment, "defaults: {timout: 1s}", "/defaults/timout"),
     (SchemaKind::Environment, "defaults: {timeout: 1}", "/defaults/timeout"),
+    (SchemaKind::Environment, "defaults: {proxy: [a]}", "/defaults/proxy"),
+    (SchemaKind::Environment, "defaults: {resolve: example.com}", "/defaults/resolve"),
+    (
+        SchemaKind::Environment,
+        "defaults: {resolve: {example.com: [a]}}",
+        "/defaults/resolve/example.com",
+    ),
     (SchemaKind::Project, "default_enviroment: a", "/default_enviroment"),
     (SchemaKind::Project, "defaults: {headers: a}", "/defaults/headers"),
     (SchemaKind::Project, "hints: [{when: {statuz: 1}, cause: a}]", "/hints/0/when/statuz"),

@@ -8,7 +8,7 @@ use super::shape::{
     object, one_of, or, or_template, own_named, reference, shape, size, string, text, word,
 };
 use crate::outcome::Phase;
-use crate::plan::keys;
+use crate::plan::{Connection, HttpWord, keys};
 use crate::query::Capture;
 use crate::units;
 
@@ -74,11 +74,20 @@ fn option(key: &str) -> Option<Shape> {
             "pattern": TEMPLATE,
         })),
         "max_body" => size(),
-        "connection" => word(&["reuse", "fresh"]),
+        "connection" => word(&Connection::WORDS.map(|(word, _)| word)),
         "retry" => object(&[RETRY], &["times"]),
-        "tls" => object(&[TLS], &[]),
+        "tls" => {
+            let mut tls = object(&[TLS], &[]);
+            tls.insert("dependencies".to_owned(), json!({"key": ["cert"]}));
+            tls
+        }
+        // YAML reads `2` and `1.1` as numbers, which are the same words.
         "http" => shape(json!({
-            "anyOf": [{"enum": ["1.1", "2", 1.1, 2]}, {"type": "string", "pattern": TEMPLATE}],
+            "anyOf": [
+                {"enum": HttpWord::WORDS.map(|(word, _)| word)},
+                {"enum": [1.1, 2]},
+                {"type": "string", "pattern": TEMPLATE},
+            ],
         })),
         _ => return None,
     })
