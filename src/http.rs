@@ -26,6 +26,6 @@ pub use client::{Client, Options};
 pub use jar::Jar;
 pub use redirect::{AllowOrigins, Origin};
 pub use request::{
-    Body, Connection, Dial, HttpVersion, Identity, MAX_BODY, ProxyChoice, Request, RequestFault,
-    Tls,
+    Body, Connection, Dial, HttpVersion, Identity, Keep, MAX_BODY, ProxyChoice, Request,
+    RequestFault, Tls,
 };

@@ -25,7 +25,7 @@ pub use filter::{Filter, FilterFault, Refusal};
 pub use found::{Found, Gap, Hit};
 pub use path::{JsonPath, Key, Mistake, PathFault};
 pub use regular::{Regular, RegularFault};
-pub use response::{NotJson, Response};
+pub use response::{NotJson, Response, Whole};
 pub use subject::{Bracket, Subject, SubjectFault, SubjectKind, Yields};
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod hints;
 mod include;
 mod job;
 mod judge;
+mod keep;
 mod many;
 mod names;
 mod pause;

@@ -60,8 +60,10 @@ pub struct Answer {
     /// The headers with lower-case names, in the order of their first occurrence; a repeated one
     /// stands several times. Bytes that are not UTF-8 are replaced.
     pub headers: Headers,
-    /// The decoded body.
+    /// The decoded body, or its beginning where nothing reads it.
     pub body: Bytes,
+    /// The size of the whole decoded body in bytes.
+    pub size: u64,
     /// The size of the body as it came over the wire.
     pub wire_size: u64,
     /// SHA-256 of the decoded body in lower-case hex; absent for an empty one.
@@ -119,10 +121,4 @@ pub(crate) fn phases(
 /// SHA-256 in lower-case hex; none of nothing.
 pub(crate) fn sha256(bytes: &[u8]) -> Option<String> {
     (!bytes.is_empty()).then(|| hex(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref()))
-}
-
-/// MD5 in lower-case hex.
-pub(crate) fn md5(bytes: &[u8]) -> String {
-    use md5::Digest as _;
-    hex(&md5::Md5::digest(bytes))
 }

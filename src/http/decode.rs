@@ -8,6 +8,9 @@ use std::io::{self, Write};
 
 use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
+use super::request::Keep;
+use crate::units::hex;
+
 /// What `Accept-Encoding` says unless the plan says otherwise.
 pub(crate) const ACCEPTED: &str = "gzip, br, deflate, zstd";
 
@@ -48,7 +51,11 @@ impl fmt::Debug for Decoder {
 impl Decoder {
     /// A decoder for the value of `Content-Encoding` (empty where there is none). An encoding that
     /// is not known leaves the body as it came.
-    pub(crate) fn new(content_encoding: &str, cap: u64) -> Result<Self, DecodeFault> {
+    pub(crate) fn new(
+        content_encoding: &str,
+        cap: u64,
+        (keep, md5): (Keep, bool),
+    ) -> Result<Self, DecodeFault> {
         let names: Vec<String> = content_encoding
             .split(',')
             .map(|name| name.trim().to_ascii_lowercase())
@@ -61,7 +68,7 @@ impl Decoder {
         if names.len() > MOST_LAYERS {
             return Err(bad("too many encodings, one inside the other"));
         }
-        let mut chain: Box<dyn Layer> = Box::new(Sink::new(cap));
+        let mut chain: Box<dyn Layer> = Box::new(Sink::new(cap, keep, md5));
         if names.iter().all(|name| is_known(name)) {
             for name in &names {
                 chain = layer(name, chain).map_err(|error| bad(&error.to_string()))?;
@@ -87,10 +94,10 @@ impl Decoder {
     }
 
     /// What has been decoded, leaving nothing.
-    pub(crate) fn take(&mut self) -> Vec<u8> {
+    pub(crate) fn take(&mut self) -> Decoded {
         // A decoder may hold back up to one buffer: a body that broke off shows what did come.
         let _ = self.chain.flush();
-        std::mem::take(&mut self.chain.sink_mut().out)
+        self.chain.sink_mut().take()
     }
 
     fn judge(&mut self, result: io::Result<()>) -> Result<(), DecodeFault> {
@@ -128,27 +135,77 @@ trait Layer: Write + Send + Sync {
     fn sink_mut(&mut self) -> &mut Sink;
 }
 
-/// Where decoded bytes fall: at most `cap` of them.
+/// A body, decoded.
+#[derive(Debug, Default)]
+pub(crate) struct Decoded {
+    /// What is kept of it.
+    pub(crate) kept: Vec<u8>,
+    /// The size of the whole in bytes.
+    pub(crate) size: u64,
+    /// SHA-256 of the whole in lower-case hex; none of nothing.
+    pub(crate) sha256: Option<String>,
+    /// MD5 of the whole, where it was asked for.
+    pub(crate) md5: Option<String>,
+}
+
+/// Bytes that are kept of a body that nothing reads: what a report shows.
+const HEAD: usize = 64 * 1024;
+
+/// Where decoded bytes fall: at most `cap` of them, the digests made on the way.
 struct Sink {
     out: Vec<u8>,
+    size: u64,
     cap: u64,
+    keep: Keep,
+    sha256: ring::digest::Context,
+    md5: Option<md5::Md5>,
     over: bool,
 }
 
 impl Sink {
-    fn new(cap: u64) -> Self {
-        Self { out: Vec::new(), cap, over: false }
+    fn new(cap: u64, keep: Keep, md5: bool) -> Self {
+        Self {
+            out: Vec::new(),
+            size: 0,
+            cap,
+            keep,
+            sha256: ring::digest::Context::new(&ring::digest::SHA256),
+            md5: md5.then(md5::Md5::default),
+            over: false,
+        }
+    }
+
+    fn take(&mut self) -> Decoded {
+        use md5::Digest as _;
+        let none = ring::digest::Context::new(&ring::digest::SHA256);
+        let sha256 = std::mem::replace(&mut self.sha256, none).finish();
+        Decoded {
+            kept: std::mem::take(&mut self.out),
+            sha256: (self.size > 0).then(|| hex(sha256.as_ref())),
+            size: std::mem::take(&mut self.size),
+            md5: self.md5.take().map(|md5| hex(&md5.finalize())),
+        }
     }
 }
 
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let room = self.cap.saturating_sub(self.out.len() as u64);
+        use md5::Digest as _;
+        let room = self.cap.saturating_sub(self.size);
         if bytes.len() as u64 > room {
             self.over = true;
             return Err(io::Error::other("over the cap"));
         }
-        self.out.extend_from_slice(bytes);
+        self.size += bytes.len() as u64;
+        self.sha256.update(bytes);
+        if let Some(md5) = &mut self.md5 {
+            md5.update(bytes);
+        }
+        let kept = match self.keep {
+            Keep::Whole => bytes.len(),
+            Keep::Head => bytes.len().min(HEAD.saturating_sub(self.out.len())),
+        };
+        self.out.extend_from_slice(bytes.get(..kept).unwrap_or_default());
         Ok(bytes.len())
     }
 
@@ -249,7 +306,7 @@ impl Layer for Deflate {
     fn sink_mut(&mut self) -> &mut Sink {
         match self {
             Self::Undecided(inner) => {
-                inner.get_or_insert_with(|| Box::new(Sink::new(0))).sink_mut()
+                inner.get_or_insert_with(|| Box::new(Sink::new(0, Keep::Head, false))).sink_mut()
             }
             Self::Zlib(decoder) => decoder.get_mut().sink_mut(),
             Self::Raw(decoder) => decoder.get_mut().sink_mut(),
@@ -265,6 +322,26 @@ mod tests {
 
     use super::*;
 
+    fn decoder(encoding: &str, cap: u64) -> Result<Decoder, DecodeFault> {
+        Decoder::new(encoding, cap, (Keep::Whole, false))
+    }
+
+    #[test]
+    fn of_a_body_that_nothing_reads_the_head_is_kept_and_the_digests_are_of_the_whole() {
+        let body = vec![b'x'; 3 * HEAD];
+        let mut decoder =
+            Decoder::new("gzip", u64::MAX, (Keep::Head, true)).expect("a known encoding");
+        decoder.feed(&gzip(&body)).expect("good gzip");
+        decoder.end().expect("a whole body");
+        let head = decoder.take();
+        assert_eq!((head.kept.len(), head.size), (HEAD, 3 * HEAD as u64));
+        let mut decoder = Decoder::new("", u64::MAX, (Keep::Whole, true)).expect("no encoding");
+        decoder.feed(&body).expect("bytes");
+        let all = decoder.take();
+        assert_eq!(all.kept, body);
+        assert_eq!((head.sha256, head.md5), (all.sha256, all.md5));
+    }
+
     fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), Compression::fast());
         encoder.write_all(bytes).expect("gzip into memory");
@@ -274,47 +351,47 @@ mod tests {
     #[test]
     fn chunks_may_fall_anywhere() {
         let whole = gzip(b"a text of some length, and some length, and some length");
-        let mut decoder = Decoder::new("gzip", 1000).expect("a known encoding");
+        let mut decoder = decoder("gzip", 1000).expect("a known encoding");
         for byte in &whole {
             decoder.feed(&[*byte]).expect("good gzip");
         }
         decoder.end().expect("a whole body");
-        assert_eq!(decoder.take(), b"a text of some length, and some length, and some length");
+        assert_eq!(decoder.take().kept, b"a text of some length, and some length, and some length");
     }
 
     #[test]
     fn what_came_before_a_fault_is_kept() {
         let whole = gzip(&b"0123456789".repeat(10));
-        let mut decoder = Decoder::new("gzip", 1000).expect("a known encoding");
+        let mut decoder = decoder("gzip", 1000).expect("a known encoding");
         decoder.feed(&whole[..whole.len() - 8]).expect("good so far");
         assert!(matches!(decoder.end(), Err(DecodeFault::Bad { .. })));
-        assert_eq!(decoder.take(), b"0123456789".repeat(10));
+        assert_eq!(decoder.take().kept, b"0123456789".repeat(10));
     }
 
     #[test]
     fn an_empty_body_is_empty_in_every_encoding() {
         for encoding in ["", "identity", "gzip", "br", "zstd", "deflate", "gzip, br"] {
-            let mut decoder = Decoder::new(encoding, 10).expect("a known encoding");
+            let mut decoder = decoder(encoding, 10).expect("a known encoding");
             assert_eq!(decoder.end(), Ok(()), "{encoding}");
-            assert_eq!(decoder.take(), b"");
+            assert_eq!(decoder.take().kept, b"");
         }
     }
 
     #[test]
     fn every_encoding_refuses_what_it_is_not() {
         for encoding in ["gzip", "br", "zstd", "deflate"] {
-            let mut decoder = Decoder::new(encoding, 1000).expect("a known encoding");
+            let mut decoder = decoder(encoding, 1000).expect("a known encoding");
             let fed = decoder.feed(b"\xff\xffthis is something else").and_then(|()| decoder.end());
             assert!(matches!(fed, Err(DecodeFault::Bad { .. })), "{encoding}: {fed:?}");
         }
-        assert!(Decoder::new("gzip, gzip, gzip, gzip", 10).is_err());
+        assert!(decoder("gzip, gzip, gzip, gzip", 10).is_err());
     }
 
     #[test]
     fn the_cap_counts_decoded_bytes() {
         let whole = gzip(&[0; 1000]);
         for (cap, fits) in [(1000, true), (999, false)] {
-            let mut decoder = Decoder::new("gzip", cap).expect("a known encoding");
+            let mut decoder = decoder("gzip", cap).expect("a known encoding");
             let fed = decoder.feed(&whole).and_then(|()| decoder.end());
             assert_eq!(fed, if fits { Ok(()) } else { Err(DecodeFault::TooLarge) });
         }

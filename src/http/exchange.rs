@@ -9,10 +9,10 @@ use hyper::http::Version;
 use hyper::{HeaderMap, Method, header};
 use url::Url;
 
-use super::answer::{Answer, Exchanged, Sent, md5, phases, sha256};
+use super::answer::{Answer, Exchanged, Sent, phases, sha256};
 use super::barrier::{Barrier, Ticket};
 use super::client::{Client, Route};
-use super::decode::{DecodeFault, Decoder};
+use super::decode::{DecodeFault, Decoded, Decoder};
 use super::fault::{self, Scene};
 use super::head;
 use super::jar::Jar;
@@ -331,7 +331,8 @@ impl<'a> Walk<'a> {
     async fn read(&mut self, response: &mut reqwest::Response) -> Result<(), Transport> {
         let encoding = self.head.as_ref().map(Head::encoding).unwrap_or_default();
         self.received = 0;
-        let made = Decoder::new(&encoding, self.request.max_body);
+        let made =
+            Decoder::new(&encoding, self.request.max_body, (self.request.keep, self.request.md5));
         let decoder = match made {
             Ok(decoder) => self.decoder.insert(decoder),
             Err(fault) => return Err(self.undecoded(&fault)),
@@ -378,7 +379,8 @@ impl<'a> Walk<'a> {
     /// What came, as far as it came; the digests only where it came whole.
     fn answer(&mut self, whole: bool) -> Option<Answer> {
         let head = self.head.as_ref()?;
-        let body = self.decoder.as_mut().map(Decoder::take).unwrap_or_default();
+        let body = self.decoder.as_mut().map(Decoder::take);
+        let Decoded { kept, size, sha256, md5 } = body.unwrap_or_default();
         Some(Answer {
             status: head.status,
             http: match head.version {
@@ -388,9 +390,10 @@ impl<'a> Walk<'a> {
             },
             headers: head::texts(&head.headers),
             wire_size: self.received,
-            sha256: sha256(&body),
-            md5: (whole && self.request.md5).then(|| md5(&body)),
-            body: Bytes::from(body),
+            sha256,
+            md5: md5.filter(|_| whole),
+            size,
+            body: Bytes::from(kept),
             url: self.url.clone(),
             remote: head.remote,
         })

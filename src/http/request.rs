@@ -48,10 +48,21 @@ pub struct Request {
     pub allow: Arc<AllowOrigins>,
     /// How the connection is made.
     pub dial: Arc<Dial>,
+    /// What of the response body is kept.
+    pub keep: Keep,
     /// Whether an MD5 digest of the response body is wanted.
     pub md5: bool,
     /// Holds the request back until all connections of a wave are there (`start: together`).
     pub barrier: Option<Barrier>,
+}
+
+/// What of a response body is kept in memory; its size and its digests are of the whole in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// All of it: something reads it.
+    Whole,
+    /// So much of its beginning as a report shows: nothing reads it.
+    Head,
 }
 
 impl Request {
@@ -74,6 +85,7 @@ impl Request {
             url_from_response: false,
             allow: Arc::default(),
             dial: Arc::default(),
+            keep: Keep::Whole,
             md5: false,
             barrier: None,
         }

@@ -1,14 +1,17 @@
 //! One response as subjects read it: never copied, its JSON parsed once, on the first question.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
+use md5::{Digest as _, Md5};
 use serde_json::Value;
 
 use crate::json::{self, DuplicateKey, JsonFault, JsonFaultKind};
+use crate::units::hex;
 
 /// The longest title that is shown of an HTML page, in bytes; a longer one is left out whole, since
 /// what is cut before it is masked could show half a secret.
@@ -31,12 +34,23 @@ pub struct Response {
     pub redirects: Vec<String>,
     /// The address that answered.
     pub remote: Option<SocketAddr>,
-    /// The digest of the decoded body, where it was made while streaming.
-    pub sha256: Option<[u8; 32]>,
+    /// What was found out of the whole decoded body while it streamed; `body` may be its head.
+    pub whole: Option<Whole>,
     /// How long the whole exchange took.
     pub duration: Duration,
     /// The body as JSON; filled on the first question.
     pub json: OnceLock<Result<Value, NotJson>>,
+}
+
+/// What is known of a body as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whole {
+    /// Its size in bytes.
+    pub size: u64,
+    /// SHA-256 in lower-case hex; none of nothing.
+    pub sha256: Option<String>,
+    /// MD5 in lower-case hex, where it was made.
+    pub md5: Option<String>,
 }
 
 impl Default for Response {
@@ -49,7 +63,7 @@ impl Default for Response {
             url: String::new(),
             redirects: Vec::new(),
             remote: None,
-            sha256: None,
+            whole: None,
             duration: Duration::ZERO,
             json: OnceLock::new(),
         }
@@ -101,6 +115,29 @@ impl fmt::Display for NotJson {
 }
 
 impl Response {
+    /// The size of the whole body in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.whole.as_ref().map_or(self.body.len() as u64, |whole| whole.size)
+    }
+
+    /// SHA-256 of the whole body in lower-case hex.
+    #[must_use]
+    pub fn sha256(&self) -> Cow<'_, str> {
+        let known = self.whole.as_ref().and_then(|whole| whole.sha256.as_deref());
+        known.map_or_else(
+            || hex(ring::digest::digest(&ring::digest::SHA256, &self.body).as_ref()).into(),
+            Cow::Borrowed,
+        )
+    }
+
+    /// MD5 of the whole body in lower-case hex.
+    #[must_use]
+    pub fn md5(&self) -> Cow<'_, str> {
+        let known = self.whole.as_ref().and_then(|whole| whole.md5.as_deref());
+        known.map_or_else(|| hex(&Md5::digest(&self.body)).into(), Cow::Borrowed)
+    }
+
     /// The body as JSON, whatever its content type; a byte order mark is tolerated.
     ///
     /// # Errors

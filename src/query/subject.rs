@@ -3,14 +3,12 @@
 use std::fmt;
 use std::ops::Range;
 
-use md5::{Digest as _, Md5};
 use serde_json::Value;
 
 use super::found::{Found, Gap};
 use super::path::{JsonPath, PathFault};
 use super::response::Response;
 use crate::finding::{Code, Fault, nearest};
-use crate::units::hex;
 
 /// Words that stand alone as subjects.
 const WORDS: [&str; 11] = [
@@ -147,6 +145,26 @@ pub enum SubjectFault {
 }
 
 impl Subject {
+    /// Whether it reads the body itself, and not only its size or a digest of it.
+    #[must_use]
+    pub fn reads_body(&self) -> bool {
+        match &self.kind {
+            SubjectKind::Text | SubjectKind::Bytes | SubjectKind::Path(_) => true,
+            SubjectKind::Status
+            | SubjectKind::Header { .. }
+            | SubjectKind::Cookie { .. }
+            | SubjectKind::Redirects(_)
+            | SubjectKind::Url
+            | SubjectKind::Size
+            | SubjectKind::Sha256
+            | SubjectKind::Md5
+            | SubjectKind::Http
+            | SubjectKind::RemoteIp
+            | SubjectKind::Duration
+            | SubjectKind::Value(_) => false,
+        }
+    }
+
     /// Whether two subjects are the same part of any response, however they are written.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
@@ -319,14 +337,9 @@ impl Subject {
                 Ok(text) => Found::Text(text),
                 Err(why) => Found::Unreadable { value: Value::Null, why: why.to_string() },
             },
-            SubjectKind::Size => Found::made(Value::from(response.body.len())),
-            SubjectKind::Sha256 => Found::Text(match &response.sha256 {
-                Some(digest) => hex(digest).into(),
-                None => {
-                    hex(ring::digest::digest(&ring::digest::SHA256, &response.body).as_ref()).into()
-                }
-            }),
-            SubjectKind::Md5 => Found::Text(hex(&Md5::digest(&response.body)).into()),
+            SubjectKind::Size => Found::made(Value::from(response.size())),
+            SubjectKind::Sha256 => Found::Text(response.sha256()),
+            SubjectKind::Md5 => Found::Text(response.md5()),
             SubjectKind::Bytes => Found::Bytes(&response.body),
             SubjectKind::Http => text(&response.http),
             SubjectKind::RemoteIp => match response.remote {

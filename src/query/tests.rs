@@ -86,9 +86,11 @@ fn every_subject_finds_its_part_of_the_response() {
     );
     assert_eq!(of_body("\u{e4}", "bytes"), Ok(json!("c3a4")));
     assert_eq!(of_body("\u{e4}", "text"), Ok(json!("ä")));
-    let streamed = Response { sha256: Some([0xab; 32]), ..Response::default() };
-    let digest = Subject::parse(None, "sha256").unwrap().read(&streamed).into_value();
-    assert_eq!(digest, Ok(json!("ab".repeat(32))));
+    let whole = Whole { size: 7_000_000_000, sha256: Some("ab".repeat(32)), md5: None };
+    let streamed = Response { whole: Some(whole), ..Response::default() };
+    let read = |subject| Subject::parse(None, subject).unwrap().read(&streamed).into_value();
+    assert_eq!(read("sha256"), Ok(json!("ab".repeat(32))));
+    assert_eq!(read("size"), Ok(json!(7_000_000_000_u64)));
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::event::Event;
 use crate::finding::{Code, Finding, Severity};
 use crate::http::{self, Barrier, Exchanged, Jar};
 use crate::outcome::{self, Actual, Attempt, Expected, TransportClass};
-use crate::query::Response;
+use crate::query::{Response, Whole};
 use crate::template::{Evaluated, Names, Scope, Seed};
 
 /// How one attempt ended.
@@ -215,6 +215,7 @@ impl StepScene<'_> {
             }
         };
         rendered.request.barrier = self.barrier.cloned();
+        (rendered.request.keep, rendered.request.md5) = self.kept(request);
         let jar = rendered.send_jar.then_some(self.jar);
         let exchange = self.context.client.exchange(&rendered.request, jar);
         let exchanged = match self.bounded(exchange, until).await {
@@ -476,7 +477,11 @@ fn response_of(exchanged: &Exchanged) -> Result<Response, Code> {
         url: answer.url.to_string(),
         redirects: exchanged.hops.iter().map(|hop| hop.location.clone()).collect(),
         remote: answer.remote,
-        sha256: None,
+        whole: Some(Whole {
+            size: answer.size,
+            sha256: answer.sha256.clone(),
+            md5: answer.md5.clone(),
+        }),
         duration: exchanged.phases.total.unwrap_or_default(),
         json: OnceLock::new(),
     })

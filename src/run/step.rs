@@ -376,10 +376,7 @@ pub(super) fn see(
             }
             "outcome" => Some(attempted.attempt.outcome.clone().map_or(Value::Null, Value::String)),
             "request_sha256" => attempted.request_sha256.clone().map(Value::String),
-            "response_sha256" => {
-                let digest = ring::digest::digest(&ring::digest::SHA256, &response.body);
-                Some(Value::String(crate::units::hex(digest.as_ref())))
-            }
+            "response_sha256" => Some(Value::String(response.sha256().into_owned())),
             _ => None,
         };
         if let Some(value) = value {

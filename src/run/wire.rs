@@ -112,7 +112,7 @@ fn response(answer: &Answer) -> Response {
         status: answer.status,
         http: answer.http.to_owned(),
         headers: answer.headers.clone(),
-        body: body(&answer.body, answer.body.len() as u64, answer.sha256.clone()),
+        body: body(&answer.body, answer.size, answer.sha256.clone()),
         remote: answer.remote.map(|address| address.to_string()),
         saved: None,
     }
@@ -123,13 +123,24 @@ fn response(answer: &Answer) -> Response {
 fn body(bytes: &[u8], size: u64, sha256: Option<String>) -> Body {
     let (content, cut) = if bytes.is_empty() {
         (Content::Empty, size > 0)
-    } else if let Ok(text) = std::str::from_utf8(bytes) {
-        (Content::Text(text.to_owned()), false)
+    } else if let Some(text) = text_of(bytes, size) {
+        (Content::Text(text.to_owned()), (text.len() as u64) < size)
     } else {
         let head = bytes.get(..HEX_SHOWN).unwrap_or(bytes);
         (Content::Hex(crate::units::hex(head)), bytes.len() > HEX_SHOWN)
     };
     Body { content, size, sha256, cut }
+}
+
+/// A body as text, or the beginning of one, which may end within a character.
+fn text_of(bytes: &[u8], size: u64) -> Option<&str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Some(text),
+        Err(fault) if fault.error_len().is_none() && (bytes.len() as u64) < size => {
+            std::str::from_utf8(bytes.get(..fault.valid_up_to())?).ok()
+        }
+        Err(_) => None,
+    }
 }
 
 /// The body of a request, as bytes or as what it was made of.

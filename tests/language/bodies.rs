@@ -295,3 +295,29 @@ fn a_media_type_with_a_line_break_is_refused() {
     bench_with(&server, vars, steps).file("a.txt", "abc").run().exits(0);
     assert!(server.only().body.contains("filename=\"a%0D%0AX-Evil: 1\""));
 }
+
+#[test]
+fn what_nothing_reads_is_measured_whole_all_the_same() {
+    let server = Scripted::start(|_, _| Reply::plain(200, &format!("{}END", "ä".repeat(100_000))));
+    let steps = "  - id: measured
+    GET: /x
+    expect: {size: 200003B, sha256: '${{ steps.read.response_sha256 }}', md5: {length: 32}}
+";
+    let plan = format!(
+        "plan: P\ndefaults: {{base_url: {}}}\nsteps:\n  - {{id: read, GET: /x, expect: {{text: {{ends_with: END}}}}}}\n{steps}",
+        server.url()
+    );
+    let ran = Bench::plan(&plan).run().exits(0);
+    for number in [0, 1] {
+        let body = &ran.step(number)["attempts"][0]["exchange"]["response"]["body"];
+        assert_eq!(body["size"], 200_003);
+        assert_eq!(body["cut"], true);
+        assert!(body["content"]["text"].as_str().is_some_and(|text| text.ends_with('ä')));
+    }
+    // The twins: another size, and text that is only at the end.
+    let wrong = plan.replace("200003B", "200002B").replace("END}", "ENDS}");
+    let ran = Bench::plan(&wrong).run().exits(1);
+    assert_eq!(ran.verdicts(), ["failed", "blocked"]);
+    let ran = Bench::plan(&plan.replace("200003B", "200002B")).run().exits(1);
+    assert_eq!(ran.verdicts(), ["passed", "failed"]);
+}

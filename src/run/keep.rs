@@ -1,0 +1,49 @@
+//! What of a response body has to stay in memory: what nothing reads is only measured as it streams.
+
+use super::attempt::StepScene;
+use crate::check::{Assertion, Expect, Request};
+use crate::http::Keep;
+use crate::query::SubjectKind;
+
+impl StepScene<'_> {
+    /// What is kept of the body, and whether its MD5 is wanted.
+    pub(super) fn kept(&self, request: &Request) -> (Keep, bool) {
+        let reads = request.save.is_some()
+            || self.assertions().any(|assertion| assertion.subject.reads_body())
+            || self.captures_from_the_body()
+            || self.counts_values_of_the_body()
+            || self.is_read_by_later_steps();
+        let is_md5 = |assertion: &Assertion| matches!(assertion.subject.kind, SubjectKind::Md5);
+        (if reads { Keep::Whole } else { Keep::Head }, self.assertions().any(is_md5))
+    }
+
+    fn assertions(&self) -> impl Iterator<Item = &Assertion> {
+        let given_up = self.step.poll.iter().flat_map(|poll| &poll.give_up);
+        stated(&self.step.expect).chain(stated(&self.step.warn)).chain(given_up)
+    }
+
+    fn captures_from_the_body(&self) -> bool {
+        self.step.captures.iter().any(|capture| capture.query.source.reads_body())
+    }
+
+    fn counts_values_of_the_body(&self) -> bool {
+        let samples = self.step.samples.as_ref();
+        let together = samples.and_then(|samples| samples.expect_all.as_ref());
+        together.is_some_and(|together| !together.distinct.is_empty())
+    }
+
+    fn is_read_by_later_steps(&self) -> bool {
+        let uses = self.plan.steps().iter().flat_map(|step| &step.uses.seen);
+        let mut bodies = uses.filter(|(_, field)| matches!(field.as_str(), "json" | "text"));
+        bodies.any(|(index, _)| {
+            let step = self.plan.steps().get(index.0);
+            step.is_some_and(|step| std::ptr::eq(step, self.step))
+        })
+    }
+}
+
+/// The assertions of an expectation and of its outcomes.
+fn stated(expect: &Expect) -> impl Iterator<Item = &Assertion> {
+    let outcomes = expect.one_of.iter().flat_map(|outcome| &outcome.assertions);
+    expect.assertions.iter().chain(outcomes)
+}
