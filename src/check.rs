@@ -39,8 +39,8 @@ pub use plan::check;
 pub use samples::{Count, Distinct, ExpectAll, Samples, Share, Shares};
 pub use types::{
     Assertion, Auth, Capture, CheckedBudget, CheckedPlan, CheckedStep, Condition, Cookies, Expect,
-    Group, Header, Hint, Late, LateValue, Outcome, Poll, Redirects, Request, Retry, SecretUse,
-    StepIndex, Uses, Var, Work,
+    Group, Header, Hint, Late, LateValue, OAuth2, Outcome, Poll, Redirects, Request, Retry,
+    SecretUse, StepIndex, Uses, Var, Work,
 };
 
 use std::collections::BTreeMap;

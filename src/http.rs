@@ -8,6 +8,7 @@ mod answer;
 mod barrier;
 mod client;
 mod decode;
+mod digest;
 mod exchange;
 mod fault;
 mod head;
@@ -23,6 +24,7 @@ mod trace;
 pub use answer::{Answer, Exchanged, Sent};
 pub use barrier::Barrier;
 pub use client::{Client, Options};
+pub use digest::{Asked, digest_answer};
 pub use jar::Jar;
 pub use redirect::{AllowOrigins, Origin};
 pub use request::{

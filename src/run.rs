@@ -19,6 +19,7 @@ mod include;
 mod job;
 mod judge;
 mod keep;
+mod login;
 mod many;
 mod names;
 mod pause;
@@ -36,6 +37,7 @@ use tokio::sync::Semaphore;
 
 pub use context::{Context, EnvironmentValues, Keep, Origin, PlanValues, Stop};
 pub use environment::{Given, Known, early_words, evaluate as evaluate_environment, services};
+pub use login::Tokens;
 
 pub use preview::{Preview, Shown, Sight};
 

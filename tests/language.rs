@@ -35,6 +35,8 @@ mod includes;
 mod judge;
 #[path = "language/keys.rs"]
 mod keys;
+#[path = "language/login.rs"]
+mod login;
 #[path = "language/request.rs"]
 mod request;
 #[path = "language/samples.rs"]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::types::{Auth, Cookies, Header, Late, Redirects, Request, Retry};
+use super::types::{Auth, Cookies, Header, Late, OAuth2, Redirects, Request, Retry};
 use super::values::Checker;
 use crate::finding::{Code, Finding};
 use crate::outcome::is_framing;
@@ -286,6 +286,30 @@ impl Checker<'_> {
             plan::Auth::Bearer(node) => Some(Auth::Bearer(self.value(node)?)),
             plan::Auth::Basic { user, password } => {
                 Some(Auth::Basic(self.value(user)?, self.value(password)?))
+            }
+            plan::Auth::Digest { user, password } => {
+                Some(Auth::Digest(self.value(user)?, self.value(password)?))
+            }
+            plan::Auth::OAuth2 { token_url, client_id, client_secret, scope } => {
+                let used = |uses: &super::types::Uses| (uses.captures.len(), uses.seen.len());
+                let before = used(&self.uses);
+                let place = token_url.place;
+                let token_url = self.texts(token_url)?;
+                let captured = used(&self.uses) != before;
+                let mut optional = |node: &Option<Node>| match node {
+                    Some(node) => Some(Some(self.texts(node)?)),
+                    None => Some(None),
+                };
+                let (client_secret, scope) = (optional(client_secret)?, optional(scope)?);
+                let client_id = self.texts(client_id)?;
+                Some(Auth::OAuth2(Box::new(OAuth2 {
+                    token_url,
+                    place,
+                    captured,
+                    client_id,
+                    client_secret,
+                    scope,
+                })))
             }
             plan::Auth::ApiKey { place, name, value } => {
                 Some(Auth::ApiKey(*place, name.value.clone(), self.value(value)?))

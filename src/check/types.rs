@@ -368,8 +368,29 @@ pub enum Auth {
     Bearer(ValueTemplate),
     /// User and password.
     Basic(ValueTemplate, ValueTemplate),
+    /// User and password, for the challenge of the server.
+    Digest(ValueTemplate, ValueTemplate),
+    /// A token that a token endpoint gives.
+    OAuth2(Box<OAuth2>),
     /// A key in a header or the query.
     ApiKey(ApiKeyPlace, String, ValueTemplate),
+}
+
+/// What a token endpoint is asked with.
+#[derive(Debug)]
+pub struct OAuth2 {
+    /// The endpoint.
+    pub token_url: ValueTemplate,
+    /// Where it is written.
+    pub place: Place,
+    /// Whether its URL came out of a response.
+    pub captured: bool,
+    /// The client.
+    pub client_id: ValueTemplate,
+    /// Its secret.
+    pub client_secret: Option<ValueTemplate>,
+    /// What the token is to allow.
+    pub scope: Option<ValueTemplate>,
 }
 
 /// What must hold.

@@ -21,7 +21,7 @@ use crate::finding::Finding;
 use crate::http::Client;
 use crate::outcome::Exchange;
 use crate::report;
-use crate::run::{Context, PlanValues, Preview, Shown, Sight};
+use crate::run::{Context, PlanValues, Preview, Shown, Sight, Tokens};
 use crate::schedule::{Job, Selection};
 use crate::secret::{Gate, Redacted};
 use crate::services::Purpose;
@@ -140,6 +140,7 @@ pub(super) fn values(
         stop,
         entropy: AtomicU64::new(0),
         keep: None,
+        tokens: Tokens::default(),
         jobs: 1,
         max_failures: None,
         failures: AtomicU32::new(0),
@@ -168,6 +169,10 @@ pub(super) fn invalid(prepared: &Prepared, findings: &[Finding], printer: &Print
 /// password of Basic can be told apart, which a gate would mask together.
 fn curl_line(exchange: Exchange, gate: &Gate, variables: &BTreeMap<String, String>) -> String {
     let basic = |(name, value): &(String, String)| {
+        let is_digest = value.starts_with("Digest ") && value.contains(":«secret:");
+        if is_digest && name.eq_ignore_ascii_case("authorization") {
+            return Some(gate.text(value).into_owned());
+        }
         let encoded =
             value.strip_prefix("Basic ").filter(|_| name.eq_ignore_ascii_case("authorization"))?;
         let pair = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;

@@ -30,7 +30,7 @@ use crate::finding::{Code, Finding};
 use crate::http::{Client, Options};
 use crate::record::{Flaky, Record, gravest};
 use crate::report::{self, Terminal};
-use crate::run::{self, Context, Keep, Stop};
+use crate::run::{self, Context, Keep, Stop, Tokens};
 use crate::schedule::Job;
 use crate::secret::{Gate, Redacted};
 use crate::services::{Groups, Purpose};
@@ -393,6 +393,7 @@ impl Ready {
             stop,
             entropy: AtomicU64::new(entropy),
             keep: Some(keep),
+            tokens: Tokens::default(),
             jobs: usize::from(args.jobs),
             max_failures: if args.fail_fast { Some(1) } else { args.max_fail },
             failures: AtomicU32::new(0),

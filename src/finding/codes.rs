@@ -215,6 +215,8 @@ codes! {
         "    - GET: /version\n      capture: {id: $.experiment.id}\n\nThe value that the capture should take is not in the response. The message says how far the path got and which names are there.\n\nRepair: correct the path, or give a `default`.";
     BudgetExceeded = "step::budget", "slower than its budget",
         "    - GET: /health\n      budget: 1us\n\nThe step took longer than its budget. The message names the phase that ate the time: `wait` is the server, `connect` the line, `receive` the size.\n\nRepair: find out what that phase waited for, or raise the budget.";
+    NoToken = "step::no-token", "a token endpoint gave no token",
+        "    - GET: /models\n      auth:\n        oauth2: {token_url: \"${{ env.url }}/token\", client_id: planrun}\n\n`oauth2` asks the token endpoint with the credentials of the client (RFC 6749, section 4.4), once for each client and scope of a run. It refused, could not be reached, or answered without an `access_token`. What was asked and answered is shown with the step.\n\nRepair: look at what the endpoint says: `invalid_client` is a wrong id or secret, `invalid_scope` a scope that the client may not have.";
     SavedSecret = "step::saved-secret", "a file that was saved holds a secret",
         "    - GET: /keys\n      save: keys.json\n\nWhat `save` keeps is the body as it came: nothing in it is masked. This one holds a secret. The file can be read by its owner alone.\n\nRepair: delete the file when it is no longer needed, and do not publish the run's folder with it.";
     TemplateFailed = "step::template", "a template could not be evaluated",

@@ -122,3 +122,9 @@ pub(crate) fn phases(
 pub(crate) fn sha256(bytes: &[u8]) -> Option<String> {
     (!bytes.is_empty()).then(|| hex(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref()))
 }
+
+/// MD5 in lower-case hex.
+pub(crate) fn md5(bytes: &[u8]) -> String {
+    use md5::Digest as _;
+    hex(&md5::Md5::digest(bytes))
+}

@@ -172,8 +172,8 @@ table! {
         has "bearer" "`Authorization: Bearer …`." "bearer: ${{ secrets.api_key }}";
         has "basic" "A user name with a password." "basic: {user: ada, password: \"${{ secrets.password }}\"}";
         has "api_key" "A key in a header or in the query." "api_key: {header: X-Api-Key, value: \"${{ secrets.api_key }}\"}";
-        later "oauth2" "A token from a token endpoint." "oauth2: {token_url: \"…\"}";
-        later "digest" "HTTP digest." "digest: {user: ada, password: \"${{ secrets.password }}\"}";
+        has "oauth2" "A token from a token endpoint." "oauth2: {token_url: \"${{ env.auth_url }}/token\", client_id: planrun, client_secret: \"${{ secrets.client }}\"}";
+        has "digest" "HTTP digest." "digest: {user: ada, password: \"${{ secrets.password }}\"}";
     }
     /// `basic:`.
     BASIC {

@@ -88,6 +88,24 @@ pub enum Auth {
         /// The password.
         password: Node,
     },
+    /// The answer to the challenge of the server (RFC 7616).
+    Digest {
+        /// The user.
+        user: Node,
+        /// The password.
+        password: Node,
+    },
+    /// A bearer token that a token endpoint gives to a client (RFC 6749 §4.4).
+    OAuth2 {
+        /// The endpoint.
+        token_url: Node,
+        /// The client.
+        client_id: Node,
+        /// Its secret.
+        client_secret: Option<Node>,
+        /// What the token is to allow.
+        scope: Option<Node>,
+    },
     /// A key in a header or the query.
     ApiKey {
         /// Where.

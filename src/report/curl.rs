@@ -58,6 +58,17 @@ pub fn curl_line(exchange: &Exchange, variable: &dyn Fn(&str) -> String) -> Stri
             remark = "  # USER: the user name, which is masked together with the password";
             continue;
         }
+        if let Some(digest) = value.strip_prefix("Digest ").filter(|_| lower == "authorization") {
+            words.push("--digest".to_owned());
+            // A preview knows user and password, a run only its answer to the challenge.
+            if digest.contains(':') && !digest.contains('=') {
+                words.extend(["-u".to_owned(), quote(digest)]);
+            } else {
+                words.extend(["-u".to_owned(), "USER:PASSWORD".to_owned()]);
+                remark = "  # USER and PASSWORD: those of `digest`";
+            }
+            continue;
+        }
         // `Name;` sends a header without a value, `Name:` would remove it.
         let header = if value.is_empty() { format!("{name};") } else { format!("{name}: {value}") };
         words.extend(["-H".to_owned(), quote(&header)]);

@@ -214,10 +214,22 @@ impl StepScene<'_> {
                 return Attempted::errored(number, at, vec![*finding]);
             }
         };
+        if let Err(ended) = self.log_in(&mut rendered, number, at, until).await {
+            if let Some(barrier) = self.barrier {
+                barrier.skip();
+            }
+            return *ended;
+        }
         rendered.request.barrier = self.barrier.cloned();
         (rendered.request.keep, rendered.request.md5) = self.kept(request);
-        let jar = rendered.send_jar.then_some(self.jar);
-        let exchange = self.context.client.exchange(&rendered.request, jar);
+        let exchange = async {
+            let jar = rendered.send_jar.then_some(self.jar);
+            let first = self.context.client.exchange(&rendered.request, jar).await?;
+            match self.answer_challenge(&mut rendered, &first).await {
+                Some(answered) => answered,
+                None => Ok(first),
+            }
+        };
         let exchanged = match self.bounded(exchange, until).await {
             Ok(Ok(exchanged)) => exchanged,
             Ok(Err(fault)) => {

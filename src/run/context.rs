@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
+use super::login::Tokens;
 use crate::event::Event;
 use crate::http::{AllowOrigins, Client};
 use crate::outcome::Verdict;
@@ -123,6 +124,8 @@ pub struct Context {
     pub entropy: AtomicU64,
     /// Keeps the bodies of responses; nothing where nothing is kept.
     pub keep: Option<Keep>,
+    /// The tokens that were asked for.
+    pub tokens: Tokens,
     /// How many jobs run at once.
     pub jobs: usize,
     /// After so many failed steps none begins any more.

@@ -9,7 +9,8 @@ use serde_json::Value;
 use url::Url;
 
 use super::context::EnvironmentValues;
-use super::files::PlanFiles;
+use super::files::{Absent, PlanFiles};
+use super::login::Login;
 use super::url::{UrlFault, UrlText};
 use super::wire::Provenance;
 use crate::budget::Limit;
@@ -31,6 +32,8 @@ pub(super) struct Rendered {
     /// Whether cookies of the jar go with it.
     pub(super) send_jar: bool,
     pub(super) provenance: Provenance,
+    /// What it does beside that to show who it is from.
+    pub(super) login: Option<Login>,
 }
 
 /// Evaluates templates of one attempt; every derived secret is registered before it is used.
@@ -152,8 +155,10 @@ impl Renderer<'_> {
         out.url_from_response = url_from_response;
         // The step's own `auth` is nearer than a header of the defaults.
         let own_auth = match &auth {
+            Some(Credential::Later(_)) if !auth_inherited => Some("authorization"),
             Some(Credential::Header { name, .. }) if !auth_inherited => Some(name.as_str()),
-            Some(Credential::Header { .. } | Credential::Query { .. }) | None => None,
+            Some(Credential::Header { .. } | Credential::Query { .. } | Credential::Later(_))
+            | None => None,
         };
         let headers = request.headers.iter().filter(|header| {
             let hidden = own_auth.is_some_and(|name| header.name.eq_ignore_ascii_case(name));
@@ -161,13 +166,18 @@ impl Renderer<'_> {
         });
         let headers: Vec<&Header> = headers.collect();
         self.headers(&headers, &mut out, &mut sent)?;
-        if let Some(Credential::Header { name, value, taint }) = auth {
-            let allowed = at_base || !auth_inherited;
-            if allowed && !out.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(&name)) {
-                sent.extend(taint.iter().map(|s| (s.to_string(), format!("header {name}"))));
-                out.credentials.push(name.to_ascii_lowercase());
-                out.headers.push((name, value));
-            }
+        let allowed = at_base || !auth_inherited;
+        let mut login = None;
+        if let Some(Credential::Later(later)) = auth {
+            let stated = |(name, _): &(String, String)| name.eq_ignore_ascii_case("authorization");
+            login = Some(later).filter(|_| allowed && !out.headers.iter().any(stated));
+        } else if let Some(Credential::Header { name, value, taint }) = auth
+            && allowed
+            && !out.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(&name))
+        {
+            sent.extend(taint.iter().map(|s| (s.to_string(), format!("header {name}"))));
+            out.credentials.push(name.to_ascii_lowercase());
+            out.headers.push((name, value));
         }
         if let Cookies::Jar(cookies, inherited) = &request.cookies
             && (at_base || !*inherited)
@@ -192,7 +202,10 @@ impl Renderer<'_> {
         let provenance =
             Provenance { url_from: self.url_from(url.names), secrets_sent: sent, body };
         let send_jar = !matches!(request.cookies, Cookies::None);
-        Ok(Rendered { request: out, send_jar, provenance })
+        if let (Some(login), Absent::Shown) = (&login, self.files.absent) {
+            out.headers.push(("Authorization".into(), login.shown()));
+        }
+        Ok(Rendered { request: out, send_jar, provenance, login })
     }
 
     fn url(&self, request: &Request) -> Result<UrlText, Fault> {
@@ -314,6 +327,15 @@ impl Renderer<'_> {
                 }
                 Some(header("Authorization", format!("Basic {pair}"), taint))
             }
+            Auth::Digest(user, password) => {
+                let (Some((user, _)), Some((password, taint))) =
+                    (self.text(user)?, self.text(password)?)
+                else {
+                    return Ok(None);
+                };
+                Some(Credential::Later(Login::Digest { user, password, taint }))
+            }
+            Auth::OAuth2(oauth) => self.token_request(oauth)?.map(Credential::Later),
             Auth::ApiKey(place, name, value) => {
                 self.text(value)?.map(|(text, taint)| match place {
                     ApiKeyPlace::Header => header(name, text, taint),
@@ -404,6 +426,7 @@ fn captured(template: &Template, request: &Request) -> Vec<Range<usize>> {
 enum Credential {
     Header { name: String, value: String, taint: Taint },
     Query { name: String, text: String, taint: Taint },
+    Later(Login),
 }
 
 /// A value where text is wanted: a text as it is, anything else as JSON writes it.

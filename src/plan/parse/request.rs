@@ -100,7 +100,11 @@ fn auth(reader: &mut Reader, node: &Node) -> Option<Auth> {
         [one] => *one,
         [] => {
             if node.entries().is_empty() {
-                reader.wrong(node, "one of `bearer`, `basic`, `api_key`", EXAMPLE);
+                reader.wrong(
+                    node,
+                    "one of `bearer`, `basic`, `api_key`, `oauth2`, `digest`",
+                    EXAMPLE,
+                );
             }
             return None;
         }
@@ -118,17 +122,27 @@ fn auth(reader: &mut Reader, node: &Node) -> Option<Auth> {
             reader.text(&entry.value, "a token")?;
             Some(Auth::Bearer(entry.value.clone()))
         }
-        "basic" => basic(reader, entry),
+        "basic" => {
+            let (user, password) = user_and_password(reader, entry)?;
+            Some(Auth::Basic { user, password })
+        }
+        "digest" => {
+            let (user, password) = user_and_password(reader, entry)?;
+            Some(Auth::Digest { user, password })
+        }
+        "oauth2" => oauth2(reader, entry),
         _ => api_key(reader, entry),
     }
 }
 
-fn basic(reader: &mut Reader, entry: &Entry) -> Option<Auth> {
-    let fields = reader.fields(&entry.value, "`basic`", &[keys::BASIC]);
+/// What `basic` and `digest` take.
+fn user_and_password(reader: &mut Reader, entry: &Entry) -> Option<(Node, Node)> {
+    let what = format!("`{}`", entry.key.value);
+    let fields = reader.fields(&entry.value, &what, &[keys::BASIC]);
     if matches!(entry.value.kind, Kind::Map(_)) {
         for key in ["user", "password"] {
             if !fields.names(key) {
-                reader.missing(entry.key.place, "`basic`", key, &format!("{key}: …"));
+                reader.missing(entry.key.place, &what, key, &format!("{key}: …"));
             }
         }
     }
@@ -136,12 +150,36 @@ fn basic(reader: &mut Reader, entry: &Entry) -> Option<Auth> {
     reader.text(user, "a user name")?;
     reader.text(password, "a password")?;
     if user.as_str().is_some_and(|user| !user.contains("${{") && user.contains(':')) {
-        let finding = Finding::error(Code::BadValue, "a user name of `basic` holds no `:`")
+        let message = format!("a user name of {what} holds no `:`");
+        let finding = Finding::error(Code::BadValue, message)
             .at(user.place, "")
             .help("what follows the first `:` would be read as the password (RFC 7617 §2)");
         reader.push(finding);
     }
-    Some(Auth::Basic { user: user.clone(), password: password.clone() })
+    Some((user.clone(), password.clone()))
+}
+
+fn oauth2(reader: &mut Reader, entry: &Entry) -> Option<Auth> {
+    let fields = reader.fields(&entry.value, "`oauth2`", &[keys::OAUTH2]);
+    if !matches!(entry.value.kind, Kind::Map(_)) {
+        return None;
+    }
+    for (key, example) in
+        [("token_url", "token_url: https://auth.example.com/token"), ("client_id", "client_id: …")]
+    {
+        if !fields.names(key) {
+            reader.missing(entry.key.place, "`oauth2`", key, example);
+        }
+    }
+    let mut text = |key: &str, wanted: &str| {
+        let node = fields.value(key)?;
+        reader.text(node, wanted).is_some().then(|| node.clone())
+    };
+    let token_url = text("token_url", "the URL of the token endpoint");
+    let client_id = text("client_id", "the id of the client");
+    let client_secret = text("client_secret", "the secret of the client");
+    let scope = text("scope", "what the token is to allow");
+    Some(Auth::OAuth2 { token_url: token_url?, client_id: client_id?, client_secret, scope })
 }
 
 fn api_key(reader: &mut Reader, entry: &Entry) -> Option<Auth> {
