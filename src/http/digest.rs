@@ -196,6 +196,30 @@ mod tests {
     }
 
     #[test]
+    fn the_answers_are_those_of_rfc_7616() {
+        // §3.9.1: one challenge for each algorithm.
+        let asked = Asked {
+            password: "Circle of Life",
+            cnonce: "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
+            ..MUFASA
+        };
+        for (algorithm, response) in [
+            ("MD5", "8ca523f5e9506fed4657c9700eebdbec"),
+            ("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
+        ] {
+            let challenge = format!(
+                "Digest realm=\"http-auth@example.org\", qop=\"auth, auth-int\", \
+                 algorithm={algorithm}, \
+                 nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\", \
+                 opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\""
+            );
+            let header = digest_answer([challenge.as_str()].into_iter(), &asked);
+            let header = header.expect("an answer");
+            assert!(header.contains(&format!("response=\"{response}\"")), "{header}");
+        }
+    }
+
+    #[test]
     fn the_first_challenge_that_can_be_answered_is() {
         let several = format!(
             "Negotiate, Basic realm=\"a, b\", {}, {}",
