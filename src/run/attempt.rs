@@ -84,6 +84,8 @@ pub(super) struct StepScene<'a> {
     pub(super) iteration: u32,
     /// Holds the requests of a wave back until all have their connections.
     pub(super) barrier: Option<&'a Barrier>,
+    /// Whether another step reads the body of its response.
+    pub(super) body_is_read_later: bool,
     /// Whether the end of the run ends it too; cleanup goes on.
     pub(super) stoppable: bool,
     /// Where events wait until it is known whether they are told.

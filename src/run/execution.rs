@@ -352,6 +352,11 @@ impl<'a> Execution<'a> {
         case: Option<&'s Arc<Case>>,
         (key, words): (&'s str, &'s Words),
     ) -> StepScene<'s> {
+        let is_body = |field: &String| matches!(field.as_str(), "json" | "text");
+        let body_is_read_later = self.observed.iter().any(|(index, fields)| {
+            let seen = self.plan.steps().get(index.0);
+            fields.iter().any(is_body) && seen.is_some_and(|seen| std::ptr::eq(seen, step))
+        });
         StepScene {
             context: self.context,
             values: self.values,
@@ -366,6 +371,7 @@ impl<'a> Execution<'a> {
             iteration: 1,
             barrier: None,
             held: self.held.as_deref(),
+            body_is_read_later,
             stoppable: step.section != Section::Cleanup && !self.cleans_up(),
         }
     }

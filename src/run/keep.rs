@@ -12,9 +12,12 @@ impl StepScene<'_> {
             || self.assertions().any(|assertion| assertion.subject.reads_body())
             || self.captures_from_the_body()
             || self.counts_values_of_the_body()
-            || self.is_read_by_later_steps();
+            || self.body_is_read_later;
         let is_md5 = |assertion: &Assertion| matches!(assertion.subject.kind, SubjectKind::Md5);
-        (if reads { Keep::Whole } else { Keep::Head }, self.assertions().any(is_md5))
+        // A hint judges the beginning of a body that nothing else reads, but a digest is of the whole.
+        let hinted = self.plan.hints().iter().flat_map(|hint| &hint.when);
+        let md5 = self.assertions().chain(hinted).any(is_md5);
+        (if reads { Keep::Whole } else { Keep::Head }, md5)
     }
 
     fn assertions(&self) -> impl Iterator<Item = &Assertion> {
@@ -30,15 +33,6 @@ impl StepScene<'_> {
         let samples = self.step.samples.as_ref();
         let together = samples.and_then(|samples| samples.expect_all.as_ref());
         together.is_some_and(|together| !together.distinct.is_empty())
-    }
-
-    fn is_read_by_later_steps(&self) -> bool {
-        let uses = self.plan.steps().iter().flat_map(|step| &step.uses.seen);
-        let mut bodies = uses.filter(|(_, field)| matches!(field.as_str(), "json" | "text"));
-        bodies.any(|(index, _)| {
-            let step = self.plan.steps().get(index.0);
-            step.is_some_and(|step| std::ptr::eq(step, self.step))
-        })
     }
 }
 
