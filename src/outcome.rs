@@ -6,8 +6,8 @@ mod redact;
 mod samples;
 
 pub use exchange::{
-    Body, Content, Exchange, Headers, Hop, Part, PartContent, Phase, Phases, Request, Response,
-    Transport, TransportClass, UrlPart, is_framing,
+    Body, Content, Exchange, Headers, Hop, Ids, Part, PartContent, Phase, Phases, REQUEST_ID,
+    Request, Response, TRACEPARENT, Transport, TransportClass, UrlPart, is_framing,
 };
 pub use judged::{
     Actual, Assertion, Attempt, BudgetBreach, CaptureResult, Expected, Hint, Reason, StepResult,

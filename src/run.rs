@@ -15,6 +15,7 @@ mod gathered;
 mod generated;
 mod group;
 mod hints;
+mod ids;
 mod include;
 mod job;
 mod judge;

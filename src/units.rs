@@ -187,6 +187,21 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
 }
 
+/// A version 4 UUID (RFC 9562 §5.4) of a random number.
+#[must_use]
+pub fn uuid(number: u128) -> String {
+    let number = number & !(0xf << 76) & !(0x3 << 62) | 4 << 76 | 2 << 62;
+    let part = |from: u32, digits: u32| number << from >> (128 - 4 * digits);
+    format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        part(0, 8),
+        part(32, 4),
+        part(48, 4),
+        part(64, 4),
+        part(80, 12)
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -29,6 +29,8 @@ mod flow;
 mod groups;
 #[path = "language/hints.rs"]
 mod hints;
+#[path = "language/ids.rs"]
+mod ids;
 #[path = "language/includes.rs"]
 mod includes;
 #[path = "language/judge.rs"]

@@ -107,6 +107,7 @@ fn exchange() -> Exchange {
         proxy: Some(format!("http://user:{SECRET}@proxy")),
         url_from: vec![UrlPart { name: s(), value: s(), place: Some(place()), source: s() }],
         secrets_sent: vec![(s(), s())],
+        plans_ids: vec![s()],
     }
 }
 

@@ -28,6 +28,27 @@ pub fn is_framing(header: &str) -> bool {
     FRAMING.iter().any(|name| header.eq_ignore_ascii_case(name))
 }
 
+/// The header that says which trace a request belongs to (W3C Trace Context).
+pub const TRACEPARENT: &str = "traceparent";
+/// The header that names a request.
+pub const REQUEST_ID: &str = "x-request-id";
+
+/// Response headers in which a server says under which id it knows a request.
+const SERVERS_IDS: [&str; 12] = [
+    REQUEST_ID,
+    "request-id",
+    "x-correlation-id",
+    "x-amzn-requestid",
+    "x-amz-request-id",
+    "x-amzn-trace-id",
+    "x-ms-request-id",
+    "x-cloud-trace-context",
+    "x-trace-id",
+    "cf-ray",
+    "traceresponse",
+    TRACEPARENT,
+];
+
 /// A part of an exchange's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -320,6 +341,41 @@ pub struct Exchange {
     /// Which secrets went where: the secret's name and the place in the request (`header Authorization`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets_sent: Vec<(String, String)>,
+    /// Which of [`TRACEPARENT`] and [`REQUEST_ID`] the plan decided itself; planrun made the others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plans_ids: Vec<String>,
+}
+
+impl Exchange {
+    /// The ids under which it is found in the logs of those who answered.
+    #[must_use]
+    pub fn ids(&self) -> Ids<'_> {
+        let sent = |wanted: &str| {
+            let mut headers = self.request.headers.iter();
+            let found = headers.find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+            found.map(|(_, value)| value.as_str())
+        };
+        let mut parts = sent(TRACEPARENT).into_iter().flat_map(|value| value.split('-')).skip(1);
+        let (trace, span) = (parts.next(), parts.next());
+        let headers = self.response.iter().flat_map(|response| &response.headers);
+        let servers = headers
+            .filter(|(name, _)| SERVERS_IDS.iter().any(|known| name.eq_ignore_ascii_case(known)))
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        Ids { trace, span, request: sent(REQUEST_ID), servers: servers.collect() }
+    }
+}
+
+/// The ids under which an exchange is found in logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ids<'a> {
+    /// The trace of its `traceparent`; what stands there if it is none.
+    pub trace: Option<&'a str>,
+    /// The span of its `traceparent`.
+    pub span: Option<&'a str>,
+    /// Its `x-request-id`.
+    pub request: Option<&'a str>,
+    /// What the server calls it, each with its header.
+    pub servers: Vec<(&'a str, &'a str)>,
 }
 
 /// A variable that gave a part of a URL.

@@ -254,6 +254,7 @@ impl Redact for Exchange {
             proxy,
             url_from,
             secrets_sent,
+            plans_ids,
         } = self;
         request.redact(gate);
         hops.redact(gate);
@@ -267,6 +268,7 @@ impl Redact for Exchange {
             name.redact(gate);
             place.redact(gate);
         }
+        plans_ids.redact(gate);
     }
 }
 

@@ -417,6 +417,7 @@ fn requests_count_retries_and_redirects() {
         proxy: None,
         url_from: Vec::new(),
         secrets_sent: Vec::new(),
+        plans_ids: Vec::new(),
     };
     let mut polled = ended(Verdict::Passed);
     polled.tries = 5;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::document::{Document, Told, word};
+use super::document::{Document, Told, ids, word};
 use super::phrase;
 use crate::diagnose;
 use crate::outcome::Verdict;
@@ -117,6 +117,7 @@ fn test(document: &Document<'_>, told: &Told<'_>, causes: &[diagnose::Cause]) ->
             "id": told.record.step.id,
             "covers": told.record.step.covers,
             "code": code.map(|code| code.to_string()),
+            "ids": told.exchange().map(ids),
             "causes": causes.iter().map(|cause| &cause.text).collect::<Vec<_>>(),
         }),
     );

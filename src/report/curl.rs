@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::outcome::{Content, Exchange, Part, PartContent, Request};
+use crate::outcome::{Content, Exchange, Part, PartContent, REQUEST_ID, Request, TRACEPARENT};
 
 /// Headers that curl makes by itself, or that only belong to the connection.
 const OWN: [&str; 6] =
@@ -39,6 +39,11 @@ pub fn curl_line(exchange: &Exchange, variable: &dyn Fn(&str) -> String) -> Stri
         typed |= lower == "content-type";
         if makes_type && lower == "content-type" && value.starts_with("multipart/form-data") {
             // curl chooses a boundary of its own.
+            continue;
+        }
+        // What is sent again is another request, and bears no id of this one.
+        let is_id = lower == TRACEPARENT || lower == REQUEST_ID;
+        if is_id && exchange.plans_ids.iter().all(|known| *known != lower) {
             continue;
         }
         if OWN.contains(&lower.as_str()) || (lower == "accept" && value == "*/*") {
@@ -272,6 +277,7 @@ mod tests {
             proxy: None,
             url_from: Vec::new(),
             secrets_sent: Vec::new(),
+            plans_ids: Vec::new(),
         }
     }
 
@@ -298,6 +304,18 @@ mod tests {
         assert_eq!(curl_line(&get, &variable_of), "curl -sS 'http://h/a?b=1&c=2'");
         let post = curl_line(&exchange("POST", &[], "x"), &variable_of);
         assert!(post.contains("-H 'Content-Type:' --data-raw x"), "{post}");
+    }
+
+    #[test]
+    fn the_ids_of_a_request_are_not_those_of_its_repetition() {
+        let ids = [("traceparent", "00-1-2-01"), ("x-request-id", "r-1")];
+        let mut get = exchange("GET", &ids, "");
+        assert_eq!(curl_line(&get, &variable_of), "curl -sS 'http://h/a?b=1&c=2'");
+        get.plans_ids = vec!["x-request-id".into()];
+        assert_eq!(
+            curl_line(&get, &variable_of),
+            "curl -sS -H 'x-request-id: r-1' 'http://h/a?b=1&c=2'"
+        );
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! What every document says of a step in the same words: its place, its verdict, what was wrong.
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 
 use super::failure::{self, Scene};
 use super::style::Style;
 use super::terminal::in_short;
 use crate::diagnose::{self, Cause, Witness};
-use crate::outcome::{Exchange, StepResult, Verdict};
+use crate::outcome::{Exchange, Ids, StepResult, Verdict};
 use crate::record::{End, Flaky, PlanRecord, Record, StepRecord};
 use crate::source::Place;
 
@@ -114,6 +115,18 @@ impl<'a> Document<'a> {
             ),
         }
     }
+}
+
+/// Under which ids an exchange is found in logs, for a machine.
+pub(super) fn ids(exchange: &Exchange) -> Value {
+    let Ids { trace, span, request, servers } = exchange.ids();
+    let servers = servers.into_iter().map(|(name, id)| json!({"header": name, "id": id}));
+    json!({
+        "trace": trace,
+        "span": span,
+        "request": request,
+        "server": servers.collect::<Vec<_>>(),
+    })
 }
 
 impl<'a> Told<'a> {

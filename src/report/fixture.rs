@@ -100,7 +100,14 @@ pub(crate) fn exchange(method: &str, url: &str, status: u16, body: &Value) -> Ex
         request: Request {
             method: method.into(),
             url: url.into(),
-            headers: vec![("authorization".into(), "Bearer «secret:api_key»".into())],
+            headers: vec![
+                ("authorization".into(), "Bearer «secret:api_key»".into()),
+                (
+                    "traceparent".into(),
+                    "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into(),
+                ),
+                ("x-request-id".into(), "0af76519-16cd-43dd-8448-eb211c80319c".into()),
+            ],
             body: text_body(""),
         },
         hops: Vec::new(),
@@ -110,6 +117,7 @@ pub(crate) fn exchange(method: &str, url: &str, status: u16, body: &Value) -> Ex
             headers: vec![
                 ("content-type".into(), "application/json".into()),
                 ("server".into(), "demo-registry".into()),
+                ("cf-ray".into(), "8c6de62ee8b99b96-FRA".into()),
             ],
             body: json_body(body),
             remote: Some("127.0.0.1:4400".into()),
@@ -130,6 +138,7 @@ pub(crate) fn exchange(method: &str, url: &str, status: u16, body: &Value) -> Ex
         proxy: None,
         url_from: Vec::new(),
         secrets_sent: vec![("api_key".into(), "header Authorization".into())],
+        plans_ids: Vec::new(),
     }
 }
 
@@ -199,7 +208,8 @@ pub(crate) fn result(verdict: Verdict, attempt: Option<Attempt>) -> StepResult {
 /// The auth service's own answer to the key.
 pub(crate) fn direct(status: u16, body: &Value) -> (StepRef, StepResult) {
     let mut exchange = exchange("POST", "http://127.0.0.1:4401/api/v1/keys/validate", status, body);
-    exchange.request.headers = vec![("content-type".into(), "application/json".into())];
+    exchange.request.headers.remove(0);
+    exchange.request.headers.push(("content-type".into(), "application/json".into()));
     exchange.request.body =
         json_body(&json!({"api_key": "«secret:api_key»", "service_id": "platform"}));
     exchange.secrets_sent = vec![("api_key".into(), "json api_key".into())];

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use super::document::{Document, Told};
+use super::phrase;
 use crate::finding::{Finding, Severity};
 use crate::outcome::{StepResult, Verdict};
 use crate::record::Record;
@@ -68,7 +69,10 @@ fn of_step(kind: &str, document: &Document<'_>, told: &Told<'_>, result: &StepRe
     let place = together.chain(alone).find(|assertion| !assertion.passed).map(|one| one.place);
     let title = format!("{} · {}", told.plan.started.title(), told.title());
     let place = place.unwrap_or(told.record.step.place);
-    line(kind, document, Some(place), &title, &document.short(result))
+    let mut said = document.short(result);
+    let ids = told.exchange().map(phrase::ids).filter(|ids| !ids.is_empty());
+    said.extend(ids.map(|ids| ids.join(" · ")));
+    line(kind, document, Some(place), &title, &said)
 }
 
 fn line(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::document::{Document, Told};
+use super::document::{Document, Told, ids};
 use super::phrase;
 use crate::outcome::{Attempt, Body, Content, Exchange, Headers, PartContent, Phases, Response};
 use crate::record::Record;
@@ -73,6 +73,7 @@ fn entry(
             "sample": attempt.sample,
             "hop": exchange.hops.len(),
             "reused": exchange.reused,
+            "ids": ids(exchange),
         },
     });
     if let (Some(posted), Some(fields)) =

@@ -21,7 +21,8 @@
 //!
 //! `at` is a place: `{"path", "line", "column"}`, both from 1, columns in characters. Times are
 //! whole nanoseconds. A key whose value is unknown is null. What an attempt holds is named as in
-//! the event stream, with places as above.
+//! the event stream, with places as above; beside it stand `ids`: `{"trace", "span", "request",
+//! "server": [{"header", "id"}]}`.
 
 use std::collections::BTreeMap;
 
@@ -30,6 +31,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::curl::{curl_line, variables_of};
+use super::document::ids;
 use crate::diagnose::{self, Cause, Witness};
 use crate::finding::Finding;
 use crate::outcome::{
@@ -270,6 +272,7 @@ impl Document<'_> {
             "sample": sample,
             "at_ns": nanos(*at),
             "exchange": shown,
+            "ids": exchange.as_deref().map(ids),
             "assertions": assertions
                 .iter()
                 .map(|assertion| self.assertion(assertion))

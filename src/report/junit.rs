@@ -8,7 +8,7 @@ use quick_junit::{
 use super::document::{Document, Told, word};
 use super::phrase;
 use crate::diagnose;
-use crate::outcome::{Attempt, StepResult, Verdict};
+use crate::outcome::{Attempt, Ids, StepResult, Verdict};
 use crate::record::{PlanRecord, Record};
 
 /// The document.
@@ -85,6 +85,16 @@ fn case(document: &Document<'_>, told: &Told<'_>, causes: &[diagnose::Cause]) ->
     }
     if !told.record.step.covers.is_empty() {
         case.add_property(Property::new("covers", told.record.step.covers.join(" ")));
+    }
+    if let Some(exchange) = told.exchange() {
+        let Ids { trace, span, request, servers } = exchange.ids();
+        let own = [("trace_id", trace), ("span_id", span), ("request_id", request)];
+        for (name, id) in own.into_iter().filter_map(|(name, id)| Some((name, id?))) {
+            case.add_property(Property::new(name, id));
+        }
+        for (name, id) in servers {
+            case.add_property(Property::new(format!("server:{name}"), id));
+        }
     }
     if told.is_bad() {
         case.set_system_out(document.full(told, causes));

@@ -163,6 +163,9 @@ fn failure(document: &Document<'_>, told: &Told<'_>, causes: &[diagnose::Cause],
             let _ = writeln!(out, "  - next: {}", text(next));
         }
     }
+    if let Some(ids) = told.exchange().map(phrase::ids).filter(|ids| !ids.is_empty()) {
+        let _ = writeln!(out, "- ids: {}", text(&ids.join(" · ")));
+    }
     out.push('\n');
     let full = document.full(told, causes);
     let _ = writeln!(

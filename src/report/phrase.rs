@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::style::Style;
 use crate::finding::Severity;
 use crate::outcome::{
-    Actual, Assertion, Attempt, BudgetBreach, CaptureResult, Expected, Phase, Phases, Reason,
-    SamplesResult, Spread, Violation,
+    Actual, Assertion, Attempt, BudgetBreach, CaptureResult, Exchange, Expected, Ids, Phase,
+    Phases, Reason, SamplesResult, Spread, Violation,
 };
 use crate::secret::sanitise_line;
 use crate::units::show_duration;
@@ -253,6 +253,26 @@ pub(crate) fn phases(phases: &Phases, reused: bool) -> Vec<String> {
         .collect();
     if reused {
         parts.push("reused".to_owned());
+    }
+    parts
+}
+
+/// Under which ids an exchange is found in logs: ours, and what the server calls it.
+pub(crate) fn ids(exchange: &Exchange) -> Vec<String> {
+    let Ids { trace, span: _, request, servers } = exchange.ids();
+    let mut parts = Vec::new();
+    parts.extend(trace.map(|trace| format!("trace {}", sanitise_line(trace))));
+    parts.extend(request.map(|request| format!("request {}", sanitise_line(request))));
+    for (name, value) in servers {
+        // Many servers take over the id that they were given.
+        if request == Some(value) {
+            if let Some(part) = parts.iter_mut().find(|part| part.starts_with("request ")) {
+                part.push_str(", as the server says too");
+            }
+        } else {
+            let (name, value) = (sanitise_line(name), sanitise_line(value));
+            parts.push(format!("the server's {name}: {value}"));
+        }
     }
     parts
 }

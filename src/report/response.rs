@@ -23,20 +23,8 @@ const MARKS: usize = 20;
 /// Lines of a body that has no marks.
 const HEAD: usize = 12;
 /// Response headers that explain a failure.
-const TELLING: [&str; 12] = [
-    "server",
-    "via",
-    "www-authenticate",
-    "location",
-    "allow",
-    "retry-after",
-    "x-request-id",
-    "x-correlation-id",
-    "request-id",
-    "traceparent",
-    "cf-ray",
-    "deprecation",
-];
+const TELLING: [&str; 7] =
+    ["server", "via", "www-authenticate", "location", "allow", "retry-after", "deprecation"];
 
 /// The response of an attempt with marks where its assertions looked; empty where none came.
 pub(crate) fn render(attempt: &Attempt, style: &Style) -> String {

@@ -108,6 +108,15 @@ impl Style {
     /// Parts with a dot between, on lines of at most `width` columns; broken between parts only,
     /// unless one is longer than a line.
     pub(crate) fn flow(&self, parts: &[String], width: usize) -> Vec<String> {
+        self.flow_by(parts, width, |part| wrap(part, width))
+    }
+
+    fn flow_by(
+        &self,
+        parts: &[String],
+        width: usize,
+        lines_of: impl Fn(&str) -> Vec<String>,
+    ) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         for part in parts.iter().filter(|part| !part.is_empty()) {
             let dot = self.symbols().dot;
@@ -115,7 +124,7 @@ impl Style {
                 Some(line) if line.width() + part.width() + 3 <= width => {
                     line.extend([" ", dot, " ", part]);
                 }
-                Some(_) | None => lines.extend(wrap(part, width)),
+                Some(_) | None => lines.extend(lines_of(part)),
             }
         }
         lines
@@ -160,6 +169,12 @@ impl Style {
     /// Like [`Style::fact`] for several short facts, with a dot between.
     pub(crate) fn facts(&self, key: &str, parts: &[String]) -> String {
         self.keyed(key, self.flow(parts, self.beside_keys()))
+    }
+
+    /// Like [`Style::facts`], none of them ever broken, so that each can be copied.
+    pub(crate) fn whole(&self, key: &str, parts: &[String]) -> String {
+        let width = self.beside_keys();
+        self.keyed(key, self.flow_by(parts, width, |part| vec![part.to_owned()]))
     }
 
     fn keyed(&self, key: &str, lines: impl IntoIterator<Item = String>) -> String {

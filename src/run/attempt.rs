@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::cases::Case;
 use super::context::{Context, Held, PlanValues, Stop};
 use super::files::{Absent, PlanFiles};
+use super::ids::TraceId;
 use super::judge::{self, Views};
 use super::names::{AttemptNames, JobNames};
 use super::render::Renderer;
@@ -78,6 +79,7 @@ pub(super) struct StepScene<'a> {
     /// What random values of this step depend on beside the seed: its id or its place.
     pub(super) key: &'a str,
     pub(super) jar: &'a Jar,
+    pub(super) trace: TraceId,
     pub(super) words: &'a Words,
     pub(super) case: Option<&'a Arc<Case>>,
     /// The number of the sample, from 1.
@@ -222,6 +224,7 @@ impl StepScene<'_> {
             }
             return *ended;
         }
+        self.name(&mut rendered);
         rendered.request.barrier = self.barrier.cloned();
         (rendered.request.keep, rendered.request.md5) = self.kept(request);
         let exchange = async {

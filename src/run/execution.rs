@@ -12,6 +12,7 @@ use super::cases::{Case, CaseList};
 use super::context::{Context, Held, PlanValues};
 use super::environment::like;
 use super::files::{Absent, PlanFiles};
+use super::ids::TraceId;
 use super::include::{Inside, Pending};
 use super::names::{AttemptNames, JobNames, Seen};
 use super::render::Renderer;
@@ -36,6 +37,8 @@ pub(super) struct Execution<'a> {
     pub(super) values: &'a PlanValues,
     pub(super) names: JobNames,
     pub(super) jar: &'a Jar,
+    /// The trace of all its requests.
+    pub(super) trace: TraceId,
     /// The case of the plan.
     pub(super) case: Option<Arc<Case>>,
     /// An optional secret that the case of the plan needs and that is not there.
@@ -115,15 +118,19 @@ impl<'a> Execution<'a> {
         values: &'a PlanValues,
         jar: &'a Jar,
     ) -> Self {
-        Self::of(context, (job, job.plan.as_ref()), values, jar)
+        Self::of(context, (job, job.plan.as_ref()), values, (jar, context.trace()))
     }
 
-    /// An execution of the job's plan, or of one that it includes.
-    pub(super) fn of(
+    /// An execution of a plan that this one includes.
+    pub(super) fn within(&self, plan: &'a CheckedPlan, values: &'a PlanValues) -> Self {
+        Self::of(self.context, (self.job, plan), values, (self.jar, self.trace))
+    }
+
+    fn of(
         context: &'a Context,
         (job, plan): (&'a Job, &'a CheckedPlan),
         values: &'a PlanValues,
-        jar: &'a Jar,
+        (jar, trace): (&'a Jar, TraceId),
     ) -> Self {
         let mut shared = Names::over(Arc::clone(&values.environment.names));
         shared.insert(
@@ -147,6 +154,7 @@ impl<'a> Execution<'a> {
             values,
             names,
             jar,
+            trace,
             case: None,
             case_lacks: None,
             ended: vec![None; plan.steps().len()],
@@ -366,6 +374,7 @@ impl<'a> Execution<'a> {
             inside: self.seed(),
             key,
             jar: self.jar,
+            trace: self.trace,
             words,
             case: case.or(around.case.as_ref()).or(self.case.as_ref()),
             iteration: 1,

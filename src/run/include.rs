@@ -192,7 +192,7 @@ impl<'a> Execution<'a> {
                 with,
             }),
             held: stand.held.clone(),
-            ..Self::of(self.context, (self.job, &include.plan), values, self.jar)
+            ..self.within(&include.plan, values)
         };
         for (name, given) in given {
             match given {

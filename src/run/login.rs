@@ -144,6 +144,7 @@ impl StepScene<'_> {
         token.request.connect_timeout = own.connect_timeout;
         token.request.dial = Arc::clone(&own.dial);
         token.request.allow = Arc::clone(&own.allow);
+        self.name_own(&mut token.request);
         let found = match self.bounded(self.context.tokens.get(self.context, token), until).await {
             Ok(found) => found,
             Err(cut) => return Err(Box::new(cut_short(number, at, cut))),
@@ -191,8 +192,9 @@ impl StepScene<'_> {
         request.headers.push(("Authorization".into(), header));
         request.credentials.push("authorization".into());
         request.barrier = None;
+        self.name(rendered);
         let jar = rendered.send_jar.then_some(self.jar);
-        Some(self.context.client.exchange(request, jar).await)
+        Some(self.context.client.exchange(&rendered.request, jar).await)
     }
 }
 
@@ -241,6 +243,7 @@ async fn ask(context: &Context, wanted: &TokenRequest) -> Result<Token, NoToken>
     let provenance = Provenance {
         url_from: Vec::new(),
         secrets_sent: sent.collect(),
+        plans_ids: Vec::new(),
         body: super::body::Told::Bytes(body),
     };
     let told =

@@ -17,7 +17,7 @@ use crate::budget::Limit;
 use crate::check::{Auth, CheckedBudget, Cookies, Header, Late, LateValue, Request};
 use crate::finding::{Code, Finding};
 use crate::http;
-use crate::outcome::UrlPart;
+use crate::outcome::{REQUEST_ID, TRACEPARENT, UrlPart};
 use crate::plan::{ApiKeyPlace, Connection};
 use crate::secret::{Gate, Registered};
 use crate::source::Place;
@@ -199,8 +199,18 @@ impl Renderer<'_> {
         };
         out.dial = Arc::new(self.dial(&request.dial)?);
         out.allow = Arc::new(self.allow(base.as_ref()));
-        let provenance =
-            Provenance { url_from: self.url_from(url.names), secrets_sent: sent, body };
+        let decides =
+            |id: &&str| request.headers.iter().any(|header| header.name.eq_ignore_ascii_case(id));
+        let provenance = Provenance {
+            url_from: self.url_from(url.names),
+            secrets_sent: sent,
+            plans_ids: [TRACEPARENT, REQUEST_ID]
+                .into_iter()
+                .filter(decides)
+                .map(Into::into)
+                .collect(),
+            body,
+        };
         let send_jar = !matches!(request.cookies, Cookies::None);
         if let (Some(login), Absent::Shown) = (&login, self.files.absent) {
             out.headers.push(("Authorization".into(), login.shown()));

@@ -13,6 +13,8 @@ pub(super) struct Provenance {
     pub(super) url_from: Vec<UrlPart>,
     /// Which secrets went where.
     pub(super) secrets_sent: Vec<(String, String)>,
+    /// Which ids of the request the plan decides.
+    pub(super) plans_ids: Vec<String>,
     /// The body as it was rendered.
     pub(super) body: Told,
 }
@@ -39,6 +41,7 @@ pub(super) fn exchange(exchanged: &Exchanged, provenance: Provenance) -> Exchang
         proxy: exchanged.proxy.clone(),
         url_from: provenance.url_from,
         secrets_sent: provenance.secrets_sent,
+        plans_ids: provenance.plans_ids,
     }
 }
 
@@ -77,6 +80,7 @@ pub(super) fn preview(rendered: &Rendered) -> Exchange {
         proxy: None,
         url_from: rendered.provenance.url_from.clone(),
         secrets_sent: rendered.provenance.secrets_sent.clone(),
+        plans_ids: rendered.provenance.plans_ids.clone(),
     }
 }
 

@@ -11,6 +11,7 @@ use super::expression::{Arguments, Expr};
 use super::fault::{EvalFault, EvalFaultKind, Role};
 use super::operators::{from_i128, kind_of};
 use crate::json;
+use crate::units::uuid;
 
 /// The longest text of `random_string`, and the most items of `range`.
 const LONGEST: i128 = 100_000;
@@ -34,7 +35,7 @@ pub(super) fn call<'s>(
     let given = &arguments.positional;
     let mut random = Random::at(evaluation, range);
     Ok(match function {
-        Function::Uuid => Val::plain(random.uuid()),
+        Function::Uuid => Val::plain(uuid(random.number())),
         Function::Now => Val::plain(show_time(evaluation.scope.now)),
         Function::TimestampMs => Val::plain(evaluation.scope.now.as_millisecond()),
         Function::RandomInt => {
@@ -259,13 +260,5 @@ impl Random {
             }
         }
         word
-    }
-
-    /// A version 4 UUID (RFC 9562 §5.4).
-    fn uuid(&mut self) -> String {
-        let number = self.number() & !(0xf << 76) & !(0x3 << 62) | 4 << 76 | 2 << 62;
-        let hex = format!("{number:032x}");
-        let part = |range: Range<usize>| hex.get(range).unwrap_or_default();
-        format!("{}-{}-{}-{}-{}", part(0..8), part(8..12), part(12..16), part(16..20), part(20..32))
     }
 }

@@ -98,7 +98,9 @@ fn every_code_is_explained() {
 
 /// What counts of a request: what curl and planrun say of themselves is left out.
 fn essence(seen: &Seen) -> (String, String, Vec<(String, String)>, String) {
-    const OWN: [&str; 4] = ["user-agent", "accept", "connection", "accept-encoding"];
+    // Each of them names itself: what is sent again is another request.
+    const OWN: [&str; 6] =
+        ["user-agent", "accept", "connection", "accept-encoding", "traceparent", "x-request-id"];
     let mut headers = seen.headers.clone();
     headers.retain(|(name, _)| !OWN.contains(&name.as_str()));
     headers.sort();

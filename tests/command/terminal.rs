@@ -232,6 +232,7 @@ fn lasting(text: &str) -> String {
     let text = strip(r"run [0-9]+-[0-9]+-[0-9a-f]+", &text, "RUN");
     let text = strip(r"seed [0-9]+", &text, "SEED");
     let text = strip(r"stored in\s+\S+", &text, "STORED");
+    let text = strip(r"(trace|request) [0-9a-f-]{32,36}", &text, "ID");
     let text = strip(r"[─·]*TIME", &text, "TIME");
     strip(r"[ \n·]+", &text, " ")
 }
@@ -301,7 +302,9 @@ fn lines_fit_the_terminal() {
     let project = several(&server);
     // Lines to copy stay whole, and so do lines of the file itself.
     let copied = |line: &str| {
-        ["curl ", "again "].iter().any(|word| line.trim_start().starts_with(word))
+        ["curl ", "again ", "ids ", "request "]
+            .iter()
+            .any(|word| line.trim_start().starts_with(word))
             || line.contains('│')
             || line.trim_start().starts_with("stored in")
     };

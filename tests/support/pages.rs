@@ -138,6 +138,7 @@ pub(crate) fn essence(text: &str) -> String {
         (r"seed \d+", "SEED"),
         (r"127\.0\.0\.1:\d+", "ADDRESS"),
         (r"\b[0-9a-f]{32}\b", "ID"),
+        (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "ID"),
         (r"\d+(\.\d+)?\s+(µs|ms|s)\b", "TIME"),
         (r"[\s│·]+", ""),
     ];

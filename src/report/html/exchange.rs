@@ -31,6 +31,7 @@ pub(super) fn value(exchange: &Exchange) -> Value {
         })),
         "error": exchange.error.as_ref().map(|error| &error.message),
         "reused": exchange.reused,
+        "ids": phrase::ids(exchange),
         "secrets": exchange.secrets_sent.iter().map(|(name, place)| json!({
             "name": name, "place": place,
         })).collect::<Vec<_>>(),
