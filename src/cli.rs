@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod compare;
 mod dry_run;
 mod fault;
 mod guard;
@@ -120,6 +121,7 @@ fn dispatch(cli: Cli) -> Result<u8, UsageFault> {
         Some(Command::Check(args)) => check::check(&args, &current()?),
         Some(Command::List(args)) => list::list(&args, &current()?),
         Some(Command::Report(args)) => stored::report(&args, &current()?),
+        Some(Command::Compare(args)) => compare::compare(&args, &current()?),
         Some(Command::Vars(args)) => vars::vars(&args, &current()?),
         Some(Command::Explain(args)) => other::explain(&args),
         Some(Command::Curl(args)) => preview::curl(&args, &current()?),

@@ -38,6 +38,8 @@ pub mod event;
 
 pub mod record;
 
+pub mod compare;
+
 pub mod schedule;
 
 pub mod project;

@@ -157,6 +157,16 @@ impl PlanRecord {
         found
     }
 
+    /// The steps that are told one by one: what only holds others is left out, unless it has a fault of
+    /// its own, and so is one of several ways that another way overruled.
+    pub fn told(&self) -> impl Iterator<Item = &StepRecord> {
+        self.steps.iter().filter(|record| {
+            let own_fault = record.result.as_deref().is_some_and(StepResult::has_own_fault);
+            (record.step.is_counted() || (own_fault && !record.step.tentative))
+                && !self.is_overruled(&record.step)
+        })
+    }
+
     /// Its steps that ended so, in their order.
     pub fn ended(&self, verdict: Verdict) -> impl Iterator<Item = &StepRecord> {
         self.steps.iter().filter(move |step| step.verdict() == Some(verdict))

@@ -14,6 +14,7 @@ mod response;
 mod style;
 
 pub mod check;
+pub mod comparison;
 pub mod ctrf;
 pub mod failure;
 pub mod finding;

@@ -13,6 +13,8 @@ mod misbehaving;
 
 #[path = "command/check.rs"]
 mod check;
+#[path = "command/compare.rs"]
+mod compare;
 #[path = "command/dry_run.rs"]
 mod dry_run;
 #[path = "command/echoes.rs"]

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms in their order: each imports only from rooms that stand before it.
-const ROOMS: [&str; 25] = [
+const ROOMS: [&str; 26] = [
     "units",
     "json",
     "source",
@@ -28,6 +28,7 @@ const ROOMS: [&str; 25] = [
     "check",
     "event",
     "record",
+    "compare",
     "schedule",
     "project",
     "http",

@@ -43,6 +43,9 @@ pub(super) enum Command {
     Curl(CurlArgs),
     /// Tells a stored run again: on the terminal, or as reports
     Report(ReportArgs),
+    /// Compares two stored runs: what flipped, came, went, and took longer
+    #[command(after_help = COMPARE_HELP)]
+    Compare(CompareArgs),
     /// Prints the completions of a shell
     #[command(after_help = COMPLETIONS_HELP)]
     Completions(CompletionsArgs),
@@ -65,6 +68,7 @@ Usage:  planrun [OPTIONS] PATH…     plan files, or folders with plans under th
   check PATH…   checks, sends nothing       list PATH…  lists plans and steps
   vars PLAN     values and their sources    curl PLAN   a request as a curl line
   explain CODE  what a code means           report      the last run once more
+  compare       the last two runs, or any   help run    all options of a command
   demo   completions SHELL   man   schema KIND       to try; for shells, editors
 
   -e, --env ENV            environment: environments/ENV.yaml near the plan
@@ -80,10 +84,10 @@ Usage:  planrun [OPTIONS] PATH…     plan files, or folders with plans under th
   -v, -q                   shows every request and response, or only failures
 
 Exit: 0 passed, 1 failed, 2 command line, 3 invalid, 4 nothing ran, 5 errored,
-      6 over budget, 7 output, 124 deadline, 130 Ctrl-C.  More: planrun help run";
+      6 over budget, 7 output, 124 deadline, 130 Ctrl-C";
 
 /// The commands, for whoever misspells one.
-pub(super) const COMMANDS: [&str; 12] = [
+pub(super) const COMMANDS: [&str; 13] = [
     "run",
     "check",
     "list",
@@ -91,6 +95,7 @@ pub(super) const COMMANDS: [&str; 12] = [
     "explain",
     "curl",
     "report",
+    "compare",
     "completions",
     "man",
     "schema",
@@ -128,6 +133,15 @@ process named like the secret in upper case (api_key → API_KEY); `.env` at the
 Exit codes: 0 passed · 1 an assertion failed · 2 command line · 3 invalid plan, nothing was sent ·
 4 nothing ran · 5 could not be carried out · 6 only budgets · 7 an output could not be written ·
 124 run deadline · 130 SIGINT · 143 SIGTERM";
+
+/// What `compare` takes.
+const COMPARE_HELP: &str = "\
+Examples:
+  planrun compare                        the last run with the one before it
+  planrun compare 20260711-09 last       by id, or how it begins
+  planrun compare old/ new/ --format markdown
+
+Exit codes: 0 nothing is worse · 1 something is worse · 2 there is no such run";
 
 /// How completions are installed.
 const COMPLETIONS_HELP: &str = "\
@@ -355,8 +369,9 @@ pub(super) struct CurlArgs {
 /// Options of `report`.
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
-    /// The folder of a stored run; the last run of the project where none is named
-    #[arg(value_name = "RUN_DIR")]
+    /// A stored run: its folder, its id or how that begins, `last` or `previous`; the last one where
+    /// none is named
+    #[arg(value_name = "RUN")]
     pub(super) run: Option<PathBuf>,
     /// Writes a report: html, junit, markdown, json, ctrf, har or github; `-` is standard output;
     /// may be repeated
@@ -370,6 +385,35 @@ pub(super) struct ReportArgs {
     pub(super) quiet: bool,
     #[command(flatten)]
     pub(super) look: Look,
+}
+
+/// Options of `compare`.
+#[derive(Debug, Args)]
+pub(super) struct CompareArgs {
+    /// The earlier and the later run: a folder, an id or how it begins, `last` or `previous`;
+    /// `previous last` where none is named
+    #[arg(value_name = "RUN", num_args = 0..=2)]
+    pub(super) runs: Vec<PathBuf>,
+    /// Counts a step as worse that is slower by more than this, as far as its samples show it
+    #[arg(long, value_name = "PERCENT", help_heading = "Comparison")]
+    pub(super) max_regression: Option<String>,
+    /// human, json or markdown
+    #[arg(long, value_name = "FORMAT", default_value = "human", help_heading = "Output")]
+    pub(super) format: CompareFormat,
+    #[command(flatten)]
+    pub(super) look: Look,
+}
+
+/// How a comparison is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum CompareFormat {
+    /// For people.
+    #[default]
+    Human,
+    /// For programs.
+    Json,
+    /// For a comment, a wiki.
+    Markdown,
 }
 
 /// Options of `completions`.

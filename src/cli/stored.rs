@@ -13,6 +13,7 @@ use super::outputs;
 use super::printer::{Printer, quiet};
 use super::store;
 use crate::event::{Event, read_line};
+use crate::finding::nearest;
 use crate::project::find_root;
 use crate::record::{Fold, Record};
 use crate::report::{Options, Terminal};
@@ -24,9 +25,8 @@ pub(super) fn report(args: &ReportArgs, current: &Path) -> Result<u8, UsageFault
     let reports = outputs::reports(&args.reports, &process)?;
     let printer = Printer::new(&args.look, &process);
     let path = match &args.run {
-        Some(folder) => events_of(&current.join(folder))?,
-        None => last_run_near(current)
-            .ok_or_else(|| UsageFault::new("no run is stored here yet; run the plans first"))?,
+        Some(run) => events_of(run, current)?,
+        None => last_run_near(current).ok_or_else(nothing_stored)?,
     };
     let gate = Gate::new();
     if reports.is_empty() {
@@ -38,41 +38,109 @@ pub(super) fn report(args: &ReportArgs, current: &Path) -> Result<u8, UsageFault
     Ok(if failures.is_empty() { 0 } else { 7 })
 }
 
-/// The events of a run that was named: its folder, or the file itself; of a project, its last run.
-fn events_of(path: &Path) -> Result<PathBuf, UsageFault> {
+/// The events of a run that was named: its folder, or the file itself; of a project, its last run;
+/// `last` and `previous`; or its id, as far as it is unambiguous.
+pub(super) fn events_of(name: &Path, current: &Path) -> Result<PathBuf, UsageFault> {
+    let word = name.to_str().unwrap_or_default();
+    match word {
+        "last" => return last_run_near(current).ok_or_else(nothing_stored),
+        "previous" => return previous_run_near(current),
+        _ => {}
+    }
+    let path = current.join(name);
     if path.join(".planrun").is_dir()
-        && let Some(last) = last_run(path)
+        && let Some(last) = last_run(&path)
     {
         return Ok(last);
     }
-    let events = if path.is_dir() { path.join(store::EVENTS) } else { path.to_path_buf() };
+    let events = if path.is_dir() { path.join(store::EVENTS) } else { path.clone() };
     if events.is_file() {
         return Ok(events);
     }
     let shown = path.display();
-    Err(UsageFault::new(if path.is_dir() {
-        format!("`{shown}` holds no stored run: there is no `{}` in it", store::EVENTS)
-    } else {
-        format!(
-            "there is no stored run `{shown}`; `.planrun/runs` of a project holds the last ones"
-        )
-    }))
+    if path.is_dir() {
+        let words = format!("`{shown}` holds no stored run: there is no `{}` in it", store::EVENTS);
+        return Err(UsageFault::new(words));
+    }
+    let runs: Vec<PathBuf> =
+        roots_near(current).iter().flat_map(|it| store::ended_runs(it)).collect();
+    let ids: Vec<(&str, &PathBuf)> = runs.iter().filter_map(|run| Some((id(run)?, run))).collect();
+    let begins: Vec<_> = ids.iter().filter(|(id, _)| id.starts_with(word)).collect();
+    match begins.as_slice() {
+        [] => {
+            let near = nearest(word, ids.iter().map(|(id, _)| *id));
+            let near = near.map(|near| format!("did you mean `{near}`?"));
+            let near = near.unwrap_or_else(|| {
+                "`.planrun/runs` of a project holds the last ones; `last` and `previous` name two"
+                    .to_owned()
+            });
+            Err(UsageFault::new(format!("there is no stored run `{word}`; {near}")))
+        }
+        [(_, only)] => Ok((*only).clone()),
+        several => {
+            let mut several: Vec<String> =
+                several.iter().map(|(id, _)| format!("`{id}`")).collect();
+            several.sort();
+            let more = several.len().saturating_sub(AMBIGUOUS);
+            several.truncate(AMBIGUOUS);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let all = several.join(", ");
+            let words = format!("`{word}` begins the names of several stored runs: {all}{more}");
+            Err(UsageFault::new(words))
+        }
+    }
+}
+
+/// So many runs that a name may mean are listed.
+const AMBIGUOUS: usize = 5;
+
+fn nothing_stored() -> UsageFault {
+    UsageFault::new("no run is stored here yet; run the plans first")
+}
+
+/// The id of a stored run: the name of its folder.
+fn id(events: &Path) -> Option<&str> {
+    events.parent()?.file_name()?.to_str()
+}
+
+/// The run of the same project before its last one.
+fn previous_run_near(current: &Path) -> Result<PathBuf, UsageFault> {
+    let last = last_run_near(current).ok_or_else(nothing_stored)?;
+    let mut runs = runs_in_order(last.ancestors().nth(4).unwrap_or(current));
+    runs.pop();
+    runs.pop().ok_or_else(|| {
+        UsageFault::new("only one run is stored here; run the plans once more, then compare")
+    })
+}
+
+/// The stored runs of a project that have ended, the first one first.
+fn runs_in_order(root: &Path) -> Vec<PathBuf> {
+    let mut runs: Vec<_> =
+        store::ended_runs(root).into_iter().map(|path| (began(&path), path)).collect();
+    runs.sort();
+    runs.into_iter().map(|(_, path)| path).collect()
 }
 
 /// The events of the last run of a project, the one that goes on left out.
 pub(super) fn last_run(root: &Path) -> Option<PathBuf> {
-    store::ended_runs(root).into_iter().map(|path| (began(&path), path)).max().map(|(_, path)| path)
+    runs_in_order(root).pop()
 }
 
-/// The events of the last run of this project, or of one right below: plans often are a project of
-/// their own in the folder that people work in.
-#[expect(clippy::disallowed_methods, reason = "looks for stored runs")]
+/// The events of the last run of this project, or of one right below.
 fn last_run_near(current: &Path) -> Option<PathBuf> {
+    let roots = roots_near(current);
+    let runs = roots.iter().filter_map(|root| last_run(root));
+    runs.map(|path| (began(&path), path)).max().map(|(_, path)| path)
+}
+
+/// This project, and those right below: plans often are a project of their own in the folder that
+/// people work in.
+#[expect(clippy::disallowed_methods, reason = "looks for stored runs")]
+fn roots_near(current: &Path) -> Vec<PathBuf> {
     let below = std::fs::read_dir(current).into_iter().flatten().flatten().map(|it| it.path());
     let mut roots: Vec<PathBuf> = below.filter(|it| it.join(".planrun").is_dir()).collect();
     roots.push(find_root(current, current));
-    let runs = roots.iter().filter_map(|root| last_run(root));
-    runs.map(|path| (began(&path), path)).max().map(|(_, path)| path)
+    roots
 }
 
 /// When a stored run began; at the beginning of time where it does not say.

@@ -36,10 +36,9 @@ impl<'a> Document<'a> {
         Self { record, style: Style { width: COLUMNS, ..Style::default() } }
     }
 
-    /// Every plan with its steps that a document lists: what only holds others is left out, unless
-    /// it has a fault of its own, and so is one of several ways that another way overruled.
+    /// The steps of a plan that a document lists.
     pub(super) fn steps(plan: &'a PlanRecord) -> impl Iterator<Item = Told<'a>> {
-        plan.steps.iter().filter(|it| is_listed(plan, it)).map(move |record| Told { plan, record })
+        plan.told().map(move |record| Told { plan, record })
     }
 
     /// Every listed step of every plan.
@@ -161,12 +160,6 @@ impl<'a> Told<'a> {
 
 /// Columns of what a document quotes from the terminal.
 const COLUMNS: usize = 100;
-
-fn is_listed(plan: &PlanRecord, record: &StepRecord) -> bool {
-    let own_fault = record.result.as_deref().is_some_and(StepResult::has_own_fault);
-    (record.step.is_counted() || (own_fault && !record.step.tentative))
-        && !plan.is_overruled(&record.step)
-}
 
 /// The word of a verdict; a step that has none was under way when the run ended.
 pub(super) fn word(verdict: Option<Verdict>) -> &'static str {

@@ -240,7 +240,7 @@ fn times(document: &Document<'_>, out: &mut String) {
 }
 
 /// A text that Markdown and HTML leave as it is, on one line.
-fn text(raw: &str) -> String {
+pub(super) fn text(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
     for c in crate::secret::sanitise_line(raw).chars() {
         match c {
