@@ -46,6 +46,7 @@ fn answer(status: u16, total: Duration) -> Exchange {
         repeated: false,
         proxy: None,
         url_from: Vec::new(),
+        plans_ids: Vec::new(),
         secrets_sent: Vec::new(),
     }
 }
