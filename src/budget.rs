@@ -143,6 +143,13 @@ pub fn judge(
         .collect()
 }
 
+/// The tightest limit of the total, if there is one.
+#[must_use]
+pub fn tightest(limits: &[Limit]) -> Option<Duration> {
+    let total = limits.iter().filter(|limit| limit.phase == Phase::Total);
+    total.map(|limit| limit.limit).min()
+}
+
 struct Reader<'a> {
     scope: Scope,
     values: Option<&'a [Option<Value>]>,

@@ -200,6 +200,7 @@ fn result(reason: Reason) -> StepResult {
                     missing: Some(missing),
                 })
                 .to_vec(),
+            limit: Some(Duration::from_nanos(9)),
             breaches: vec![breach()],
             findings: vec![finding()],
             outcome: Some(s()),
@@ -369,6 +370,7 @@ fn masked_assertion(subject: &str, actual: Value, note: &str) -> Assertion {
         exchange: None,
         assertions: vec![one],
         captures: Vec::new(),
+        limit: None,
         breaches: Vec::new(),
         findings: Vec::new(),
         outcome: None,

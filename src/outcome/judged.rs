@@ -205,6 +205,9 @@ pub struct Attempt {
     /// Every capture.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub captures: Vec<CaptureResult>,
+    /// The tightest limit of its total, kept or not.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "nanos::option")]
+    pub limit: Option<Duration>,
     /// Budgets that were exceeded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub breaches: Vec<BudgetBreach>,

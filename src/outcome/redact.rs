@@ -94,6 +94,7 @@ impl Redact for Attempt {
             exchange,
             assertions,
             captures,
+            limit: _,
             breaches,
             findings,
             outcome,

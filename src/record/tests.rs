@@ -57,6 +57,7 @@ fn attempt() -> Attempt {
         exchange: None,
         assertions: Vec::new(),
         captures: Vec::new(),
+        limit: None,
         breaches: Vec::new(),
         findings: Vec::new(),
         outcome: None,

@@ -272,6 +272,128 @@ fn a_pass_that_means_little_says_so_first() {
     assert!(!rendered(Format::Html, events).contains("Read this before the numbers"));
 }
 
+/// The run with every response that passed changed.
+fn answered(change: impl Fn(&mut crate::outcome::Attempt)) -> String {
+    let events = changed(|_, result| {
+        result.verdict = Verdict::Passed;
+        result.attempts.iter_mut().for_each(&change);
+    });
+    rendered(Format::Html, events)
+}
+
+#[test]
+fn passes_that_expect_nothing_are_named_before_the_numbers() {
+    let page = answered(|attempt| attempt.assertions.clear());
+    assert!(
+        page.contains("steps that passed expect nothing: whatever comes back is fine."),
+        "{page}"
+    );
+    assert!(!rendered(Format::Html, fixture::run()).contains("whatever comes back"));
+}
+
+#[test]
+fn one_answer_to_every_question_is_told_before_the_numbers() {
+    let same = |digest: &str| {
+        let digest = digest.to_owned();
+        answered(move |attempt| {
+            let Some(exchange) = &mut attempt.exchange else { return };
+            let response = fixture::looked().1.attempts.remove(0).exchange.unwrap().response;
+            let response = exchange.response.get_or_insert_with(|| response.unwrap());
+            response.body.sha256 = Some(format!("{digest}{}", exchange.request.url.len()));
+            if digest == "same" {
+                response.body.sha256 = Some(digest.clone());
+            }
+        })
+    };
+    let told = "all got the same body, byte for byte";
+    assert!(same("same").contains(told));
+    assert!(!same("other").contains(told));
+}
+
+#[test]
+fn an_environment_that_is_elsewhere_by_name_and_here_by_its_requests_is_told() {
+    let on = |name: &str| {
+        let mut events = fixture::run();
+        if let Some(Event::RunStarted(started)) = events.first_mut() {
+            started.environment = Some(name.to_owned());
+        }
+        rendered(Format::Html, events)
+    };
+    assert!(on("production").contains("but every request went to this machine"));
+    assert!(!on("demo").contains("but every request went to this machine"));
+}
+
+#[test]
+fn two_texts_that_are_alike_have_their_letters_marked() {
+    let page = |actual: &str| {
+        let events = changed(|name, result| {
+            for attempt in &mut result.attempts {
+                if name != "Look at the model" {
+                    continue;
+                }
+                let one = attempt.assertions.first_mut().unwrap();
+                one.passed = false;
+                one.expected.operator = "equals".to_owned();
+                one.expected.operand = json!("planrun-model-42");
+                one.actual = Some(crate::outcome::Actual::Value(json!(actual)));
+            }
+        });
+        rendered(Format::Html, events)
+    };
+    let alike = page("planrun-model-43");
+    assert!(alike.contains("- planrun-model-4<mark>2</mark>"), "{alike}");
+    assert!(alike.contains("+ planrun-model-4<mark>3</mark>"), "{alike}");
+    assert!(!page("something else altogether").contains("class=\"diff\""));
+}
+
+#[test]
+fn the_budget_of_an_endpoint_stands_beside_its_times_whether_it_held_or_not() {
+    let page = |limit: Option<Duration>| {
+        let events = changed(|_, result| {
+            for attempt in &mut result.attempts {
+                attempt.limit = limit;
+            }
+        });
+        rendered(Format::Html, events)
+    };
+    assert!(page(Some(Duration::from_secs(9))).contains("<td class=\"n\">9.00 s</td>"));
+    assert!(page(Some(Duration::from_micros(3))).contains("µs exceeded</td>"));
+    assert!(!page(None).contains(" exceeded</td>"));
+}
+
+#[test]
+fn a_plan_with_cases_is_a_table_whose_cells_lead_to_them() {
+    let run = |cases: u32| {
+        let mut events = fixture::beginning(cases);
+        for n in 0..cases {
+            let mut job = fixture::job(n, vec![fixture::looked()]);
+            if let Some(Event::PlanStarted(plan)) = job.first_mut() {
+                plan.case = Some(format!("size {n}"));
+            }
+            events.extend(job);
+        }
+        events.push(fixture::end());
+        rendered(Format::Html, events)
+    };
+    let two = run(2);
+    assert!(two.contains("<h2>Cases</h2>"), "no table");
+    assert!(two.contains("<a class=\"tag failed\" href=\"#p2\">"), "{two}");
+    assert!(!run(1).contains("<h2>Cases</h2>"));
+}
+
+#[test]
+fn every_link_of_the_page_leads_to_a_place_of_its_own() {
+    let page = rendered(Format::Html, fixture::run());
+    let ids: Vec<&str> =
+        page.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let unique: std::collections::BTreeSet<_> = ids.iter().collect();
+    assert_eq!(ids.len(), unique.len(), "{ids:?}");
+    let links = page.split(" href=\"#").skip(1).filter_map(|rest| rest.split('"').next());
+    for link in links {
+        assert!(unique.contains(&link), "#{link} leads nowhere");
+    }
+}
+
 #[test]
 fn har_counts_tls_into_connect_and_leaves_what_did_not_happen_at_minus_one() {
     let events = changed(|_, result| {

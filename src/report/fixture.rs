@@ -173,6 +173,7 @@ pub(crate) fn attempt(exchange: Exchange, assertions: Vec<Assertion>) -> Attempt
         exchange: Some(Box::new(exchange)),
         assertions,
         captures: Vec::new(),
+        limit: None,
         breaches: Vec::new(),
         findings: Vec::new(),
         outcome: None,

@@ -3,6 +3,7 @@
 //! The page is a template over a plain value; everything in it is escaped, and its policy forbids
 //! what could be loaded or run, but for the one script whose digest it names.
 
+mod doubts;
 mod exchange;
 mod frame;
 mod latency;
@@ -14,14 +15,22 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, HtmlEscape, UndefinedBehavior};
 
+use super::document::Told;
 use crate::record::Record;
 use crate::secret::sanitise;
 
 const PAGE: &str = include_str!("html/page.html");
 const STYLE: &str = include_str!("html/style.css");
 const SCRIPT: &str = include_str!("html/script.js");
+
+/// A step that the page lists, and how the page names it and its plan: what a link leads to.
+struct Listed<'a> {
+    told: Told<'a>,
+    id: String,
+    plan: String,
+}
 
 /// The page.
 ///
@@ -38,6 +47,7 @@ pub fn render(record: &Record) -> Result<String, String> {
     // A name that the page's value does not have is a mistake of ours, never an empty spot.
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.add_filter("ticked", ticked);
     let template = environment.template_from_named_str("page.html", PAGE);
     let page = value(&page::page(record));
     template
@@ -50,6 +60,22 @@ pub fn render(record: &Record) -> Result<String, String> {
             })
         })
         .map_err(|error| format!("{error}"))
+}
+
+/// A sentence whose words in backticks are code; escaped before it is looked at.
+fn ticked(text: Option<String>) -> minijinja::Value {
+    let escaped = HtmlEscape(&text.unwrap_or_default()).to_string();
+    let mut out = String::with_capacity(escaped.len());
+    let mut rest = escaped.as_str();
+    while let Some((before, code, after)) = rest
+        .split_once('`')
+        .and_then(|(before, open)| open.split_once('`').map(|(code, after)| (before, code, after)))
+    {
+        out.extend([before, "<code>", code, "</code>"]);
+        rest = after;
+    }
+    out.push_str(rest);
+    minijinja::Value::from_safe_string(out)
 }
 
 /// A value as templates take it, control characters shown; numbers of the page are counts.

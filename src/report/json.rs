@@ -254,6 +254,7 @@ impl Document<'_> {
             exchange,
             assertions,
             captures,
+            limit,
             breaches,
             findings,
             outcome,
@@ -281,6 +282,7 @@ impl Document<'_> {
                 .iter()
                 .map(|capture| self.placed(capture, capture.place))
                 .collect::<Vec<_>>(),
+            "limit_ns": limit.map(nanos),
             "breaches": breaches.iter().map(|breach| self.breach(breach)).collect::<Vec<_>>(),
             "findings": self.findings(findings),
             "outcome": outcome,

@@ -307,17 +307,21 @@ impl StepScene<'_> {
         findings.append(&mut warned.findings);
         let all_found = captures.iter().all(|capture| capture.missing.is_none());
         let mut breaches = Vec::new();
+        let mut limit = None;
         for (budget, severity) in
             [(&step.budget, Severity::Error), (&step.warn_budget, Severity::Warning)]
         {
             if let Some(budget) = budget {
                 match self.render(number, None, |renderer| renderer.limits(budget)) {
-                    Ok(limits) => breaches.extend(budget::judge(
-                        &limits,
-                        &exchanged.phases,
-                        exchanged.phases.total.unwrap_or_default(),
-                        severity,
-                    )),
+                    Ok(limits) => {
+                        limit = budget::tightest(&limits).into_iter().chain(limit).min();
+                        breaches.extend(budget::judge(
+                            &limits,
+                            &exchanged.phases,
+                            exchanged.phases.total.unwrap_or_default(),
+                            severity,
+                        ));
+                    }
                     Err(more) => findings.extend(more),
                 }
             }
@@ -342,6 +346,7 @@ impl StepScene<'_> {
         attempted.attempt.assertions.append(&mut warned.assertions);
         attempted.attempt.outcome = judged.outcome;
         attempted.attempt.captures = captures;
+        attempted.attempt.limit = limit;
         attempted.attempt.breaches = breaches;
         attempted.attempt.findings = findings;
         attempted.captures = values;
@@ -422,6 +427,7 @@ impl Attempted {
                 exchange: None,
                 assertions: Vec::new(),
                 captures: Vec::new(),
+                limit: None,
                 breaches: Vec::new(),
                 findings: Vec::new(),
                 outcome: None,

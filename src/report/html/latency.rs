@@ -6,64 +6,88 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::document::{Document, Told, word};
-use crate::outcome::SampleColumns;
+use super::super::document::{Document, word};
+use super::Listed;
+use crate::outcome::{Phase, SampleColumns};
 use crate::units::show_duration;
 
 /// Endpoints and bars that are shown.
 const SHOWN: usize = 200;
 /// Points of a line of times.
 const POINTS: usize = 60;
+/// Fewer times are no line.
+const LINE: usize = 3;
+/// The p95 and the p99 of fewer times are their maximum by another name.
+const P95: usize = 20;
+const P99: usize = 100;
 
 /// What is known of one endpoint.
 #[derive(Default)]
 struct Endpoint {
     times: Vec<Duration>,
-    /// The tightest budget that was exceeded here.
+    /// The tightest budget of the total that was written here.
     limit: Option<Duration>,
 }
 
-/// Every endpoint with its times, the slowest first.
-pub(super) fn endpoints(all: &[Told<'_>]) -> Vec<Value> {
-    let mut endpoints: BTreeMap<String, Endpoint> = BTreeMap::new();
-    for told in all {
+/// Every endpoint with its times, by origin; the slowest first.
+pub(super) fn origins(all: &[Listed<'_>]) -> Vec<Value> {
+    let mut endpoints: BTreeMap<(String, String), Endpoint> = BTreeMap::new();
+    for listed in all {
+        let told = &listed.told;
         let Some(exchange) = told.exchange() else { continue };
         let request = &exchange.request;
-        let name = format!("{} {}", request.method, shape(&request.url));
-        let endpoint = endpoints.entry(name).or_default();
+        let (origin, path) = shape(&request.url);
+        let endpoint = endpoints.entry((origin, format!("{} {path}", request.method))).or_default();
+        let attempts = || told.result().into_iter().flat_map(|result| &result.attempts);
         if told.record.samples.is_empty() {
-            let attempts = told.result().into_iter().flat_map(|result| &result.attempts);
-            endpoint.times.extend(attempts.filter_map(|it| it.exchange.as_ref()?.phases.total));
+            let totals = attempts().filter_map(|it| it.exchange.as_ref()?.phases.total);
+            endpoint.times.extend(totals);
         } else {
             let rows = told.record.samples.iter().flat_map(SampleColumns::rows);
             endpoint.times.extend(rows.map(|row| row.took));
         }
-        let attempt = told.result().and_then(|result| result.attempts.last());
-        for breach in attempt.into_iter().flat_map(|attempt| &attempt.breaches) {
-            endpoint.limit = Some(endpoint.limit.map_or(breach.limit, |l| l.min(breach.limit)));
+        for attempt in attempts() {
+            let exceeded = attempt.breaches.iter().filter(|it| it.phase == Phase::Total);
+            let limits = exceeded.map(|breach| breach.limit).chain(attempt.limit);
+            endpoint.limit = limits.chain(endpoint.limit).min();
         }
     }
-    let mut endpoints: Vec<_> =
-        endpoints.into_iter().filter(|(_, endpoint)| !endpoint.times.is_empty()).collect();
-    endpoints.sort_by_key(|(_, endpoint)| std::cmp::Reverse(endpoint.times.iter().max().copied()));
-    endpoints
+    let mut slowest: Vec<_> = endpoints
         .into_iter()
-        .take(SHOWN)
-        .map(|(name, endpoint)| {
-            let mut sorted = endpoint.times.clone();
-            sorted.sort_unstable();
-            let at = |percent: usize| show_duration(nearest_rank(&sorted, percent));
-            json!({
-                "name": name,
-                "count": sorted.len(),
-                "p50": at(50),
-                "p95": at(95),
-                "max": at(100),
-                "limit": endpoint.limit.map(show_duration),
-                "line": line(&endpoint.times, endpoint.limit),
-            })
+        .filter_map(|(name, mut endpoint)| {
+            let line = line(&endpoint.times, endpoint.limit);
+            endpoint.times.sort_unstable();
+            Some((*endpoint.times.last()?, name, endpoint, line))
         })
-        .collect()
+        .collect();
+    slowest.sort_by_key(|(most, ..)| std::cmp::Reverse(*most));
+    let more = slowest.len().saturating_sub(SHOWN);
+    let mut origins: Vec<(String, Vec<Value>)> = Vec::new();
+    for (most, (origin, name), endpoint, line) in slowest.into_iter().take(SHOWN) {
+        let sorted = &endpoint.times;
+        let at = |percent: usize| show_duration(nearest_rank(sorted, percent));
+        let shown = json!({
+            "name": name,
+            "count": sorted.len(),
+            "p50": at(50),
+            "p95": (sorted.len() >= P95).then(|| at(95)),
+            "p99": (sorted.len() >= P99).then(|| at(99)),
+            "max": show_duration(most),
+            "limit": endpoint.limit.map(show_duration),
+            "over": endpoint.limit.is_some_and(|limit| most > limit),
+            "line": line,
+        });
+        match origins.iter_mut().find(|(known, _)| *known == origin) {
+            Some((_, endpoints)) => endpoints.push(shown),
+            None => origins.push((origin, vec![shown])),
+        }
+    }
+    let last = origins.len().saturating_sub(1);
+    let origins = origins.into_iter().enumerate().map(|(n, (origin, endpoints))| {
+        let more = if n == last { more } else { 0 };
+        json!({"origin": origin, "endpoints": endpoints, "more": more})
+    });
+    origins.collect()
 }
 
 /// The value at so many per cent of all, by nearest rank.
@@ -72,9 +96,10 @@ fn nearest_rank(sorted: &[Duration], percent: usize) -> Duration {
     sorted.get(rank - 1).copied().unwrap_or_default()
 }
 
-/// Points of a line of times in their order, 100 wide and 20 high, and the height of the limit.
+/// Points of a line of times in their order, 100 wide and 20 high, and the height of the limit; a
+/// limit far above all times is left out: it would press the line flat.
 fn line(times: &[Duration], limit: Option<Duration>) -> Option<Value> {
-    if times.len() < 2 {
+    if times.len() < LINE {
         return None;
     }
     let step = times.len().div_ceil(POINTS);
@@ -82,85 +107,134 @@ fn line(times: &[Duration], limit: Option<Duration>) -> Option<Value> {
         .chunks(step)
         .map(|chunk| chunk.iter().max().copied().unwrap_or_default().as_secs_f64())
         .collect();
-    let most =
-        kept.iter().copied().fold(limit.map_or(0.0, |l| l.as_secs_f64()), f64::max).max(1e-9);
+    let longest = kept.iter().copied().fold(0.0, f64::max);
+    let limit = limit.map(|limit| limit.as_secs_f64()).filter(|limit| *limit < longest * FAR);
+    let most = longest.max(limit.unwrap_or_default()).max(1e-9);
     let wide = 100.0 / f64::from(u32::try_from(kept.len().max(2) - 1).unwrap_or(u32::MAX));
     let mut points = String::new();
     for (n, time) in (0_u32..).zip(&kept) {
         let _ = write!(points, "{:.1},{:.1} ", f64::from(n) * wide, 19.0 - time / most * 18.0);
     }
-    let limit = limit.map(|limit| format!("{:.1}", 19.0 - limit.as_secs_f64() / most * 18.0));
+    let limit = limit.map(|limit| format!("{:.1}", 19.0 - limit / most * 18.0));
     Some(json!({"points": points.trim_end(), "limit": limit}))
 }
 
-/// A URL without its query, and with what looks like an id left open: requests of one kind are one
-/// endpoint.
-fn shape(url: &str) -> String {
+/// So many times the longest time is far.
+const FAR: f64 = 4.0;
+
+/// The origin and the path of a URL without its query, with what looks like an id left open:
+/// requests of one kind are one endpoint.
+fn shape(url: &str) -> (String, String) {
     let end = url.find(['?', '#']).unwrap_or(url.len());
-    let (path, host_end) = match url.find("://") {
-        Some(at) => (url.get(..end).unwrap_or(url), at + 3),
-        None => (url.get(..end).unwrap_or(url), 0),
-    };
-    path.split('/')
-        .enumerate()
-        .map(|(n, part)| {
-            let in_path = host_end == 0 || n > 2;
+    let url = url.get(..end).unwrap_or(url);
+    let host = url.find("://").map_or(0, |at| at + 3);
+    let path = url.get(host..).and_then(|rest| rest.find('/')).map_or(url.len(), |at| host + at);
+    let (origin, path) = url.split_at_checked(path).unwrap_or((url, ""));
+    let path = path
+        .split('/')
+        .map(|part| {
             let digits = part.chars().filter(char::is_ascii_digit).count();
-            let is_id = in_path
-                && !part.is_empty()
-                && (digits == part.len() || (digits >= 2 && part.len() >= 10));
+            let is_id =
+                !part.is_empty() && (digits == part.len() || (digits >= 2 && part.len() >= 10));
             if is_id { "…" } else { part }
         })
         .collect::<Vec<_>>()
-        .join("/")
+        .join("/");
+    (origin.to_owned(), if path.is_empty() { "/".to_owned() } else { path })
 }
 
-/// When each step ran, as shares of the run.
-pub(super) fn waterfall(document: &Document<'_>, all: &[Told<'_>]) -> Value {
-    let ends = all.iter().filter_map(|told| {
-        Some(told.record.at? + told.result().map(|result| result.duration).unwrap_or_default())
-    });
-    let whole = ends.max().or(document.record.end.duration()).unwrap_or_default();
-    let seconds = whole.as_secs_f64().max(1e-9);
-    let mut bars = Vec::new();
-    for told in all.iter().filter(|told| told.exchange().is_some()).take(SHOWN) {
-        let Some(at) = told.record.at else { continue };
-        let spent = told.result().map(|result| result.duration).unwrap_or_default();
-        bars.push(json!({
-            "title": told.title(),
-            "verdict": word(told.verdict()),
-            "left": format!("{:.2}", at.as_secs_f64() / seconds * 100.0),
-            "width": format!("{:.2}", (spent.as_secs_f64() / seconds * 100.0).max(0.2)),
-            "at": show_duration(at),
-            "time": show_duration(spent),
-        }));
-    }
-    let more = all.iter().filter(|told| told.exchange().is_some()).count().saturating_sub(SHOWN);
-    json!({"bars": bars, "more": more, "whole": show_duration(whole)})
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn requests_that_differ_in_an_id_alone_are_one_endpoint() {
-        for (url, wanted) in [
-            ("http://h:1/a/42?x=1", "http://h:1/a/…"),
-            ("http://h:1/a/planrun-x7k2m9q", "http://h:1/a/…"),
-            ("http://h:1/api/2.0/mlflow/runs", "http://h:1/api/2.0/mlflow/runs"),
-            ("/v1/keys", "/v1/keys"),
-        ] {
-            assert_eq!(shape(url), wanted);
+/// When each plan ran, as shares of the run, and in it each step, as shares of the plan: one long
+/// transfer does not make everything else a dot.
+pub(super) fn waterfall(document: &Document<'_>, all: &[Listed<'_>]) -> Value {
+    let bars = || all.iter().filter_map(|it| Some((it, Window::of(it)?)));
+    let mut plans: Vec<(Window, Vec<(&Listed<'_>, Window)>)> = Vec::new();
+    for (listed, window) in bars().take(SHOWN) {
+        let last = plans.last_mut();
+        let same =
+            last.filter(|(_, steps)| steps.first().is_some_and(|it| it.0.plan == listed.plan));
+        match same {
+            Some((whole, steps)) => {
+                whole.from = whole.from.min(window.from);
+                whole.to = whole.to.max(window.to);
+                steps.push((listed, window));
+            }
+            None => plans.push((window, vec![(listed, window)])),
         }
     }
+    let end = bars().map(|(_, window)| window.to).max();
+    let run = Window {
+        from: Duration::ZERO,
+        to: end.or(document.record.end.duration()).unwrap_or_default(),
+    };
+    let alone = plans.len() == 1;
+    let shown = plans.iter().filter_map(|(whole, steps)| {
+        let (first, _) = steps.first()?;
+        let steps = steps.iter().map(|(listed, window)| {
+            let verdict = word(listed.told.verdict());
+            bar(&listed.id, &listed.told.title(), verdict, whole.share(*window))
+        });
+        let plan = first.told.plan;
+        let title = plan.started.title();
+        Some(json!({
+            "bar": bar(&first.plan, &title, word(plan.verdict), run.share(*whole)),
+            "steps": steps.collect::<Vec<_>>(),
+            "open": alone,
+        }))
+    });
+    let count = bars().count();
+    json!({
+        "plans": shown.collect::<Vec<_>>(),
+        "count": count,
+        "more": count.saturating_sub(SHOWN),
+        "whole": show_duration(run.to),
+        "half": show_duration(run.to / 2),
+    })
+}
 
-    #[test]
-    fn percentiles_are_values_that_were_there() {
-        let times: Vec<_> = (1..=20).map(Duration::from_millis).collect();
-        assert_eq!(nearest_rank(&times, 50), Duration::from_millis(10));
-        assert_eq!(nearest_rank(&times, 95), Duration::from_millis(19));
-        assert_eq!(nearest_rank(&times, 100), Duration::from_millis(20));
-        assert_eq!(nearest_rank(&times[..1], 50), Duration::from_millis(1));
+/// From when until when something ran, since the run's beginning.
+#[derive(Clone, Copy)]
+struct Window {
+    from: Duration,
+    to: Duration,
+}
+
+/// A window and where it stands in another, in per cent.
+#[derive(Clone, Copy)]
+struct Share {
+    window: Window,
+    left: f64,
+    width: f64,
+}
+
+impl Window {
+    /// When a step with a request ran.
+    fn of(listed: &Listed<'_>) -> Option<Self> {
+        listed.told.exchange()?;
+        let from = listed.told.record.at?;
+        let spent = listed.told.result().map(|result| result.duration).unwrap_or_default();
+        Some(Self { from, to: from + spent })
     }
+
+    fn share(self, inner: Self) -> Share {
+        let whole = self.to.saturating_sub(self.from).as_secs_f64().max(1e-9);
+        let per_cent = |part: Duration| part.as_secs_f64() / whole * 100.0;
+        Share {
+            window: inner,
+            left: per_cent(inner.from.saturating_sub(self.from)),
+            width: per_cent(inner.to.saturating_sub(inner.from)).max(0.2),
+        }
+    }
+}
+
+fn bar(id: &str, title: &str, verdict: &str, share: Share) -> Value {
+    let Share { window, left, width } = share;
+    json!({
+        "id": id,
+        "title": title,
+        "verdict": verdict,
+        "left": format!("{left:.2}"),
+        "width": format!("{width:.2}"),
+        "at": show_duration(window.from),
+        "time": show_duration(window.to.saturating_sub(window.from)),
+    })
 }

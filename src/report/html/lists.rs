@@ -6,26 +6,37 @@ use serde_json::{Value, json};
 
 use super::super::document::{Document, Told, word};
 use super::super::phrase;
-use crate::outcome::Verdict;
+use super::Listed;
+use crate::outcome::{Reason, Verdict};
 use crate::record::StepRecord;
 use crate::units::show_duration;
 
 /// Slow steps that are named.
 const SLOWEST: usize = 10;
 
-/// Each step that has cases, as a table: of two dimensions where their names have two parts.
-pub(super) fn matrices(document: &Document<'_>) -> Vec<Value> {
-    let mut tables = Vec::new();
-    for plan in &document.record.plans {
-        let mut at = 0;
-        let steps = &plan.steps;
-        while let Some(first) = steps.get(at) {
-            let same = steps.iter().skip(at).take_while(|other| is_same(first, other)).count();
-            if first.step.case.is_some() && same > 1 {
-                let cases = steps.get(at..at + same).unwrap_or_default();
-                tables.push(table(&first.step.name, &plan.started.title(), cases));
-            }
-            at += same.max(1);
+/// Each step and each plan that has cases, as a table: of two dimensions where their names have two
+/// parts.
+pub(super) fn matrices(all: &[Listed<'_>]) -> Vec<Value> {
+    let mut tables = plans_with_cases(all);
+    let mut rest = all;
+    while let Some(first) = rest.first() {
+        let same = rest
+            .iter()
+            .take_while(|other| {
+                other.plan == first.plan && is_same(first.told.record, other.told.record)
+            })
+            .count()
+            .max(1);
+        let (cases, more) = rest.split_at_checked(same).unwrap_or((rest, &[]));
+        rest = more;
+        if first.told.record.step.case.is_some() && cases.len() > 1 {
+            let case = |it: &Listed<'_>| {
+                let name = it.told.record.step.case.as_ref().map(|case| case.name.clone());
+                (name.unwrap_or_default(), cell(it))
+            };
+            let name = &first.told.record.step.name;
+            let plan = first.told.plan.started.title();
+            tables.push(table(name, &plan, cases.iter().map(case).collect()));
         }
     }
     tables
@@ -37,27 +48,49 @@ fn is_same(one: &StepRecord, other: &StepRecord) -> bool {
         == (other.step.section, other.step.index, &other.step.within)
 }
 
-fn table(name: &str, plan: &str, cases: &[StepRecord]) -> Value {
-    let cell = |record: &StepRecord| {
-        let result = record.result.as_deref();
-        let attempt = result.and_then(|result| result.attempts.last());
-        let status = attempt
-            .and_then(|attempt| attempt.exchange.as_deref()?.response.as_ref())
-            .map(|response| response.status);
-        json!({
-            "verdict": word(record.verdict()),
-            "status": status,
-            "outcome": attempt.and_then(|attempt| attempt.outcome.as_ref()),
-            "time": result.map(|result| show_duration(result.duration)),
-        })
-    };
-    let names: Vec<&str> = cases
+/// The cases of whole plans.
+fn plans_with_cases(all: &[Listed<'_>]) -> Vec<Value> {
+    let mut files: Vec<(&str, Vec<(String, Value)>)> = Vec::new();
+    let mut last = None;
+    for Listed { told, plan, .. } in all {
+        let started = &told.plan.started;
+        let Some(case) = started.case.as_ref().filter(|_| last != Some(plan)) else { continue };
+        last = Some(plan);
+        let cell = json!({
+            "id": plan,
+            "verdict": word(told.plan.verdict),
+            "status": Value::Null,
+            "outcome": Value::Null,
+            "time": show_duration(told.plan.duration),
+        });
+        match files.iter_mut().find(|(path, _)| *path == started.path) {
+            Some((_, cases)) => cases.push((case.clone(), cell)),
+            None => files.push((&started.path, vec![(case.clone(), cell)])),
+        }
+    }
+    let several = files.into_iter().filter(|(_, cases)| cases.len() > 1);
+    several.map(|(path, cases)| table("All steps", path, cases)).collect()
+}
+
+fn cell(listed: &Listed<'_>) -> Value {
+    let result = listed.told.result();
+    let attempt = result.and_then(|result| result.attempts.last());
+    let status = attempt
+        .and_then(|attempt| attempt.exchange.as_deref()?.response.as_ref())
+        .map(|response| response.status);
+    json!({
+        "id": listed.id,
+        "verdict": word(listed.told.verdict()),
+        "status": status,
+        "outcome": attempt.and_then(|attempt| attempt.outcome.as_ref()),
+        "time": result.map(|result| show_duration(result.duration)),
+    })
+}
+
+fn table(name: &str, plan: &str, cases: Vec<(String, Value)>) -> Value {
+    let pairs: Option<Vec<(&str, &str)>> = cases
         .iter()
-        .map(|it| it.step.case.as_ref().map_or("", |case| case.name.as_str()))
-        .collect();
-    let pairs: Option<Vec<(&str, &str)>> = names
-        .iter()
-        .map(|name| name.split_once(", ").filter(|(_, rest)| !rest.contains(", ")))
+        .map(|(name, _)| name.split_once(", ").filter(|(_, rest)| !rest.contains(", ")))
         .collect();
     if let Some(pairs) = pairs {
         let mut rows: Vec<&str> = Vec::new();
@@ -73,7 +106,7 @@ fn table(name: &str, plan: &str, cases: &[StepRecord]) -> Value {
         if rows.len() > 1 && columns.len() > 1 && rows.len() * columns.len() == pairs.len() {
             let at = |row: &str, column: &str| {
                 let found = pairs.iter().position(|pair| *pair == (row, column));
-                found.and_then(|n| cases.get(n)).map(cell)
+                found.and_then(|n| cases.get(n)).map(|(_, cell)| cell)
             };
             let rows: Vec<_> = rows
                 .iter()
@@ -85,39 +118,45 @@ fn table(name: &str, plan: &str, cases: &[StepRecord]) -> Value {
             return json!({"name": name, "plan": plan, "columns": columns, "rows": rows});
         }
     }
-    let rows: Vec<_> = names
-        .iter()
-        .zip(cases)
-        .map(|(name, record)| json!({"name": name, "cells": [cell(record)]}))
-        .collect();
+    let rows: Vec<_> =
+        cases.into_iter().map(|(name, cell)| json!({"name": name, "cells": [cell]})).collect();
     json!({"name": name, "plan": plan, "columns": [], "rows": rows})
 }
 
-/// Passes that needed more than one attempt.
-pub(super) fn flaky(all: &[Told<'_>]) -> Vec<Value> {
-    let flaky = all.iter().filter(|told| told.result().is_some_and(|result| result.flaky));
+/// Passes that needed more than one attempt, with what came before.
+pub(super) fn flaky(all: &[Listed<'_>]) -> Vec<Value> {
+    let flaky = all.iter().filter(|it| it.told.result().is_some_and(|result| result.flaky));
     flaky
-        .map(|told| {
-            let tries = told.result().map_or(0, |result| result.tries);
-            json!({"title": told.title(), "plan": told.plan.started.title(), "tries": tries})
+        .map(|Listed { told, id, .. }| {
+            let result = told.result();
+            let attempts = result.into_iter().flat_map(|result| &result.attempts);
+            let got: Vec<String> = attempts.map(super::step::got).collect();
+            json!({
+                "id": id,
+                "title": told.title(),
+                "plan": told.plan.started.title(),
+                "tries": result.map_or(0, |result| result.tries),
+                "got": got.join(", then "),
+            })
         })
         .collect()
 }
 
 /// The slowest steps.
-pub(super) fn slow(all: &[Told<'_>]) -> Vec<Value> {
+pub(super) fn slow(all: &[Listed<'_>]) -> Vec<Value> {
     let mut timed: Vec<_> = all
         .iter()
-        .filter(|told| told.exchange().is_some())
-        .filter_map(|told| Some((told.result()?.duration, told)))
+        .filter(|listed| listed.told.exchange().is_some())
+        .filter_map(|listed| Some((listed.told.result()?.duration, listed)))
         .collect();
     timed.sort_by_key(|(duration, _)| std::cmp::Reverse(*duration));
     timed
         .into_iter()
         .take(SLOWEST)
-        .map(|(duration, told)| {
+        .map(|(duration, Listed { told, id, .. })| {
             let longest = told.exchange().and_then(|exchange| exchange.phases.longest());
             json!({
+                "id": id,
                 "title": told.title(),
                 "plan": told.plan.started.title(),
                 "time": show_duration(duration),
@@ -127,28 +166,71 @@ pub(super) fn slow(all: &[Told<'_>]) -> Vec<Value> {
         .collect()
 }
 
-/// What did not run, and why: it is no evidence.
-pub(super) fn idle(all: &[Told<'_>]) -> Vec<Value> {
+/// What did not run to an end, by why: it is no evidence.
+pub(super) fn idle(all: &[Listed<'_>]) -> Vec<Value> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for listed in all.iter().filter(|it| is_idle(&it.told)) {
+        let told = &listed.told;
+        let reason = told.result().and_then(|result| result.reason.as_ref());
+        let same = groups.iter_mut().find(|group| {
+            group.plan == listed.plan && group.verdict == told.verdict() && group.reason == reason
+        });
+        match same {
+            Some(group) => group.steps.push(listed),
+            None => groups.push(Group {
+                plan: &listed.plan,
+                verdict: told.verdict(),
+                reason,
+                steps: vec![listed],
+            }),
+        }
+    }
+    let shown = groups.iter().map(|group| {
+        let steps = group.steps.iter().map(|it| json!({"id": it.id, "title": it.told.title()}));
+        // The verdict stands before it.
+        let why = group.reason.map(phrase::reason);
+        let why = why.map(|why| why.trim_start_matches("skipped: ").to_owned());
+        json!({
+            "verdict": word(group.verdict),
+            "why": why,
+            "plan": group.steps.first().map(|it| it.told.plan.started.title()),
+            "by": blocker(all, group),
+            "steps": steps.collect::<Vec<_>>(),
+        })
+    });
+    shown.collect()
+}
+
+/// Steps of one plan that did not run for one reason.
+struct Group<'a> {
+    plan: &'a str,
+    verdict: Option<Verdict>,
+    reason: Option<&'a Reason>,
+    steps: Vec<&'a Listed<'a>>,
+}
+
+/// Where the step stands that blocked these.
+fn blocker<'a>(all: &'a [Listed<'_>], group: &Group<'_>) -> Option<&'a str> {
+    let Some(Reason::BlockedBy(label)) = group.reason else { return None };
     all.iter()
-        .filter(|told| {
-            !matches!(told.verdict(), Some(Verdict::Passed | Verdict::Failed | Verdict::Errored))
+        .filter(|it| it.plan == group.plan && !is_idle(&it.told))
+        .find(|it| {
+            let step = &it.told.record.step;
+            step.id.as_ref() == Some(label) || step.name == *label
         })
-        .map(|told| {
-            let reason = told.result().and_then(|result| result.reason.as_ref());
-            json!({
-                "title": told.title(),
-                "plan": told.plan.started.title(),
-                "verdict": word(told.verdict()),
-                "why": reason.map(phrase::reason),
-            })
-        })
-        .collect()
+        .map(|it| it.id.as_str())
+}
+
+/// Whether a step gives no evidence at all.
+pub(super) fn is_idle(told: &Told<'_>) -> bool {
+    !matches!(told.verdict(), Some(Verdict::Passed | Verdict::Failed | Verdict::Errored))
 }
 
 /// Which variables gave parts of the URLs, and where each was set.
-pub(super) fn variables(document: &Document<'_>, all: &[Told<'_>]) -> Vec<Value> {
+pub(super) fn variables(document: &Document<'_>, all: &[Listed<'_>]) -> Vec<Value> {
     let mut seen = BTreeSet::new();
-    let parts = all.iter().filter_map(Told::exchange).flat_map(|exchange| &exchange.url_from);
+    let parts =
+        all.iter().filter_map(|it| it.told.exchange()).flat_map(|exchange| &exchange.url_from);
     for part in parts.filter(|part| part.name.starts_with("env.")) {
         let source = match part.place {
             Some(place) if document.record.sources.get(place.source).is_some() => {

@@ -1,13 +1,15 @@
 //! The whole page as a value: its parts in the order in which they are read.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::document::{Document, Told, word};
+use super::super::document::{Document, word};
 use super::super::finding::count;
 use super::super::phrase;
-use super::{frame, latency, lists, step};
+use super::{Listed, doubts, frame, latency, lists, step};
 use crate::diagnose;
 use crate::finding::Finding;
 use crate::outcome::Verdict;
@@ -21,48 +23,70 @@ pub(super) fn page(record: &Record) -> Value {
     let document = Document::new(record);
     let (verdict, good) = document.verdict();
     let started = record.started.as_ref();
-    let all: Vec<Told<'_>> = document.all().collect();
+    let all: Vec<Listed<'_>> = record.plans.iter().flat_map(listed).collect();
     let everything = all.len() <= WHOLE;
     let mut failures = Vec::new();
     let mut plans = Vec::new();
-    let mut number = 0;
     for plan in &record.plans {
         let witnesses = diagnose::witnesses(plan);
         let mut steps = Vec::new();
-        for told in Document::steps(plan) {
-            number += 1;
-            let id = format!("s{number}");
-            let causes = Document::causes(&told, &witnesses);
-            if told.is_bad() {
-                failures.push(step::failure(&document, &told, &causes, &id));
+        for listed in listed(plan) {
+            if listed.told.is_bad() {
+                let causes = Document::causes(&listed.told, &witnesses);
+                failures.push(step::failure(&document, &listed, &causes));
             }
-            steps.push(step::row(&document, &told, &id, everything));
+            steps.push(step::row(&document, &listed, everything));
         }
         plans.push(plan_value(&document, plan, &steps));
     }
+    let latency = latency::origins(&all);
+    let known = |percentile: &str| {
+        let mut endpoints = latency.iter().filter_map(|it| it["endpoints"].as_array()).flatten();
+        endpoints.any(|it| !it[percentile].is_null())
+    };
     json!({
         "title": format!("{verdict} · {}", name_of(record)),
         "verdict": verdict,
         "good": good,
         "sentence": sentence(&document, verdict),
-        "facts": facts(record),
+        "tally": tally(record),
+        "facts": facts(&document),
         "banners": banners(&document, &all),
-        "doubts": doubts(&all),
+        "doubts": doubts::doubts(record, &all),
         "findings": findings(&document),
         "clusters": clusters(&failures),
         "failures": failures,
-        "latency": latency::endpoints(&all),
+        "percentiles": {"p95": known("p95"), "p99": known("p99")},
+        "latency": latency,
         "waterfall": latency::waterfall(&document, &all),
-        "matrices": lists::matrices(&document),
+        "matrices": lists::matrices(&all),
         "flaky": lists::flaky(&all),
         "slow": lists::slow(&all),
         "idle": lists::idle(&all),
         "variables": lists::variables(&document, &all),
         "environment": lists::environment_file(&document),
         "plans": plans,
-        "steps": all.len(),
+        "counts": {
+            "all": all.len(),
+            "bad": all.iter().filter(|it| it.told.is_bad()).count(),
+            "idle": all.iter().filter(|it| lists::is_idle(&it.told)).count(),
+        },
         "command": started.map(|run| run.command.join(" ")),
     })
+}
+
+/// The steps of a plan that the page lists, each with its names.
+fn listed(plan: &PlanRecord) -> impl Iterator<Item = Listed<'_>> {
+    let name = plan_id(plan);
+    (1..).zip(Document::steps(plan)).map(move |(number, told)| Listed {
+        told,
+        id: format!("{name}-{number}"),
+        plan: name.clone(),
+    })
+}
+
+fn plan_id(plan: &PlanRecord) -> String {
+    format!("p{}", plan.started.job.0.saturating_add(1))
 }
 
 fn name_of(record: &Record) -> String {
@@ -72,46 +96,86 @@ fn name_of(record: &Record) -> String {
     }
 }
 
-/// `Failed: 2 of 14 steps on demo, in 1.2 s.`
+/// `Failed on demo in 1.2 s: of 14 steps 2 failed, 3 were blocked and 9 passed.`
 fn sentence(document: &Document<'_>, verdict: &str) -> String {
     let record = document.record;
     let steps = &record.tally.steps;
-    let on = record
-        .started
-        .as_ref()
-        .and_then(|run| run.environment.as_deref())
-        .map(|name| format!(" on {name}"))
-        .unwrap_or_default();
-    let took = record.end.duration().map(|d| format!(", in {}", show_duration(d)));
-    let bad = steps.failed + steps.errored;
-    let mut said = if steps.total() == 0 {
-        format!("No step ran{on}")
-    } else if bad == 0 {
-        format!("{} of {} passed{on}", steps.passed, count(steps.total(), "step", "steps"))
-    } else {
-        format!("{bad} of {} did not pass{on}", count(steps.total(), "step", "steps"))
-    };
-    said.push_str(&took.unwrap_or_default());
-    let mut word: Vec<char> = verdict.chars().collect();
-    if let Some(first) = word.first_mut() {
-        *first = first.to_ascii_uppercase();
+    let mut said: String = verdict.replace('-', " ");
+    if let Some(first) = said.get_mut(..1) {
+        first.make_ascii_uppercase();
     }
-    format!("{}: {said}.", word.into_iter().collect::<String>())
+    if let Some(name) = record.started.as_ref().and_then(|run| run.environment.as_deref()) {
+        let _ = write!(said, " on {name}");
+    }
+    if let Some(duration) = record.end.duration() {
+        let _ = write!(said, " in {}", show_duration(duration));
+    }
+    let parts: Vec<String> = [
+        (steps.failed, "failed", "failed"),
+        (steps.errored, "could not be carried out", "could not be carried out"),
+        (steps.blocked, "was blocked", "were blocked"),
+        (steps.cancelled, "was cancelled", "were cancelled"),
+        (steps.skipped, "was skipped", "were skipped"),
+        (steps.passed, "passed", "passed"),
+    ]
+    .into_iter()
+    .filter(|(n, ..)| *n > 0)
+    .map(|(n, one, many)| format!("{n} {}", if n == 1 { one } else { many }))
+    .collect();
+    let total = count(steps.total(), "step", "steps");
+    let _ = match parts.as_slice() {
+        [] => write!(said, ": no step ran."),
+        [_] if steps.passed == 1 => write!(said, ": its one step passed."),
+        [_] if steps.passed > 0 => write!(said, ": all {total} passed."),
+        [one] => write!(said, ": of {total} {one}."),
+        [before @ .., last] => write!(said, ": of {total} {} and {last}.", before.join(", ")),
+    };
+    said
 }
 
-fn facts(record: &Record) -> Vec<Value> {
+/// The shares of the verdicts, as a bar.
+fn tally(record: &Record) -> Vec<Value> {
+    let steps = &record.tally.steps;
+    let part = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
+    let whole = part(steps.total()).max(1.0);
+    [
+        (steps.failed, Verdict::Failed),
+        (steps.errored, Verdict::Errored),
+        (steps.cancelled, Verdict::Cancelled),
+        (steps.blocked, Verdict::Blocked),
+        (steps.skipped, Verdict::Skipped),
+        (steps.passed, Verdict::Passed),
+    ]
+    .into_iter()
+    .filter(|(n, _)| *n > 0)
+    .map(|(n, verdict)| {
+        json!({
+            "count": n,
+            "verdict": word(Some(verdict)),
+            "share": format!("{:.2}", part(n) / whole * 100.0),
+        })
+    })
+    .collect()
+}
+
+fn facts(document: &Document<'_>) -> Vec<Value> {
+    let record = document.record;
     let mut facts = Vec::new();
     let mut fact = |key: &str, value: String| facts.push(json!({"key": key, "value": value}));
     if let Some(run) = &record.started {
         fact("environment", run.environment.clone().unwrap_or_else(|| "none".to_owned()));
-        fact("begun", run.started_at.clone());
+        let begun = document.clock(Duration::ZERO);
+        let begun = begun.map(|at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string());
+        fact("begun", begun.unwrap_or_else(|| run.started_at.clone()));
         fact("run", run.run.clone());
         fact("planrun", run.planrun.clone());
         fact("seed", run.seed.to_string());
     }
     let tally = &record.tally;
     fact("requests", tally.requests.to_string());
-    fact("warnings", tally.warnings.to_string());
+    if tally.warnings > 0 {
+        fact("warnings", tally.warnings.to_string());
+    }
     if tally.flaky > 0 {
         fact("flaky", tally.flaky.to_string());
     }
@@ -119,47 +183,12 @@ fn facts(record: &Record) -> Vec<Value> {
 }
 
 /// What to know before any number is read.
-fn banners(document: &Document<'_>, all: &[Told<'_>]) -> Vec<String> {
+fn banners(document: &Document<'_>, all: &[Listed<'_>]) -> Vec<String> {
     let mut banners: Vec<String> = document.incomplete().into_iter().collect();
     let proxies: std::collections::BTreeSet<_> =
-        all.iter().filter_map(|told| told.exchange()?.proxy.as_deref()).collect();
+        all.iter().filter_map(|it| it.told.exchange()?.proxy.as_deref()).collect();
     banners.extend(proxies.iter().map(|proxy| format!("Requests went through the proxy {proxy}.")));
     banners
-}
-
-/// What makes a pass mean less than it looks.
-fn doubts(all: &[Told<'_>]) -> Vec<String> {
-    let mut doubts = Vec::new();
-    let passed: Vec<_> = all.iter().filter(|it| it.verdict() == Some(Verdict::Passed)).collect();
-    let refused = passed
-        .iter()
-        .filter_map(|told| told.exchange()?.response.as_ref())
-        .map(|response| matches!(response.status, 401 | 403))
-        .collect::<Vec<_>>();
-    if refused.len() > 1 && refused.iter().all(|refused| *refused) {
-        doubts.push(
-            "Every response of a step that passed is a 401 or 403: the key was never let in, so \
-             nothing behind it was tested."
-                .to_owned(),
-        );
-    }
-    let asserting = |told: &&&Told<'_>| {
-        told.result().is_some_and(|result| {
-            let attempt = result.attempts.last();
-            attempt.is_some_and(|attempt| {
-                attempt.assertions.iter().any(|assertion| assertion.subject != "status")
-            })
-        })
-    };
-    let sent = passed.iter().filter(|told| told.exchange().is_some()).count();
-    if sent > 0 && passed.iter().filter(asserting).count() == 0 {
-        doubts.push(
-            "No step that passed looks at more than the status: a body with an error in it would \
-             pass as well."
-                .to_owned(),
-        );
-    }
-    doubts
 }
 
 fn findings(document: &Document<'_>) -> Vec<Value> {
@@ -211,6 +240,7 @@ fn clusters(failures: &[Value]) -> Vec<Value> {
 
 fn plan_value(document: &Document<'_>, plan: &PlanRecord, steps: &[Value]) -> Value {
     json!({
+        "id": plan_id(plan),
         "name": plan.started.title(),
         "at": document.at(plan.started.place),
         "verdict": word(plan.verdict),

@@ -3,19 +3,21 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use similar::ChangeTag;
 
 use super::super::curl::{curl_line, variables_of};
-use super::super::document::{Document, Told, word};
+use super::super::document::{Document, word};
 use super::super::failure;
 use super::super::phrase;
 use super::super::style::Style;
-use super::{exchange, frame, page};
+use super::{Listed, exchange, frame, page};
 use crate::diagnose::{Cause, Confidence};
-use crate::outcome::{Actual, Assertion, Exchange, Phase, Phases, StepResult, Verdict};
+use crate::outcome::{Actual, Assertion, Attempt, Exchange, Phase, Phases, StepResult, Verdict};
 use crate::units::show_duration;
 
 /// A line of the list of all steps; what is behind it only where it is asked for.
-pub(super) fn row(document: &Document<'_>, told: &Told<'_>, id: &str, everything: bool) -> Value {
+pub(super) fn row(document: &Document<'_>, listed: &Listed<'_>, everything: bool) -> Value {
+    let Listed { told, id, .. } = listed;
     let result = told.result();
     let plainly_passed = told.verdict() == Some(Verdict::Passed);
     let shown = told.exchange().filter(|_| everything || !plainly_passed);
@@ -36,6 +38,7 @@ pub(super) fn row(document: &Document<'_>, told: &Told<'_>, id: &str, everything
         "exchange": shown.map(exchange::value),
         "curl": shown.map(|exchange| curl(document, exchange)),
         "bad": told.is_bad(),
+        "idle": super::lists::is_idle(told),
     })
 }
 
@@ -57,12 +60,8 @@ fn how_many(result: &StepResult) -> Option<String> {
 }
 
 /// A failure with everything that a person needs to act on it.
-pub(super) fn failure(
-    document: &Document<'_>,
-    told: &Told<'_>,
-    causes: &[Cause],
-    id: &str,
-) -> Value {
+pub(super) fn failure(document: &Document<'_>, listed: &Listed<'_>, causes: &[Cause]) -> Value {
+    let Listed { told, id, .. } = listed;
     let Some(result) = told.result() else { return Value::Null };
     let attempt = result.attempts.last();
     let exchange = told.exchange();
@@ -77,6 +76,11 @@ pub(super) fn failure(
         "verdict": word(told.verdict()),
         "code": result.code.map(|code| code.to_string()),
         "at": document.at(told.record.step.place),
+        "began": told
+            .record
+            .at
+            .and_then(|at| document.clock(at))
+            .map(|at| at.strftime("%H:%M:%S%.3f UTC").to_string()),
         "said": short,
         "cluster": cluster(result, exchange, &short),
         "fingerprint": fingerprint(result, exchange, &short),
@@ -184,7 +188,8 @@ fn assertions(document: &Document<'_>, result: &StepResult) -> Vec<Value> {
         .collect()
 }
 
-/// The lines of two values that are larger than a word, side by side by what differs.
+/// What differs between two values that are larger than a word: by lines, or in one line by
+/// characters.
 fn diff(assertion: &Assertion) -> Option<Vec<Value>> {
     let Some(Actual::Value(actual)) = &assertion.actual else { return None };
     if assertion.passed || assertion.expected.operator != "equals" {
@@ -192,18 +197,50 @@ fn diff(assertion: &Assertion) -> Option<Vec<Value>> {
     }
     let [expected, actual] = [&assertion.expected.operand, actual].map(lines);
     if expected.lines().count().max(actual.lines().count()) < 2 {
-        return None;
+        return within_a_line(&expected, &actual);
     }
     let changes = similar::TextDiff::from_lines(&expected, &actual);
     let changes = changes.iter_all_changes().map(|change| {
-        let (sign, class) = match change.tag() {
-            similar::ChangeTag::Equal => (" ", "same"),
-            similar::ChangeTag::Delete => ("-", "expected"),
-            similar::ChangeTag::Insert => ("+", "actual"),
-        };
-        json!({"sign": sign, "class": class, "text": change.value().trim_end_matches('\n')})
+        let text = change.value().trim_end_matches('\n');
+        let pieces = json!([{"text": text, "mark": false}]);
+        match change.tag() {
+            ChangeTag::Equal => json!({"sign": " ", "class": "same", "pieces": pieces}),
+            ChangeTag::Delete => json!({"sign": "-", "class": "expected", "pieces": pieces}),
+            ChangeTag::Insert => json!({"sign": "+", "class": "actual", "pieces": pieces}),
+        }
     });
     Some(changes.collect())
+}
+
+/// Characters of a text that is looked at letter by letter, and how much two must have in common.
+const LETTERS: std::ops::RangeInclusive<usize> = 8..=400;
+const ALIKE: f32 = 0.5;
+
+/// Two texts of one line that are alike, each with the letters marked that the other lacks.
+fn within_a_line(expected: &str, actual: &str) -> Option<Vec<Value>> {
+    if ![expected, actual].iter().all(|text| LETTERS.contains(&text.len())) {
+        return None;
+    }
+    let changes = similar::TextDiff::from_chars(expected, actual);
+    if changes.ratio() < ALIKE {
+        return None;
+    }
+    let side = |sign: &str, class: &str, own: ChangeTag| {
+        let mut pieces: Vec<(bool, String)> = Vec::new();
+        for change in changes.iter_all_changes() {
+            let mark = change.tag() == own;
+            if !mark && change.tag() != ChangeTag::Equal {
+                continue;
+            }
+            match pieces.last_mut().filter(|(marked, _)| *marked == mark) {
+                Some((_, text)) => text.push_str(change.value()),
+                None => pieces.push((mark, change.value().to_owned())),
+            }
+        }
+        let pieces = pieces.into_iter().map(|(mark, text)| json!({"text": text, "mark": mark}));
+        json!({"sign": sign, "class": class, "pieces": pieces.collect::<Vec<_>>()})
+    };
+    Some(vec![side("-", "expected", ChangeTag::Delete), side("+", "actual", ChangeTag::Insert)])
 }
 
 fn lines(value: &Value) -> String {
@@ -217,25 +254,32 @@ fn attempts(result: &StepResult) -> Vec<Value> {
     if result.attempts.len() < 2 {
         return Vec::new();
     }
+    let begun = result.attempts.first().map(|attempt| attempt.at).unwrap_or_default();
     result
         .attempts
         .iter()
         .map(|attempt| {
-            let exchange = attempt.exchange.as_deref();
-            let got = match exchange.map(|it| (&it.response, &it.error)) {
-                Some((Some(response), _)) => response.status.to_string(),
-                Some((None, Some(error))) => error.message.clone(),
-                Some((None, None)) | None => String::new(),
-            };
-            let total = exchange.and_then(|exchange| exchange.phases.total);
+            let total = attempt.exchange.as_ref().and_then(|exchange| exchange.phases.total);
             json!({
                 "number": attempt.sample.unwrap_or(attempt.number),
                 "sample": attempt.sample.is_some(),
-                "got": got,
+                "got": got(attempt),
+                "after": attempt.at.checked_sub(begun).filter(|it| !it.is_zero()).map(show_duration),
                 "time": total.map(show_duration),
             })
         })
         .collect()
+}
+
+/// What came back of an attempt: its status, or why nothing did.
+pub(super) fn got(attempt: &Attempt) -> String {
+    match attempt.exchange.as_deref().map(|it| (&it.response, &it.error)) {
+        Some((Some(response), _)) => {
+            format!("{} {}", response.status, phrase::status(response.status)).trim_end().to_owned()
+        }
+        Some((None, Some(error))) => error.message.clone(),
+        Some((None, None)) | None => String::new(),
+    }
 }
 
 /// The bar of an exchange: each phase with its share of the whole, in per cent.
