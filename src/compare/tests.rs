@@ -54,6 +54,7 @@ fn answer(status: u16, total: Duration) -> Exchange {
 fn result(told: &Told) -> StepResult {
     let attempt = Attempt {
         number: 1,
+        limit: None,
         sample: None,
         at: Duration::ZERO,
         exchange: Some(Box::new(answer(told.status, Duration::from_millis(5)))),
