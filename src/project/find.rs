@@ -18,7 +18,7 @@ pub fn find_root(path: &Path, current: &Path) -> PathBuf {
     if let Some(root) = with("planrun.yaml").or_else(|| with(".git")) {
         return root.to_path_buf();
     }
-    let current = current.canonicalize().unwrap_or_else(|_| current.to_path_buf());
+    let current = resolved(current);
     if folder.starts_with(&current) { current } else { folder.to_path_buf() }
 }
 
@@ -29,11 +29,18 @@ pub(super) fn absolute(path: &Path, current: &Path) -> PathBuf {
     joined.canonicalize().unwrap_or(joined)
 }
 
-/// The path as a person would write it: relative to the current folder where it lies below it.
+/// The current folder with its links followed: once for a command, since every file is shown
+/// relative to it.
+#[must_use]
+pub(super) fn resolved(current: &Path) -> PathBuf {
+    current.canonicalize().unwrap_or_else(|_| current.to_path_buf())
+}
+
+/// The path as a person would write it: relative to the current folder, its links followed, where
+/// it lies below it.
 #[must_use]
 pub(super) fn shown(path: &Path, current: &Path) -> String {
-    let current = current.canonicalize().unwrap_or_else(|_| current.to_path_buf());
-    if let Ok(relative) = path.strip_prefix(&current) {
+    if let Ok(relative) = path.strip_prefix(current) {
         return relative.display().to_string();
     }
     // A sibling folder reads better with `../` than from the root of the disk, if it is near.
@@ -71,7 +78,7 @@ pub fn find_plans(folder: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
                 {
                     folders.push((entry.path(), depth + 1));
                 }
-            } else if is_yaml(name) && entry.path().is_file() {
+            } else if is_yaml(name) && (kind.is_file() || entry.path().is_file()) {
                 found.push(entry.path());
             }
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::files::FileRoot;
-use super::find::shown;
+use super::find::{resolved, shown};
 use super::load::{LoadedPlan, Suite};
 use crate::finding::{Code, Finding};
 use crate::plan::{self, HintAst, HintsAst};
@@ -15,7 +15,8 @@ use crate::yaml;
 impl Suite {
     /// Gives every plan its hints, its own first; `more` are the folders of `--file-root`.
     pub fn read_hints(&mut self, more: &[PathBuf], current: &Path) {
-        let mut files = Files { known: HashMap::new(), more, current };
+        let current = resolved(current);
+        let mut files = Files { known: HashMap::new(), more, current: &current };
         let mut of_projects: HashMap<usize, Arc<Vec<HintAst>>> = HashMap::new();
         let Self { sources, plans, included, projects, findings, hint_files, .. } = self;
         for loaded in plans.iter_mut().chain(included) {

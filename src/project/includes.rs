@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::files::{FileFault, FileRoot, read_regular};
-use super::find::shown;
+use super::find::{resolved, shown};
 use super::load::{LIMIT, LoadedPlan, Suite};
 use crate::finding::{Code, Fault as _, Finding, nearest};
 use crate::plan::{self, Plan};
@@ -21,9 +21,10 @@ const MOST: usize = 1_000;
 impl Suite {
     /// Reads every plan that another one includes; `more` are the folders of `--file-root`.
     pub fn read_includes(&mut self, more: &[PathBuf], current: &Path) {
+        let current = resolved(current);
         let mut includes = Includes {
             more,
-            current,
+            current: &current,
             known: HashMap::new(),
             weights: Vec::new(),
             circles: BTreeSet::new(),

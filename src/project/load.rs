@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::files::{FileFault, read_regular};
-use super::find::{absolute, environments_near, find_environment, find_plans, find_root, shown};
+use super::find::{
+    absolute, environments_near, find_environment, find_plans, find_root, resolved, shown,
+};
 use super::parallel::each;
 use crate::environment::{self, Environment, EnvironmentFile};
 use crate::finding::{Code, Fault as _, Finding, nearest};
@@ -236,12 +238,13 @@ pub fn load(
     environment: Choice<'_>,
     current: &Path,
 ) -> Result<Suite, LoadFault> {
-    let mut loader = Loader::new(current);
+    let current = resolved(current);
+    let mut loader = Loader::new(&current);
     for path in paths {
         loader.path(path, environment)?;
     }
     if let Some(first) = paths.first() {
-        loader.suite.root = find_root(first, current);
+        loader.suite.root = find_root(first, &current);
     }
     let mut suite = loader.suite;
     suite.findings.sort_by_key(|finding| finding.place().map(|p| (p.source, p.span)));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::files::{FileRoot, read_regular};
-use super::find::shown;
+use super::find::{resolved, shown};
 use super::load::{LoadedPlan, Suite};
 use crate::finding::{Code, Finding};
 use crate::plan::{AssertionAst, ExpectAst};
@@ -23,6 +23,7 @@ impl Suite {
     /// `--file-root`.
     pub fn read_schemas(&mut self, more: &[PathBuf], current: &Path) {
         let Self { sources, plans, included, findings, schemas, schema_files, .. } = self;
+        let current = &*resolved(current);
         let mut reading =
             Reading { known: HashMap::new(), current, sources, findings, files: Vec::new() };
         let mut read = BTreeMap::new();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::files::FileRoot;
-use super::find::shown;
+use super::find::{resolved, shown};
 use super::load::Suite;
 use crate::finding::{Code, Finding};
 use crate::source::Spanned;
@@ -11,6 +11,7 @@ use crate::source::Spanned;
 impl Suite {
     /// Reads every table that a plan names; `more` are the folders of `--file-root`.
     pub fn read_tables(&mut self, more: &[PathBuf], current: &Path) {
+        let current = &*resolved(current);
         for loaded in self.plans.iter_mut().chain(&mut self.included) {
             let mut named: Vec<Spanned<String>> = Vec::new();
             named.extend(loaded.plan.cases.iter().filter_map(|(_, cases)| cases.file()).cloned());
