@@ -8,6 +8,7 @@ mod encoding;
 mod events;
 mod node;
 mod scalar;
+mod simple;
 mod syntax;
 mod traps;
 mod tree;
@@ -15,6 +16,8 @@ mod tree;
 pub use encoding::{EncodingFault, decode};
 pub use node::{Entry, Key, Kind, Node, Style};
 pub use traps::has_template;
+
+use std::borrow::Cow;
 
 use crate::finding::{Code, Finding};
 use crate::source::{Place, SourceText, Span};
@@ -31,7 +34,7 @@ pub fn read(source: &SourceText) -> (Option<Node>, Vec<Finding>) {
         return (None, findings);
     }
     let original: &str = &source.text;
-    let mut patched = original.to_owned();
+    let mut patched = Cow::Borrowed(original);
     // Each try reads the whole text: what tries cost together is bounded.
     let tries = ((8 << 20) / original.len().max(1)).clamp(1, 60);
     for _ in 0..=tries {
@@ -62,7 +65,7 @@ pub fn read(source: &SourceText) -> (Option<Node>, Vec<Finding>) {
                 }
                 let Some(range) = explained.patch.filter(|_| !known) else { break };
                 let Some(next) = overwrite(&patched, range) else { break };
-                patched = next;
+                patched = Cow::Owned(next);
             }
         }
     }

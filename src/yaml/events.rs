@@ -60,7 +60,7 @@ pub(super) struct Properties {
 }
 
 /// Why libyaml cannot go on; its words are fixed texts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Complaint {
     /// What is wrong: `mapping values are not allowed in this context`.
     pub(super) problem: String,

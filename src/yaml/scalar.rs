@@ -7,8 +7,10 @@ use super::Kind;
 /// What a plain scalar is.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Resolved {
-    /// One of JSON's kinds.
+    /// One of JSON's kinds, but a text.
     Value(Kind),
+    /// A text: as it is written.
+    Text,
     /// `.inf` or `.nan`, which JSON does not have.
     NotJson,
 }
@@ -24,13 +26,16 @@ pub(super) fn resolve(text: &str) -> Resolved {
         | ".nan" | ".NaN" | ".NAN" => return Resolved::NotJson,
         text => match number(text) {
             Some(json) => Kind::Number { json, written: text.to_owned() },
-            None => Kind::String(text.to_owned()),
+            None => return Resolved::Text,
         },
     })
 }
 
 /// The number that a plain scalar is, if it is one.
 pub(super) fn number(text: &str) -> Option<serde_json::Number> {
+    if !text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.')) {
+        return None;
+    }
     let lexeme = match text.strip_prefix('+').unwrap_or(text) {
         unsigned if unsigned.starts_with("0x") => radix(unsigned.get(2..)?, 16)?,
         unsigned if unsigned.starts_with("0o") => radix(unsigned.get(2..)?, 8)?,
@@ -151,7 +156,7 @@ mod tests {
             "0x",
             "e3",
         ] {
-            assert_eq!(resolve(text), Resolved::Value(Kind::String(text.into())), "{text}");
+            assert_eq!(resolve(text), Resolved::Text, "{text}");
         }
     }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::events::{Complaint, Event, EventKind, Events, Properties};
 use super::scalar::{Resolved, resolve};
+use super::simple::{NotSimple, Simple};
 use super::{Entry, Kind, Node, Style, traps};
 use crate::finding::{Code, Finding};
 use crate::source::{Place, SourceId, Span, Spanned};
@@ -31,11 +32,31 @@ pub(super) enum Stop {
 /// Builds the tree of `patched`, a text of the same length as `original` in which some bytes were
 /// replaced so that libyaml can read on; what a plain scalar says is taken from `original`.
 pub(super) fn build(source: SourceId, original: &str, patched: &str) -> Result<Built, Stop> {
+    // Whatever is wrong, libyaml says it.
+    let simply = if original == patched { simply(source, original) } else { None };
+    simply.map_or_else(|| wholly(source, original, patched), Ok)
+}
+
+/// The tree of a simple text.
+pub(super) fn simply(source: SourceId, text: &str) -> Option<Built> {
+    build_of(source, (text, text), Reading::Simple(Simple::new(text)?)).ok()
+}
+
+/// The tree of any text, out of libyaml's events.
+pub(super) fn wholly(source: SourceId, original: &str, patched: &str) -> Result<Built, Stop> {
+    build_of(source, (original, patched), Reading::Whole(Events::new(patched)))
+}
+
+fn build_of<'text>(
+    source: SourceId,
+    (original, patched): (&'text str, &str),
+    events: Reading<'text>,
+) -> Result<Built, Stop> {
     let mut builder = Builder {
         source,
         original,
         is_patched: original != patched,
-        events: Events::new(patched),
+        events,
         anchors: HashMap::new(),
         open_anchors: Vec::new(),
         expanded: 0,
@@ -49,7 +70,7 @@ struct Builder<'text> {
     source: SourceId,
     original: &'text str,
     is_patched: bool,
-    events: Events<'text>,
+    events: Reading<'text>,
     /// Finished anchors with the number of their nodes.
     anchors: HashMap<String, (Node, usize)>,
     /// Anchors whose node is not finished: an alias to one would contain itself.
@@ -58,12 +79,24 @@ struct Builder<'text> {
     findings: Vec<Finding>,
 }
 
+/// Who gives the events.
+enum Reading<'text> {
+    Simple(Simple<'text>),
+    Whole(Events<'text>),
+}
+
 /// A node and how many nodes it consists of.
 type Counted = (Node, usize);
 
 impl Builder<'_> {
     fn next(&mut self) -> Result<Event, Stop> {
-        self.events.next().map_err(Stop::Syntax)
+        match &mut self.events {
+            // It is read again as a whole: nobody sees this complaint.
+            Reading::Simple(events) => {
+                events.next().map_err(|NotSimple| Stop::Syntax(Complaint::default()))
+            }
+            Reading::Whole(events) => events.next().map_err(Stop::Syntax),
+        }
     }
 
     fn place(&self, span: Range<usize>) -> Place {
@@ -384,6 +417,7 @@ impl Builder<'_> {
     fn plain(&mut self, value: String, place: Place) -> Node {
         let kind = match resolve(&value) {
             Resolved::Value(kind) => kind,
+            Resolved::Text => Kind::String(value),
             Resolved::NotJson => {
                 self.findings.push(
                     Finding::error(
