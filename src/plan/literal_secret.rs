@@ -54,7 +54,7 @@ fn finding(node: &Node, text: &str, range: Range<usize>) -> Finding {
 #[must_use]
 pub fn literal_secrets(text: &str) -> Vec<Range<usize>> {
     let known = |range: &Range<usize>| text.get(range.clone()).is_some_and(has_known_shape);
-    words(text).filter(known).chain(bearer(text)).collect()
+    long_words(text).filter(known).chain(bearer(text)).collect()
 }
 
 /// Takes every literal secret out of the words of findings: what was reported as one, and what
@@ -91,23 +91,38 @@ fn hide(text: &mut String, reported: &[String]) {
 /// Where a text holds what looks like a secret. `key` is the name that it stands under.
 #[must_use]
 fn find(key: &str, text: &str) -> Option<Range<usize>> {
-    words(text)
+    long_words(text)
         .find(|range| text.get(range.clone()).is_some_and(has_known_shape))
         .or_else(|| bearer(text))
         .or_else(|| under_a_telling_key(key, text))
 }
 
-/// The words of a text: what white space, quotes and commas part, outside of templates.
-fn words(text: &str) -> impl Iterator<Item = Range<usize>> {
+/// A word with fewer bytes is no secret that its shape gives away.
+const SHORTEST: usize = 20;
+
+/// The long words of a text: what white space, quotes and commas part, outside of templates.
+///
+/// Every text of every plan is looked at, and hardly a word is that long: where the byte behind the
+/// shortest one is no part of a word, those before it need not be looked at.
+fn long_words(text: &str) -> impl Iterator<Item = Range<usize>> {
     let is_part =
-        |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '+' | '=' | '~');
+        |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'+' | b'=' | b'~');
+    let bytes = text.as_bytes();
+    // Nothing before it is a part of the word that may begin here.
     let mut at = 0;
     std::iter::from_fn(move || {
-        let rest = text.get(at..)?;
-        let start = at + rest.find(is_part)?;
-        let end = text.get(start..)?.find(|c| !is_part(c)).map_or(text.len(), |n| start + n);
-        at = end;
-        Some(start..end)
+        loop {
+            let start = at;
+            let shortest = bytes.get(start..start + SHORTEST)?;
+            if let Some(gap) = shortest.iter().rposition(|b| !is_part(b)) {
+                at = start + gap + 1;
+                continue;
+            }
+            let rest = bytes.iter().skip(start + SHORTEST);
+            let end = start + SHORTEST + rest.take_while(|b| is_part(b)).count();
+            at = end;
+            return Some(start..end);
+        }
     })
 }
 
@@ -133,8 +148,7 @@ fn is_pretended(word: &str) -> bool {
 }
 
 fn has_known_shape(word: &str) -> bool {
-    // The shortest of them; and most words are shorter.
-    if word.len() < 20 || is_pretended(word) {
+    if word.len() < SHORTEST || is_pretended(word) {
         return false;
     }
     let long = |prefix: &str, least: usize| {
@@ -178,20 +192,20 @@ fn is_jwt(word: &str) -> bool {
 
 /// `Bearer` and a long word that is no template.
 fn bearer(text: &str) -> Option<Range<usize>> {
-    if text.len() < "Bearer ".len() + 20 {
+    if text.len() < "Bearer ".len() + SHORTEST || !text.contains("earer ") {
         return None;
     }
     let start = text.find("Bearer ").or_else(|| text.find("bearer "))? + "Bearer ".len();
     let token = text.get(start..)?;
     let length = token.find(|c: char| c.is_whitespace()).unwrap_or(token.len());
     let token = token.get(..length)?;
-    (length >= 20 && !token.contains("${{") && varied(token) && !is_pretended(token))
+    (length >= SHORTEST && !token.contains("${{") && varied(token) && !is_pretended(token))
         .then_some(start..start + length)
 }
 
 /// A long word of mixed letters and digits under a key that names a secret.
 fn under_a_telling_key(key: &str, text: &str) -> Option<Range<usize>> {
-    if text.len() < 20 {
+    if text.len() < SHORTEST {
         return None;
     }
     let key = key.to_ascii_lowercase().replace('-', "_");
@@ -213,7 +227,7 @@ fn under_a_telling_key(key: &str, text: &str) -> Option<Range<usize>> {
     let mixed =
         text.chars().any(|c| c.is_ascii_digit()) && text.chars().any(|c| c.is_ascii_alphabetic());
     let is_no_secret = is_pretended(text) || text.contains("://") || text.starts_with('/');
-    (text.len() >= 20 && mixed && !is_no_secret && entropy(text) >= 3.2).then_some(0..text.len())
+    (mixed && !is_no_secret && entropy(text) >= 3.2).then_some(0..text.len())
 }
 
 /// Not a placeholder such as `xxxxxxxxxxxx`.
@@ -258,6 +272,21 @@ mod tests {
         assert!(find("password", body).is_some());
         let jwt = ["eyJhbGciOiJIUzI1NiJ9", "eyJzdWIiOiIxMjM0NSJ9", "c2lnbmF0dXJlLWhlcmU"].join(".");
         assert_eq!(find("x", &jwt), Some(0..jwt.len()));
+    }
+
+    #[test]
+    fn long_words_are_found_wherever_they_stand() {
+        let word = "a".repeat(SHORTEST);
+        for (text, found) in [
+            (word.clone(), vec![(0, 20)]),
+            (format!("ä {word}ö"), vec![(3, 23)]),
+            (format!("short {word}b, {word} {}", &word[1..]), vec![(6, 27), (29, 49)]),
+            (word[1..].to_owned(), vec![]),
+            (String::new(), vec![]),
+        ] {
+            let words: Vec<_> = long_words(&text).map(|word| (word.start, word.end)).collect();
+            assert_eq!(words, found, "{text}");
+        }
     }
 
     #[test]
