@@ -21,7 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub use book::is_findable;
 pub use fields::names_secret;
 pub use gate::{Gate, Registered};
-pub use redacted::{Redact, Redacted};
+pub use redacted::{Redact, Redacted, Sealed};
 pub use sanitise::{sanitise, sanitise_line};
 
 /// A secret with the name it is declared under. Neither `Debug` nor anything else prints its value.

@@ -15,7 +15,7 @@ use super::printer::quiet;
 use crate::event::Event;
 use crate::record::{Fold, PlanRecord};
 use crate::report::Terminal;
-use crate::secret::Redacted;
+use crate::secret::{Redacted, Sealed};
 
 /// How long the listeners wait for more before they sleep until woken.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -70,7 +70,7 @@ pub(super) struct Heard {
 
 impl Reporters {
     /// Listens until the run has ended; unparking the thread cuts a pause short.
-    pub(super) fn listen(mut self, mut events: Receiver<Redacted<Event>>) -> Heard {
+    pub(super) fn listen(mut self, mut events: Receiver<Sealed<Event>>) -> Heard {
         let mut heard = Heard { fold: Fold::default(), plans: Vec::new(), failures: Vec::new() };
         let mut busy = false;
         loop {
@@ -92,7 +92,7 @@ impl Reporters {
                 },
             };
             busy = true;
-            self.one(event, &mut heard);
+            self.one(event.open(), &mut heard);
             if self.held.text.len() >= HELD {
                 self.flush(&mut heard);
             }

@@ -32,7 +32,7 @@ use crate::record::{Flaky, Record, gravest};
 use crate::report::{self, Terminal};
 use crate::run::{self, Context, Keep, Stop, Tokens};
 use crate::schedule::Job;
-use crate::secret::{Gate, Redacted};
+use crate::secret::{Gate, Redacted, Sealed};
 use crate::services::{Groups, Purpose};
 use crate::source::SourceText;
 
@@ -360,14 +360,14 @@ impl Ready {
         self,
         args: &RunArgs,
         header: RunStarted,
-        events: mpsc::Sender<Redacted<Event>>,
+        events: mpsc::Sender<Sealed<Event>>,
         Ends { stop, groups, keep }: Ends,
     ) -> Option<Stop> {
         let Self { prepared, jobs, secrets, gate, started, started_at, run, seed, entropy, .. } =
             self;
         let emit = |event: Event| {
             let events = events.clone();
-            let event = gate.redact(event);
+            let event = gate.seal(event);
             async move {
                 let _ = events.send(event).await;
             }

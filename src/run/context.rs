@@ -15,7 +15,7 @@ use crate::event::Event;
 use crate::http::{AllowOrigins, Client};
 use crate::outcome::Verdict;
 use crate::project::FileRoot;
-use crate::secret::{Gate, Redacted};
+use crate::secret::{Gate, Sealed};
 use crate::source::{Place, SourceId, SourceText};
 use crate::template::{Bound, Group as _, Names};
 
@@ -108,8 +108,8 @@ pub struct Context {
     pub client: Client,
     /// The gate that every event passes.
     pub gate: Gate,
-    /// The wire.
-    pub events: mpsc::Sender<Redacted<Event>>,
+    /// The wire; at its other end the events are opened.
+    pub events: mpsc::Sender<Sealed<Event>>,
     /// When the run began, on the monotonic clock.
     pub started: Instant,
     /// The same on the wall clock.
@@ -171,8 +171,10 @@ impl Context {
         {
             self.failures.fetch_add(1, Ordering::Relaxed);
         }
+        // What is masked is cut: nothing large waits to be.
+        let event = if is_large(&event) { self.gate.redact(event).into_inner() } else { event };
         // The receiver is gone only when the process is ending.
-        let _ = self.events.send(self.gate.redact(event)).await;
+        let _ = self.events.send(self.gate.seal(event)).await;
     }
 
     /// The number of failures after which nothing begins, where it is reached.
@@ -198,4 +200,16 @@ impl Context {
             }
         }
     }
+}
+
+/// A body of more bytes is large: it, or what was taken out of it, would fill the wire.
+const LARGE: u64 = 256 * 1024;
+
+/// Whether an event may hold much that is going to be cut.
+fn is_large(event: &Event) -> bool {
+    let Event::StepFinished { job: _, step: _, result } = event else { return false };
+    result.attempts.iter().filter_map(|attempt| attempt.exchange.as_deref()).any(|exchange| {
+        let response = exchange.response.as_ref().map_or(0, |response| response.body.size);
+        response.max(exchange.request.body.size) > LARGE
+    })
 }

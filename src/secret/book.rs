@@ -16,22 +16,26 @@ pub(super) const SHORTEST: usize = 4;
 
 /// The known secrets. What an escaper would write is not listed: a text is read through the
 /// [`Layer`]s that lie on it, which finds mixed and partial escaping too.
+///
+/// A copy is cheap: it shares the shelves, and what is learnt later goes onto new ones.
 #[derive(Clone, Default)]
 pub(super) struct Book {
-    /// Each shelf holds more patterns than the next, so that learning n secrets
-    /// one by one costs n log n, and a search looks at log n shelves.
+    /// Each shelf weighs more than the next, so that learning n secrets one by one costs n log n,
+    /// and a search looks at log n shelves.
     shelves: Vec<Arc<Shelf>>,
-    /// Values and parts of values, with their names: the short ones too.
-    values: HashMap<String, Arc<str>>,
-    names: HashSet<Arc<str>>,
     /// Whether a secret holds a space: else `+` need not be read as one.
     spaces: bool,
     /// The length of the longest value in bytes.
     longest: usize,
 }
 
-/// Patterns that are searched together.
+/// What was learnt together.
+#[derive(Default)]
 struct Shelf {
+    /// Values and parts of values, with their names: the short ones too.
+    values: HashMap<String, Arc<str>>,
+    names: HashSet<Arc<str>>,
+    /// What is searched for, all at once.
     patterns: Vec<Pattern>,
     /// Absent only where the patterns exceed what an automaton can hold; then each is searched.
     automaton: Option<AhoCorasick>,
@@ -58,36 +62,39 @@ impl Book {
     /// Learns a value; `false` where it is too short to be found by its value.
     pub(super) fn learn(&mut self, name: &str, value: &str) -> bool {
         let name: Arc<str> = Arc::from(name);
-        self.names.insert(Arc::clone(&name));
-        let mut fresh = Vec::new();
+        let mut fresh = Shelf::default();
+        if !self.knows(&name) {
+            fresh.names.insert(Arc::clone(&name));
+        }
         for part in parts(value) {
-            if self.values.contains_key(&part) {
+            if self.name_of(&part).is_some() || fresh.values.contains_key(&part) {
                 continue;
             }
             if is_findable(&part) {
                 self.longest = self.longest.max(part.len());
                 self.spaces |= part.contains(' ');
-                fresh.extend(patterns(&part, &name));
+                fresh.patterns.extend(patterns(&part, &name));
             }
-            self.values.insert(part, Arc::clone(&name));
+            fresh.values.insert(part, Arc::clone(&name));
         }
-        if !fresh.is_empty() {
-            while let Some(last) = self.shelves.pop_if(|last| last.patterns.len() <= fresh.len()) {
-                fresh.extend(last.patterns.iter().cloned());
+        if fresh.weight() > 0 {
+            while let Some(last) = self.shelves.pop_if(|last| last.weight() <= fresh.weight()) {
+                fresh.take(&last);
             }
-            self.shelves.push(Arc::new(Shelf::of(fresh)));
+            fresh.build();
+            self.shelves.push(Arc::new(fresh));
         }
         is_findable(value)
     }
 
     /// Whether nothing is to be found by its value.
     pub(super) fn is_empty(&self) -> bool {
-        self.shelves.is_empty()
+        self.shelves.iter().all(|shelf| shelf.patterns.is_empty())
     }
 
     /// Whether no secret was ever learnt, not even a short one.
     pub(super) fn is_blank(&self) -> bool {
-        self.names.is_empty()
+        self.shelves.is_empty()
     }
 
     /// More bytes than the longest value takes in any writing: three layers of escaping.
@@ -97,12 +104,12 @@ impl Book {
 
     /// The name under which exactly this value is known.
     pub(super) fn name_of(&self, value: &str) -> Option<&Arc<str>> {
-        self.values.get(value)
+        self.shelves.iter().find_map(|shelf| shelf.values.get(value))
     }
 
     /// Whether a secret of this name is known.
     pub(super) fn knows(&self, name: &str) -> bool {
-        self.names.contains(name)
+        self.shelves.iter().any(|shelf| shelf.names.contains(name))
     }
 
     /// Finds all values in a text, under every layer of escaping that lies on it.
@@ -219,13 +226,29 @@ fn digest(bytes: &[u8]) -> u64 {
 }
 
 impl Shelf {
-    fn of(patterns: Vec<Pattern>) -> Self {
-        let automaton = AhoCorasick::builder()
+    /// How much is on it.
+    fn weight(&self) -> usize {
+        self.patterns.len() + self.values.len() + self.names.len()
+    }
+
+    /// Takes what is on another one; it is to be built again.
+    fn take(&mut self, other: &Self) {
+        let Self { values, names, patterns, automaton: _ } = other;
+        self.values.extend(values.iter().map(|(value, name)| (value.clone(), Arc::clone(name))));
+        self.names.extend(names.iter().map(Arc::clone));
+        self.patterns.extend(patterns.iter().cloned());
+    }
+
+    /// Makes ready to be searched.
+    fn build(&mut self) {
+        if self.patterns.is_empty() {
+            return;
+        }
+        self.automaton = AhoCorasick::builder()
             .match_kind(MatchKind::Standard)
             .kind(Some(aho_corasick::AhoCorasickKind::ContiguousNFA))
-            .build(patterns.iter().map(|pattern| &pattern.bytes))
+            .build(self.patterns.iter().map(|pattern| &pattern.bytes))
             .ok();
-        Self { patterns, automaton }
     }
 
     /// Calls back for every match, overlapping ones too: where two secrets overlap, both go.

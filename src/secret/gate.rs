@@ -10,13 +10,15 @@ use serde_json::Value;
 use super::book::Book;
 use super::fields::{self, Kind};
 use super::masks::{self, Cover, Hit, cover};
-use super::{Redact, Redacted, Secret};
+use super::{Redact, Redacted, Sealed, Secret};
 
 /// The one gate of a run. Clones share what they know: a secret that was captured is registered
 /// through any of them, before the event that contains it is emitted.
 #[derive(Clone, Default)]
 pub struct Gate {
     book: Arc<RwLock<Arc<Book>>>,
+    /// What it goes by, where that is not what is known now but what was known at some time.
+    fixed: Option<Arc<Book>>,
 }
 
 /// How a registered secret is going to be masked.
@@ -54,9 +56,25 @@ impl Gate {
     }
 
     /// Masks a value whole and hands it on with the proof.
-    pub fn redact<T: Redact>(&self, mut value: T) -> Redacted<T> {
+    pub fn redact<T: Redact>(&self, value: T) -> Redacted<T> {
+        self.as_it_is().pass(value)
+    }
+
+    /// Puts a value before the gate: it is masked when it is opened, by whoever has the time, and
+    /// with what is known now.
+    pub fn seal<T: Redact>(&self, value: T) -> Sealed<T> {
+        Sealed { value, gate: self.as_it_is() }
+    }
+
+    /// Masks a value with what this gate goes by.
+    pub(super) fn pass<T: Redact>(&self, mut value: T) -> Redacted<T> {
         value.redact(self);
         Redacted::vouch(value)
+    }
+
+    /// The same gate, which goes by what is known now: one look for a whole value.
+    fn as_it_is(&self) -> Self {
+        Self { book: Arc::clone(&self.book), fixed: Some(self.book().into_owned()) }
     }
 
     /// Masks every known secret in a text, in every encoding, and secret parts of URLs.
@@ -229,9 +247,14 @@ impl Gate {
         }
     }
 
-    /// What is known now; the lock is not held any longer.
-    fn book(&self) -> Arc<Book> {
-        Arc::clone(&self.book.read().unwrap_or_else(PoisonError::into_inner))
+    /// What it goes by; the lock is not held any longer.
+    fn book(&self) -> Cow<'_, Arc<Book>> {
+        match &self.fixed {
+            Some(fixed) => Cow::Borrowed(fixed),
+            None => {
+                Cow::Owned(Arc::clone(&self.book.read().unwrap_or_else(PoisonError::into_inner)))
+            }
+        }
     }
 }
 
@@ -310,6 +333,17 @@ mod tests {
         assert_eq!(clone.text("captured-7"), "captured-7");
         gate.register("session", "captured-7");
         assert_eq!(clone.text("captured-7"), "«secret:session»");
+    }
+
+    #[test]
+    fn what_is_sealed_is_masked_with_what_was_known_then() {
+        let gate = gate();
+        let before = gate.seal("hk_live_0123456789abcdef captured-7".to_owned());
+        gate.register("session", "captured-7");
+        let after = gate.seal("captured-7".to_owned());
+        assert!(!format!("{before:?}").contains("hk_live"));
+        assert_eq!(before.open().into_inner(), "«secret:api_key» captured-7");
+        assert_eq!(after.open().into_inner(), "«secret:session»");
     }
 
     #[test]

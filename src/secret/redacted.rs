@@ -1,5 +1,6 @@
 //! The proof, held by a type, that a value went through the gate.
 
+use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -28,6 +29,28 @@ impl<T> Redacted<T> {
     #[must_use]
     pub fn into_inner(self) -> T {
         self.0
+    }
+}
+
+/// A value on its way to the gate: nobody can look at it before it is opened, and opening masks it.
+pub struct Sealed<T> {
+    pub(super) value: T,
+    /// Goes by what was known when the value was sealed.
+    pub(super) gate: Gate,
+}
+
+impl<T: Redact> Sealed<T> {
+    /// Masks the value and hands it on with the proof.
+    #[must_use]
+    pub fn open(self) -> Redacted<T> {
+        self.gate.pass(self.value)
+    }
+}
+
+/// Says nothing about what it holds.
+impl<T> fmt::Debug for Sealed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealed")
     }
 }
 
