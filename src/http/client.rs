@@ -99,7 +99,8 @@ impl Client {
         request: &Request,
         jar: Option<&Jar>,
     ) -> Result<Exchanged, RequestFault> {
-        exchange::carry_out(self, request, jar).await
+        // An exchange on its way is large, and every future that awaits one would be copied with it.
+        Box::pin(exchange::carry_out(self, request, jar)).await
     }
 
     /// The proxy for a URL, if any.

@@ -87,7 +87,8 @@ impl Execution<'_> {
             return self.not_run(index, step, reference, not_run).await;
         }
         match &step.cases {
-            Some(cases) => self.all_cases(index, step, cases, around).await,
+            // What few steps do is kept out of the future that every step is.
+            Some(cases) => Box::pin(self.all_cases(index, step, cases, around)).await,
             None => self.instance(index, step, around, None).await,
         }
     }
@@ -128,12 +129,12 @@ impl Execution<'_> {
         let mut finished = match &step.work {
             Work::Group(group) => {
                 let (mut finished, mut ran) =
-                    self.group(group, &scene, &reference, around, at).await;
+                    Box::pin(self.group(group, &scene, &reference, around, at)).await;
                 finished.stops &= stops;
                 ran.take(self.finished(index, step, reference, finished).await);
                 return ran;
             }
-            Work::Include(_) => self.include(index, &scene, &reference, around, at).await,
+            Work::Include(_) => Box::pin(self.include(index, &scene, &reference, around, at)).await,
             Work::Request(_) | Work::Assert(_) | Work::Sleep(_) => {
                 let observed = self.observed.get(&index).map_or(&[][..], Vec::as_slice);
                 scene.carry_out(self.job.id, &reference, around.limit.as_ref(), observed).await

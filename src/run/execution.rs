@@ -1,6 +1,6 @@
 //! One execution of a plan: what its names stand for, how each step ended, its sections in order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -45,6 +45,9 @@ pub(super) struct Execution<'a> {
     pub(super) case_lacks: Option<String>,
     /// How each step ended; nothing for those that did not come yet.
     pub(super) ended: Vec<Option<End>>,
+    /// The steps that no other holds and that went wrong by more than a budget: what may stop others
+    /// is looked for among them alone.
+    pub(super) wrong: BTreeSet<StepIndex>,
     /// Which fields of a step's response others look at.
     pub(super) observed: BTreeMap<StepIndex, Vec<String>>,
     pub(super) findings: Vec<Finding>,
@@ -158,6 +161,7 @@ impl<'a> Execution<'a> {
             case: None,
             case_lacks: None,
             ended: vec![None; plan.steps().len()],
+            wrong: BTreeSet::new(),
             observed,
             findings: Vec::new(),
             breach: None,
@@ -407,6 +411,12 @@ impl<'a> Execution<'a> {
             self.names.see(&id, &seen);
         }
         for (index, end) in ends {
+            let is_held = self.plan.steps().get(index.0).is_none_or(|step| step.parent.is_some());
+            if end.is_wrong() && !end.only_budget && !is_held {
+                self.wrong.insert(index);
+            } else {
+                self.wrong.remove(&index);
+            }
             if let Some(slot) = self.ended.get_mut(index.0) {
                 *slot = Some(end);
             }

@@ -148,14 +148,9 @@ impl Execution<'_> {
             // What holds it was let through, and the steps of a group do not stop each other.
             return None;
         }
-        self.plan
-            .steps()
+        self.wrong
             .iter()
-            .zip(&self.ended)
-            .filter(|(earlier, _)| earlier.parent.is_none())
-            .filter_map(|(earlier, end)| Some((earlier, end.as_ref()?)))
-            .filter(|(_, end)| matches!(end.verdict, Verdict::Failed | Verdict::Errored))
-            .filter(|(_, end)| !end.only_budget)
+            .filter_map(|index| Some((self.plan.steps().get(index.0)?, self.end(*index)?)))
             .find(|(earlier, end)| match earlier.section {
                 Section::Setup => step.section == Section::Steps || end.stops,
                 Section::Steps => end.stops,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
 use super::cases::Case;
 use crate::outcome::Verdict;
@@ -113,30 +113,22 @@ pub(super) struct AttemptNames<'a> {
     captures: Option<&'a Names>,
     steps: Steps<'a>,
     case: Option<&'a Case>,
-    step: Value,
-    attempt: Value,
-    iteration: Value,
+    /// The step's id, or nothing.
+    step: &'a str,
+    attempt: u32,
+    iteration: u32,
 }
 
 impl<'a> AttemptNames<'a> {
-    pub(super) fn new(job: &'a JobNames, case: Option<&'a Case>, step: &str) -> Self {
-        let mut about = Map::new();
-        about.insert("id".into(), Value::String(step.to_owned()));
-        Self {
-            job,
-            captures: None,
-            steps: Steps(&job.steps),
-            case,
-            step: Value::Object(about),
-            attempt: Value::from(1),
-            iteration: Value::from(1),
-        }
+    pub(super) fn new(job: &'a JobNames, case: Option<&'a Case>, step: &'a str) -> Self {
+        let steps = Steps(&job.steps);
+        Self { job, captures: None, steps, case, step, attempt: 1, iteration: 1 }
     }
 
     /// The same, in another attempt and sample.
     pub(super) fn at(mut self, attempt: u32, iteration: u32) -> Self {
-        self.attempt = Value::from(attempt);
-        self.iteration = Value::from(iteration);
+        self.attempt = attempt;
+        self.iteration = iteration;
         self
     }
 
@@ -152,9 +144,9 @@ impl Group for AttemptNames<'_> {
         match name {
             "steps" => Some(Bound::Group(&self.steps)),
             "case" => self.case.map(Case::bound),
-            "step" => Some(Bound::plain(&self.step)),
-            "attempt" => Some(Bound::plain(&self.attempt)),
-            "iter" => Some(Bound::plain(&self.iteration)),
+            "step" => Some(Bound::owned(json!({"id": self.step}))),
+            "attempt" => Some(Bound::owned(self.attempt.into())),
+            "iter" => Some(Bound::owned(self.iteration.into())),
             _ => self.captures.and_then(|own| own.get(name)).or_else(|| self.job.own.get(name)),
         }
     }

@@ -138,19 +138,20 @@ impl Renderer<'_> {
             sent.push((secret, "query".to_owned()));
         }
         let auth = self.auth(request)?;
-        let is_base_origin = |text: &str| match (&base, Url::parse(text)) {
-            (Some(base), Ok(url)) => base.origin() == url.origin(),
+        let mut parsed = Url::parse(url.as_str());
+        let at_base = match (&base, &parsed) {
+            (Some(base), Ok(url)) => is_same_origin(base, url),
             (None, _) | (Some(_), Err(_)) => false,
         };
-        let at_base = is_base_origin(url.as_str());
         let auth_inherited = request.auth.as_ref().is_some_and(|(_, inherited)| *inherited);
         if let Some(Credential::Query { name, text, taint }) = &auth
             && (at_base || !auth_inherited)
         {
             url.query(name, text, taint);
             sent.extend(taint.iter().map(|secret| (secret.to_string(), format!("query {name}"))));
+            parsed = Url::parse(url.as_str());
         }
-        let parsed = self.parse(url.as_str(), request.url_place)?;
+        let parsed = self.sound(parsed, url.as_str(), request.url_place)?;
         let mut out = http::Request::new(request.method.as_str(), parsed);
         out.url_from_response = url_from_response;
         // The step's own `auth` is nearer than a header of the defaults.
@@ -198,7 +199,10 @@ impl Renderer<'_> {
             Connection::Fresh => http::Connection::Fresh,
         };
         out.dial = Arc::new(self.dial(&request.dial)?);
-        out.allow = Arc::new(self.allow(base.as_ref()));
+        // Nobody else asks where it may lead; the request for a token takes it over.
+        if url_from_response || out.follow_redirects > 0 || login.is_some() {
+            out.allow = Arc::new(self.allow(base.as_ref()));
+        }
         let decides =
             |id: &&str| request.headers.iter().any(|header| header.name.eq_ignore_ascii_case(id));
         let provenance = Provenance {
@@ -257,12 +261,18 @@ impl Renderer<'_> {
         let mut url = UrlText::default();
         let parts = self.parts(template, place)?;
         url.push(&parts, &[]).map_err(|fault| refused_url(&fault, place))?;
-        self.parse(url.as_str(), place)
+        self.sound(Url::parse(url.as_str()), url.as_str(), place)
     }
 
-    fn parse(&self, text: &str, place: Place) -> Result<Url, Fault> {
-        let shown = self.gate.text(text).into_owned();
+    /// A URL that can be asked.
+    fn sound(
+        &self,
+        parsed: Result<Url, url::ParseError>,
+        text: &str,
+        place: Place,
+    ) -> Result<Url, Fault> {
         let bad = |why: &str| {
+            let shown = self.gate.text(text);
             Box::new(
                 Finding::error(Code::BadUrl, format!("`{shown}` {why}"))
                     .at(place, "what this rendered to")
@@ -271,7 +281,7 @@ impl Renderer<'_> {
                     ),
             )
         };
-        let url = Url::parse(text).map_err(|error| bad(&format!("is not a URL: {error}")))?;
+        let url = parsed.map_err(|error| bad(&format!("is not a URL: {error}")))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(bad("is neither http nor https"));
         }
@@ -430,6 +440,13 @@ fn captured(template: &Template, request: &Request) -> Vec<Range<usize>> {
         .map(|name| name.range.start)
         .collect();
     template.expressions().filter(|range| names.iter().any(|start| range.contains(start))).collect()
+}
+
+/// Whether two URLs that can be asked lead to the same scheme, host and port.
+fn is_same_origin(one: &Url, other: &Url) -> bool {
+    one.scheme() == other.scheme()
+        && one.host() == other.host()
+        && one.port_or_known_default() == other.port_or_known_default()
 }
 
 /// How a request shows who it is, rendered.

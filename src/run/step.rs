@@ -62,12 +62,13 @@ impl StepScene<'_> {
             }
         };
         if let Some(samples) = &self.step.samples {
-            return self.samples(samples, (job, reference), limit, observed).await;
+            // What few steps do is kept out of the future that every step is.
+            return Box::pin(self.samples(samples, (job, reference), limit, observed)).await;
         }
         let until = limit.as_ref().map(|limit| limit.until);
         let (attempts, tries, message) = match (&self.step.poll, &self.step.retry) {
-            (Some(poll), _) => self.poll(poll, job, reference, started, until).await,
-            (None, Some(retry)) => self.retry(retry, job, reference, until).await,
+            (Some(poll), _) => Box::pin(self.poll(poll, job, reference, started, until)).await,
+            (None, Some(retry)) => Box::pin(self.retry(retry, job, reference, until)).await,
             (None, None) => (vec![self.attempt(1, until).await], 1, None),
         };
         let ended_at = match attempts.last().map(|attempted| attempted.ended) {
