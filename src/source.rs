@@ -155,7 +155,7 @@ impl SourceText {
     #[must_use]
     pub fn new(id: SourceId, path: String, text: Arc<str>) -> Self {
         let starts = std::iter::once(0)
-            .chain(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i + 1))
+            .chain(text.match_indices('\n').map(|(i, _)| i + 1))
             .map(|n| u32::try_from(n).unwrap_or(u32::MAX))
             .collect();
         Self { id, path, text, line_starts: starts }

@@ -49,8 +49,13 @@ pub struct Template {
 
 #[derive(Clone)]
 enum Part {
+    /// The whole text as it is.
+    Whole,
     Literal(String),
-    Expression { outer: Range<usize>, expr: Expr },
+    Expression {
+        outer: Range<usize>,
+        expr: Expr,
+    },
 }
 
 /// One part of an evaluated template, for a caller that encodes each value by itself (URLs).
@@ -103,6 +108,10 @@ impl Template {
     /// # Errors
     /// All faults at once, in the order of the text.
     pub fn parse(text: &str) -> Result<Self, Vec<TemplateFault>> {
+        // Most texts of a plan are no templates, and nothing in them is even an attempt at one.
+        if !text.is_empty() && !text.contains("{{") {
+            return Ok(Self::literal(text));
+        }
         let mut faults = Vec::new();
         let pieces = scan::scan(text, &mut faults);
         let mut uses = Uses::default();
@@ -164,10 +173,9 @@ impl Template {
     /// A text in which nothing is a template.
     #[must_use]
     pub fn literal(text: &str) -> Self {
-        let parts = vec![Part::Literal(text.to_owned())];
         Self {
             text: text.to_owned(),
-            parts,
+            parts: vec![Part::Whole],
             uses: Uses::default(),
             origin: hash(text),
             content: None,
@@ -209,6 +217,7 @@ impl Template {
     pub fn is_literal(&self) -> Option<&str> {
         match self.parts.as_slice() {
             [] => Some(""),
+            [Part::Whole] => Some(&self.text),
             [Part::Literal(text)] => Some(text),
             _ => None,
         }
@@ -240,6 +249,7 @@ impl Template {
     /// The literal texts with their neighbours unknown: what `check` can know of a URL.
     pub fn literals(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
+            Part::Whole => Some(self.text.as_str()),
             Part::Literal(text) => Some(text.as_str()),
             Part::Expression { .. } => None,
         })
@@ -248,7 +258,7 @@ impl Template {
     /// The bytes of each `${{ … }}` in the content.
     pub fn expressions(&self) -> impl Iterator<Item = Range<usize>> {
         self.parts.iter().filter_map(|part| match part {
-            Part::Literal(_) => None,
+            Part::Whole | Part::Literal(_) => None,
             Part::Expression { outer, .. } => Some(outer.clone()),
         })
     }
@@ -317,6 +327,7 @@ impl Template {
         let mut parts = Vec::with_capacity(self.parts.len());
         for part in &self.parts {
             match part {
+                Part::Whole => parts.push(EvaluatedPart::Literal(&self.text)),
                 Part::Literal(text) => parts.push(EvaluatedPart::Literal(text)),
                 Part::Expression { outer, expr } => {
                     let mut evaluation = Evaluation::new(scope, self.origin);

@@ -114,6 +114,10 @@ impl Checker<'_> {
     }
 
     fn check_base_url(&mut self, url: &Template, node: &Node) {
+        // Nearly every step goes to the same one.
+        if !self.bases.insert(node.place) {
+            return;
+        }
         let head = head(url);
         if !head.is_empty() || url.is_literal().is_some() {
             self.check_absolute(head, url, node.place);
@@ -193,6 +197,9 @@ impl Checker<'_> {
 
     /// A literal `..` segment would be removed by any client before it is sent.
     fn check_segments(&mut self, url: &Template, node: &Node) {
+        if !url.text().contains(['.', '%']) {
+            return;
+        }
         // A template is one segment or a part of one, whatever stands in it.
         let mut known = url.text().to_owned();
         let expressions: Vec<_> = url.expressions().collect();

@@ -1,6 +1,6 @@
 //! Scalars and values of the plan become compiled templates whose names are resolved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Surroundings;
@@ -27,6 +27,8 @@ pub(super) struct Checker<'a> {
     pub(super) files: Vec<Spanned<String>>,
     /// Variables whose value stands in the plan and can be no other.
     pub(super) literals: BTreeMap<String, Node>,
+    /// Base URLs that were looked at.
+    pub(super) bases: BTreeSet<Place>,
 }
 
 impl<'a> Checker<'a> {
@@ -41,6 +43,7 @@ impl<'a> Checker<'a> {
             in_values: false,
             files: Vec::new(),
             literals: BTreeMap::new(),
+            bases: BTreeSet::new(),
         }
     }
 
