@@ -2,16 +2,18 @@
 
 use std::fmt;
 use std::io::{self, Read};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use ring::digest;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 
-/// How much is read at once, in bytes; one piece is read while the one before it is written.
+/// How much is read at once, in bytes.
 const PIECE: usize = 256 * 1024;
+/// So many pieces are read and digested before they are asked for.
+const AHEAD: usize = 3;
 
 /// Opens a body from its start.
 pub(crate) type Open = Arc<dyn Fn() -> io::Result<Box<dyn Read + Send>> + Send + Sync>;
@@ -26,15 +28,15 @@ pub(crate) struct Reading {
 
 enum Next {
     Open(Open),
-    Piece(JoinHandle<io::Result<Piece>>),
+    Pieces(mpsc::Receiver<io::Result<Piece>>),
     End,
 }
 
-/// What was read, and what reads on.
+/// What was read.
 struct Piece {
     bytes: Bytes,
-    reader: Box<dyn Read + Send>,
-    digest: digest::Context,
+    /// SHA-256 of the whole in lower-case hex, with the last piece.
+    digest: Option<String>,
 }
 
 impl fmt::Debug for Reading {
@@ -66,18 +68,17 @@ impl Reading {
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         if let Next::Open(open) = &self.next {
-            let open = Arc::clone(open);
-            self.next = Next::Piece(spawn_blocking(move || {
-                read(open()?, digest::Context::new(&digest::SHA256))
-            }));
+            let (open, size) = (Arc::clone(open), self.size);
+            let (pieces, read) = mpsc::channel(AHEAD);
+            self.next = Next::Pieces(read);
+            spawn_blocking(move || read_all(&open, size, &pieces));
         }
-        let Next::Piece(task) = &mut self.next else { return Poll::Ready(None) };
-        let piece = match ready!(Pin::new(task).poll(cx)) {
-            Ok(Ok(piece)) => piece,
-            Ok(Err(error)) => return self.fail(&error),
-            Err(error) => return self.fail(&io::Error::other(error)),
+        let Next::Pieces(pieces) = &mut self.next else { return Poll::Ready(None) };
+        let Piece { bytes, digest } = match ready!(pieces.poll_recv(cx)) {
+            Some(Ok(piece)) => piece,
+            Some(Err(error)) => return self.fail(&error),
+            None => return self.fail(&io::Error::other("its reader broke off")),
         };
-        let Piece { bytes, reader, digest } = piece;
         let length = bytes.len() as u64;
         let left = self.left.map(|left| left.checked_sub(length));
         let end = bytes.is_empty() || left == Some(Some(0));
@@ -91,10 +92,8 @@ impl Reading {
             None => {}
         }
         if end {
-            self.digest = Some(crate::units::hex(digest.finish().as_ref()));
+            self.digest = digest;
             self.next = Next::End;
-        } else {
-            self.next = Next::Piece(spawn_blocking(move || read(reader, digest)));
         }
         Poll::Ready((!bytes.is_empty()).then_some(Ok(bytes)))
     }
@@ -122,9 +121,62 @@ impl fmt::Display for BodyUnreadable {
 
 impl std::error::Error for BodyUnreadable {}
 
-/// The next piece, which is empty at the end alone.
-fn read(mut reader: Box<dyn Read + Send>, mut digest: digest::Context) -> io::Result<Piece> {
-    let mut bytes = vec![0; PIECE];
+/// Reads a body to its end on a thread that may block; it ends early when nobody waits any more.
+fn read_all(open: &Open, size: Option<u64>, pieces: &mpsc::Sender<io::Result<Piece>>) {
+    let mut reader = match open() {
+        Ok(reader) => reader,
+        Err(error) => {
+            let _ = pieces.blocking_send(Err(error));
+            return;
+        }
+    };
+    // One byte more than is stated: a body that has it became longer.
+    let stated = size.and_then(|size| usize::try_from(size).ok()?.checked_add(1));
+    let room = stated.map_or(PIECE, |room| room.min(PIECE));
+    let mut digest = digest::Context::new(&digest::SHA256);
+    let mut total = 0_u64;
+    // Buffers come back when they have been written: a gigabyte goes through a handful of them.
+    let (back, spare) = std::sync::mpsc::channel::<Vec<u8>>();
+    loop {
+        let mut bytes = spare.try_recv().unwrap_or_default();
+        bytes.resize(room, 0);
+        let read = fill(&mut *reader, &mut bytes).inspect(|filled| bytes.truncate(*filled));
+        let piece = read.map(|filled| {
+            digest.update(&bytes);
+            total += filled as u64;
+            let is_last = filled == 0 || size.is_some_and(|size| total >= size);
+            let digest = is_last.then(|| crate::units::hex(digest.clone().finish().as_ref()));
+            let back = back.clone();
+            Piece { bytes: Bytes::from_owner(Lent { bytes, back }), digest }
+        });
+        let goes_on = piece.as_ref().is_ok_and(|piece| piece.digest.is_none());
+        if pieces.blocking_send(piece).is_err() || !goes_on {
+            return;
+        }
+    }
+}
+
+/// A buffer that goes back to its reader.
+struct Lent {
+    bytes: Vec<u8>,
+    back: std::sync::mpsc::Sender<Vec<u8>>,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        // Nobody takes it where all has been read.
+        let _ = self.back.send(std::mem::take(&mut self.bytes));
+    }
+}
+
+/// Fills a buffer, but for the end of the body; how much came.
+fn fill(reader: &mut dyn Read, bytes: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while let Some(rest @ [_, ..]) = bytes.get_mut(filled..) {
         match reader.read(rest) {
@@ -134,7 +186,5 @@ fn read(mut reader: Box<dyn Read + Send>, mut digest: digest::Context) -> io::Re
             Err(error) => return Err(error),
         }
     }
-    bytes.truncate(filled);
-    digest.update(&bytes);
-    Ok(Piece { bytes: Bytes::from(bytes), reader, digest })
+    Ok(filled)
 }
