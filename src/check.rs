@@ -27,6 +27,7 @@ mod step;
 mod table;
 mod types;
 mod values;
+mod written;
 
 pub use body::{FilePath, Part, PartContent, RequestBody, SeedNumber};
 pub use cases::{Axis, AxisValue, AxisValues, Cases, Row, RowFields};
@@ -42,6 +43,7 @@ pub use types::{
     Group, Header, Hint, Late, LateValue, OAuth2, Outcome, Poll, Redirects, Request, Retry,
     SecretUse, StepIndex, Uses, Var, Work,
 };
+pub use written::WrittenPart;
 
 use std::collections::BTreeMap;
 

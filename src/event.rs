@@ -69,6 +69,9 @@ pub struct CaseRef {
     pub number: u32,
     /// Its name.
     pub name: String,
+    /// Of a case of a matrix: each name of the matrix with the value that it has here, in short.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub of: Vec<(String, String)>,
 }
 
 /// What kind of step is reported.
@@ -356,6 +359,9 @@ pub struct PlanStarted {
     /// Its case, where it has cases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub case: Option<String>,
+    /// Of a case of a matrix: each name of the matrix with the value that it has here, in short.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub case_of: Vec<(String, String)>,
     /// Where the name is written.
     pub place: Place,
     /// Tags.

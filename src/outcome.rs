@@ -7,7 +7,8 @@ mod samples;
 
 pub use exchange::{
     Body, Content, Exchange, Headers, Hop, Ids, Part, PartContent, Phase, Phases, REQUEST_ID,
-    Request, Response, TRACEPARENT, Transport, TransportClass, UrlPart, is_framing,
+    Request, Response, SecretShape, SentPart, TRACEPARENT, Transport, TransportClass, UrlPart,
+    is_framing,
 };
 pub use judged::{
     Actual, Assertion, Attempt, BudgetBreach, CaptureResult, Expected, Hint, Reason, StepResult,

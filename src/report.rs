@@ -9,6 +9,7 @@ mod drawing;
 #[cfg(test)]
 mod fixture;
 mod frame;
+mod overall;
 mod phrase;
 mod response;
 mod style;

@@ -9,6 +9,7 @@ mod dial;
 mod environment;
 mod execution;
 mod expect_all;
+mod facts;
 mod files;
 mod flow;
 mod gathered;

@@ -252,6 +252,7 @@ fn the_reference_has_a_row_for_every_word_of_the_language() {
     ask("time", &["dns", "connect", "tls", "send", "wait", "receive", "total"]);
     ask("templates", keys::RESERVED);
     ask("capture", Filter::WORDS);
+    ask("causes", &planrun::diagnose::rules().map(|rule| rule.name).collect::<Vec<_>>());
     ask("templates", &planrun::template::words().collect::<Vec<_>>());
     let help = text(&run(&root(), "planrun help run"));
     let options = names(r"(?m)^ +(?:-\w, )?(--[a-z-]+)", &help);

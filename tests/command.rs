@@ -11,6 +11,8 @@
 #[path = "support/misbehaving.rs"]
 mod misbehaving;
 
+#[path = "command/causes.rs"]
+mod causes;
 #[path = "command/check.rs"]
 mod check;
 #[path = "command/compare.rs"]

@@ -82,6 +82,7 @@ impl Checker<'_> {
             cookies,
             auth,
             body,
+            written: super::written::parts(request),
             save,
             timeout,
             connect_timeout,

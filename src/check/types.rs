@@ -10,6 +10,7 @@ use super::dial::Dial;
 use super::include::Include;
 pub use super::late::{Late, LateValue, Redirects};
 use super::samples::Samples;
+use super::written::WrittenPart;
 use crate::budget::Budget;
 use crate::plan::{ApiKeyPlace, Connection, GroupKind, Method, OnFailure, RetryWhen, Section};
 use crate::predicate::Predicate;
@@ -323,6 +324,8 @@ pub struct Request {
     pub auth: Option<(Auth, bool)>,
     /// The body.
     pub body: Option<RequestBody>,
+    /// Where the parts of it are written.
+    pub written: Vec<WrittenPart>,
     /// The file that the body of the response is kept in, and where that is written.
     pub save: Option<(ValueTemplate, Place)>,
     /// The limit of the whole exchange.

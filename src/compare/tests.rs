@@ -48,6 +48,8 @@ fn answer(status: u16, total: Duration) -> Exchange {
         url_from: Vec::new(),
         plans_ids: Vec::new(),
         secrets_sent: Vec::new(),
+        secret_shapes: Vec::new(),
+        sent_from: Vec::new(),
     }
 }
 
@@ -126,6 +128,7 @@ fn run_of(path: &str, steps: &[Told]) -> Record {
             name: "P".into(),
             path: path.into(),
             case: None,
+            case_of: Vec::new(),
             place: PLACE,
             tags: Vec::new(),
             covers: Vec::new(),
@@ -138,7 +141,7 @@ fn run_of(path: &str, steps: &[Told]) -> Record {
         // `create [ada]` is a case of `create`.
         if let Some((name, case)) = told.name.split_once(" [") {
             let name_of_case = case.trim_end_matches(']').to_owned();
-            step.case = Some(CaseRef { number: index, name: name_of_case });
+            step.case = Some(CaseRef { number: index, name: name_of_case, of: Vec::new() });
             step.name = name.to_owned();
         }
         events.push(Event::StepStarted { job, step: step.clone(), at: Duration::ZERO });

@@ -13,8 +13,8 @@ use crate::finding::{Code, Finding, Label, Severity};
 use crate::outcome::{
     Actual, Assertion, Attempt, BODY_LIMIT, Body, BudgetBreach, CaptureResult, Content,
     DistinctCount, Exchange, Expected, Hint, Hop, Phase, Phases, Reason, Request, Response,
-    SampleBefore, SampleColumns, SampleRow, SamplesResult, StepResult, Transport, TransportClass,
-    UrlPart, Verdict, Violation,
+    SampleBefore, SampleColumns, SampleRow, SamplesResult, SecretShape, SentPart, StepResult,
+    Transport, TransportClass, UrlPart, Verdict, Violation,
 };
 use crate::secret::Gate;
 use crate::source::{Place, SourceId, Span};
@@ -58,7 +58,7 @@ fn finding() -> Finding {
 fn step() -> StepRef {
     StepRef {
         id: Some(s()),
-        case: Some(CaseRef { number: 0, name: s() }),
+        case: Some(CaseRef { number: 0, name: s(), of: vec![(s(), s())] }),
         covers: vec![s()],
         ..StepRef::new(Section::Steps, 0, SECRET, place())
     }
@@ -108,6 +108,20 @@ fn exchange() -> Exchange {
         url_from: vec![UrlPart { name: s(), value: s(), place: Some(place()), source: s() }],
         secrets_sent: vec![(s(), s())],
         plans_ids: vec![s()],
+        secret_shapes: vec![SecretShape {
+            name: s(),
+            length: 9,
+            edge_whitespace: true,
+            matches: Some(false),
+            expires: Some(s()),
+            expired: true,
+        }],
+        sent_from: vec![SentPart {
+            at: s(),
+            place: place(),
+            given_by: Some(s()),
+            set_at: Some(place()),
+        }],
     }
 }
 
@@ -252,6 +266,7 @@ fn events() -> Vec<Event> {
         Event::Finding { finding: finding() },
         Event::PlanStarted(PlanStarted {
             case: Some(s()),
+            case_of: vec![(s(), s())],
             job,
             name: s(),
             path: s(),

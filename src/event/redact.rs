@@ -89,8 +89,10 @@ fn redact_argument(argument: &mut String, gate: &Gate) {
 
 impl Redact for PlanStarted {
     fn redact(&mut self, gate: &Gate) {
-        let Self { job: _, name, path, case, place: _, tags, covers, steps: _, at: _ } = self;
+        let Self { job: _, name, path, case, case_of, place: _, tags, covers, steps: _, at: _ } =
+            self;
         case.redact(gate);
+        redact_pairs(case_of, gate);
         name.redact(gate);
         path.redact(gate);
         tags.redact(gate);
@@ -122,7 +124,15 @@ impl Redact for StepRef {
 
 impl Redact for CaseRef {
     fn redact(&mut self, gate: &Gate) {
-        let Self { number: _, name } = self;
+        let Self { number: _, name, of } = self;
+        name.redact(gate);
+        redact_pairs(of, gate);
+    }
+}
+
+fn redact_pairs(pairs: &mut [(String, String)], gate: &Gate) {
+    for (name, value) in pairs {
+        gate.header(name, value);
         name.redact(gate);
     }
 }

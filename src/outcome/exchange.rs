@@ -344,6 +344,12 @@ pub struct Exchange {
     /// Which of [`TRACEPARENT`] and [`REQUEST_ID`] the plan decided itself; planrun made the others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub plans_ids: Vec<String>,
+    /// What is known of the secrets that were sent; told where the response is an error.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secret_shapes: Vec<SecretShape>,
+    /// Where in the plan the parts of the request are written; told where the response is an error.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sent_from: Vec<SentPart>,
 }
 
 impl Exchange {
@@ -376,6 +382,42 @@ pub struct Ids<'a> {
     pub request: Option<&'a str>,
     /// What the server calls it, each with its header.
     pub servers: Vec<(&'a str, &'a str)>,
+}
+
+/// What is known of a secret that was sent. Never its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretShape {
+    /// Its name.
+    pub name: String,
+    /// How many characters it has.
+    pub length: u32,
+    /// Whether it begins or ends with white space.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub edge_whitespace: bool,
+    /// Whether it is as `matches` of its declaration says, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matches: Option<bool>,
+    /// When it ends, if it is a JWT with an `exp`: RFC 3339, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// Whether that had passed when it was sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub expired: bool,
+}
+
+/// A part of a request and the line of the plan that it comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentPart {
+    /// Which part: a JSON pointer into the body, `query NAME` or `header NAME`.
+    pub at: String,
+    /// Where it is written: its key, or the item of a list.
+    pub place: Place,
+    /// The name that its value comes from (`env.service_id`), where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_by: Option<String>,
+    /// Where that name is set, if in a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_at: Option<Place>,
 }
 
 /// A variable that gave a part of a URL.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     Actual, Assertion, Attempt, Body, BudgetBreach, CaptureResult, Content, DistinctCount,
     Exchange, Expected, Headers, Hint, Hop, Part, PartContent, Reason, Request, Response,
-    SampleColumns, SamplesResult, StepResult, Transport, UrlPart, Violation,
+    SampleColumns, SamplesResult, SecretShape, SentPart, StepResult, Transport, UrlPart, Violation,
 };
 use crate::secret::{Gate, Redact, names_secret};
 
@@ -256,7 +256,19 @@ impl Redact for Exchange {
             url_from,
             secrets_sent,
             plans_ids,
+            secret_shapes,
+            sent_from,
         } = self;
+        for SecretShape { name, length: _, edge_whitespace: _, matches: _, expires, expired: _ } in
+            secret_shapes
+        {
+            name.redact(gate);
+            expires.redact(gate);
+        }
+        for SentPart { at, place: _, given_by, set_at: _ } in sent_from {
+            at.redact(gate);
+            given_by.redact(gate);
+        }
         request.redact(gate);
         hops.redact(gate);
         response.redact(gate);

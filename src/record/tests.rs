@@ -18,6 +18,7 @@ fn place() -> Place {
 fn plan_started(job: u32) -> Event {
     Event::PlanStarted(PlanStarted {
         case: None,
+        case_of: Vec::new(),
         job: JobId(job),
         name: format!("plan {job}"),
         path: "a.yaml".to_owned(),
@@ -419,6 +420,8 @@ fn requests_count_retries_and_redirects() {
         url_from: Vec::new(),
         secrets_sent: Vec::new(),
         plans_ids: Vec::new(),
+        secret_shapes: Vec::new(),
+        sent_from: Vec::new(),
     };
     let mut polled = ended(Verdict::Passed);
     polled.tries = 5;

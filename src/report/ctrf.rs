@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::document::{Document, Told, ids, word};
+use super::overall;
 use super::phrase;
 use crate::diagnose;
 use crate::outcome::Verdict;
@@ -54,7 +55,17 @@ pub fn render(record: &Record) -> String {
             "environment": {
                 "testEnvironment": started.and_then(|run| run.environment.as_deref()).unwrap_or(""),
             },
-            "extra": {"complete": record.end.is_complete(), "verdict": document.verdict().0},
+            "extra": {
+                "complete": record.end.is_complete(),
+                "verdict": document.verdict().0,
+                "causes": overall::groups(document.diagnosis())
+                    .map(|(cluster, cause)| json!({
+                        "failures": cluster.size,
+                        "confidence": cause.confidence.as_str(),
+                        "text": cause.text,
+                    }))
+                    .collect::<Vec<_>>(),
+            },
         },
     });
     let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();

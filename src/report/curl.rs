@@ -278,6 +278,8 @@ mod tests {
             url_from: Vec::new(),
             secrets_sent: Vec::new(),
             plans_ids: Vec::new(),
+            secret_shapes: Vec::new(),
+            sent_from: Vec::new(),
         }
     }
 

@@ -1,12 +1,14 @@
 //! What every document says of a step in the same words: its place, its verdict, what was wrong.
 
+use std::cell::OnceCell;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::failure::{self, Scene};
 use super::style::Style;
 use super::terminal::in_short;
-use crate::diagnose::{self, Cause, Witness};
+use crate::diagnose::{self, Cause, Diagnosis, Fact, Witness};
 use crate::outcome::{Exchange, Ids, StepResult, Verdict};
 use crate::record::{End, Flaky, PlanRecord, Record, StepRecord};
 use crate::source::Place;
@@ -15,6 +17,7 @@ use crate::source::Place;
 pub(super) struct Document<'a> {
     pub(super) record: &'a Record,
     style: Style,
+    diagnosis: OnceCell<Diagnosis>,
 }
 
 /// Where something is written, for a tool: the path as it was given, line and column from 1.
@@ -33,7 +36,13 @@ pub(super) struct Told<'a> {
 
 impl<'a> Document<'a> {
     pub(super) fn new(record: &'a Record) -> Self {
-        Self { record, style: Style { width: COLUMNS, ..Style::default() } }
+        let style = Style { width: COLUMNS, ..Style::default() };
+        Self { record, style, diagnosis: OnceCell::new() }
+    }
+
+    /// What all failures have in common.
+    pub(super) fn diagnosis(&self) -> &Diagnosis {
+        self.diagnosis.get_or_init(|| diagnose::whole_run(self.record))
     }
 
     /// The steps of a plan that a document lists.
@@ -68,6 +77,11 @@ impl<'a> Document<'a> {
             Some(result) => diagnose::causes(&told.record.step, result, witnesses),
             None => Vec::new(),
         }
+    }
+
+    /// A fact of a cause with its line, where it has one.
+    pub(super) fn fact(&self, fact: &Fact) -> String {
+        failure::told(fact, &self.record.sources)
     }
 
     /// The whole report of a step, as the terminal shows it, without colour.

@@ -10,7 +10,7 @@ use super::finding::{beside, count, frame};
 use super::phrase;
 use super::response;
 use super::style::{Paint, Style};
-use crate::diagnose::{Cause, Confidence, header, next_step};
+use crate::diagnose::{Cause, Confidence, Fact, header, next_step};
 use crate::event::StepRef;
 use crate::finding::{Code, Label, Severity};
 use crate::outcome::{Attempt, Exchange, Reason, StepResult, Transport, Verdict};
@@ -93,7 +93,8 @@ pub fn render(scene: &Scene<'_>, step: &StepRef, result: &StepResult, causes: &[
         out.push_str(&style.facts("from", &lines));
     }
     if let (Some(exchange), Some(error)) = (exchange, error) {
-        out.push_str(&transport(scene, exchange, error));
+        let explained = causes.iter().any(|cause| cause.next.is_some());
+        out.push_str(&transport(scene, exchange, error, explained));
     }
     if let Some(attempt) = attempt {
         out.push_str(&response::render(attempt, style));
@@ -253,7 +254,7 @@ pub(super) fn labels(
 }
 
 /// Who was asked, how far it came, and which variable names the host.
-fn transport(scene: &Scene<'_>, exchange: &Exchange, error: &Transport) -> String {
+fn transport(scene: &Scene<'_>, exchange: &Exchange, error: &Transport, explained: bool) -> String {
     let style = scene.style;
     let request = &exchange.request;
     let mut out = String::new();
@@ -305,7 +306,7 @@ fn transport(scene: &Scene<'_>, exchange: &Exchange, error: &Transport) -> Strin
     reached.extend(error.phase.map(|phase| format!("ended in phase `{phase}`")));
     reached.extend(exchange.proxy.as_ref().map(|p| format!("through proxy {}", sanitise_line(p))));
     out.push_str(&style.facts("host", &reached));
-    if error.help.is_empty() {
+    if error.help.is_empty() && !explained {
         out.push_str(&style.fact("help", next_step(error.class)));
     }
     for help in &error.help {
@@ -314,21 +315,44 @@ fn transport(scene: &Scene<'_>, exchange: &Exchange, error: &Transport) -> Strin
     out
 }
 
+/// A fact of a cause with its line, where it has one.
+pub(super) fn told(fact: &Fact, sources: &SourceSet) -> String {
+    match fact.place.map(|place| sources.locate(place)).filter(|at| !at.is_empty()) {
+        Some(at) => format!("{} ({at})", fact.text),
+        None => fact.text.clone(),
+    }
+}
+
+/// Whether what is told of a request without an answer says it already.
+fn is_shown_above(fact: &Fact, exchange: &Exchange) -> bool {
+    exchange.error.as_ref().is_some_and(|error| {
+        let framed = |place| exchange.url_from.iter().any(|part| part.place == Some(place));
+        fact.text == error.message || fact.place.is_some_and(framed)
+    })
+}
+
 /// Why, how long, how often, and what to type.
 fn facts(scene: &Scene<'_>, step: &StepRef, result: &StepResult, causes: &[Cause]) -> String {
     let style = scene.style;
     let attempt = result.attempts.last();
+    let exchange = attempt.and_then(|attempt| attempt.exchange.as_deref());
     let mut out = String::new();
     for cause in causes {
         let (word, sure) = match cause.confidence {
             Confidence::Certain => ("why", ""),
             Confidence::Likely => ("why", "likely: "),
+            Confidence::Possible => ("why", "possibly: "),
             Confidence::Hint => ("hint", ""),
         };
         let text = format!("{sure}{}", sanitise_line(&cause.text));
         out.push_str(&style.headline(word, &text));
-        for fact in &cause.facts {
-            let fact = format!("  {} {}", style.symbols().dot, sanitise_line(fact));
+        let against = cause.against.iter().map(|fact| ("but: ", fact));
+        for (but, fact) in cause.facts.iter().map(|fact| ("", fact)).chain(against) {
+            if exchange.is_some_and(|exchange| is_shown_above(fact, exchange)) {
+                continue;
+            }
+            let fact = told(fact, scene.sources);
+            let fact = format!("  {} {but}{}", style.symbols().dot, sanitise_line(&fact));
             out.push_str(&style.more(&fact));
         }
         if let Some(place) = cause.hint {
@@ -337,6 +361,9 @@ fn facts(scene: &Scene<'_>, step: &StepRef, result: &StepResult, causes: &[Cause
         }
         if let Some(next) = &cause.next {
             out.push_str(&style.fact("next", &sanitise_line(next)));
+        }
+        if let Some(owner) = &cause.owner {
+            out.push_str(&style.fact("who", &sanitise_line(owner)));
         }
     }
     for finding in attempt.iter().flat_map(|attempt| &attempt.findings) {

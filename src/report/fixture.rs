@@ -139,6 +139,8 @@ pub(crate) fn exchange(method: &str, url: &str, status: u16, body: &Value) -> Ex
         url_from: Vec::new(),
         secrets_sent: vec![("api_key".into(), "header Authorization".into())],
         plans_ids: Vec::new(),
+        secret_shapes: Vec::new(),
+        sent_from: Vec::new(),
     }
 }
 
@@ -393,6 +395,7 @@ pub(crate) fn job(id: u32, steps: Vec<(StepRef, StepResult)>) -> Vec<Event> {
     let job = JobId(id);
     let mut events = vec![Event::PlanStarted(PlanStarted {
         case: None,
+        case_of: Vec::new(),
         job,
         name: "Register a model through the proxy".into(),
         path: PATH.into(),

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use super::document::{Document, Told};
+use super::overall;
 use super::phrase;
 use crate::finding::{Finding, Severity};
 use crate::outcome::{StepResult, Verdict};
@@ -39,7 +40,20 @@ pub fn render(record: &Record) -> String {
     if let Some(incomplete) = document.incomplete() {
         errors.insert(0, format!("::error title=planrun::{}", data(&incomplete)));
     }
-    limited("error", errors) + &limited("warning", warnings)
+    causes(&document) + &limited("error", errors) + &limited("warning", warnings)
+}
+
+/// What many failures have in common, a notice each.
+fn causes(document: &Document<'_>) -> String {
+    let diagnosis = document.diagnosis();
+    overall::groups(diagnosis)
+        .take(SHOWN)
+        .map(|(cluster, cause)| {
+            let title = overall::explains(cluster, diagnosis);
+            let place = Some(cluster.first.place);
+            line("notice", document, place, &title, &[overall::sure(cause)]) + "\n"
+        })
+        .collect()
 }
 
 /// The first ones, and how many more there are.

@@ -10,11 +10,15 @@
 //!   "exit_code": 0,
 //!   "counts": {"plans": {…}, "steps": {…}, "flaky", "requests", "warnings"},
 //!   "findings": [{"code", "severity", "message", "labels": [{"at", "text"}], "help"}],
+//!   "diagnosis": {"failures", "blocked", "clusters": [{"failures", "plans", "blocked", "said",
+//!                 "cause", "first": {"job", "plan", "step", "at"}}], "flips": [{"plan", "step",
+//!                 "at", "name", "passes", "fails", "cases"}], "backends": [{"origins", "facts"}]},
 //!   "plans": [{"job", "name", "case", "at", "tags", "covers", "verdict", "duration_ns", "findings",
 //!              "breach", "steps": [{"section", "index", "within", "kind", "tentative", "id", "name",
 //!              "case", "at", "included_from", "covers", "verdict", "reason", "flaky", "tries",
 //!              "duration_ns", "code", "message", "ended_at",
-//!              "causes": [{"confidence", "text", "facts", "next", "at"}], "curl", "samples",
+//!              "causes": [{"rule", "confidence", "text", "about", "facts", "against", "next",
+//!              "owner", "at"}], "curl", "samples",
 //!              "attempts"}]}]
 //! }
 //! ```
@@ -32,10 +36,10 @@ use serde_json::{Map, Value, json};
 
 use super::curl::{curl_line, variables_of};
 use super::document::ids;
-use crate::diagnose::{self, Cause, Witness};
+use crate::diagnose::{self, Cause, Cluster, Diagnosis, Fact, Flip, SharedBackend, Witness};
 use crate::finding::Finding;
 use crate::outcome::{
-    Assertion, Attempt, BudgetBreach, SampleColumns, SamplesResult, UrlPart, Violation,
+    Assertion, Attempt, BudgetBreach, SampleColumns, SamplesResult, SentPart, UrlPart, Violation,
 };
 use crate::record::{Counts, End, Flaky, PlanRecord, Record, StepRecord};
 use crate::source::{Place, SourceSet};
@@ -78,6 +82,7 @@ pub fn render(record: &Record) -> String {
             "warnings": tally.warnings,
         },
         "findings": document.findings(&record.findings),
+        "diagnosis": document.diagnosis(&diagnose::whole_run(record)),
         "plans": record.plans.iter().map(|plan| document.plan(plan)).collect::<Vec<_>>(),
     });
     // A value made of strings and numbers always serialises.
@@ -268,6 +273,13 @@ impl Document<'_> {
             let parts = exchange.url_from.iter().map(|part| self.url_part(part)).collect();
             fields.insert("url_from".to_owned(), Value::Array(parts));
         }
+        if let Some(exchange) = exchange
+            && let Some(fields) = shown.as_object_mut()
+            && !exchange.sent_from.is_empty()
+        {
+            let parts = exchange.sent_from.iter().map(|part| self.sent_part(part)).collect();
+            fields.insert("sent_from".to_owned(), Value::Array(parts));
+        }
         json!({
             "number": number,
             "sample": sample,
@@ -315,13 +327,73 @@ impl Document<'_> {
         json!({"name": name, "value": value, "source": source, "at": at})
     }
 
-    fn cause(&self, cause: &Cause) -> Value {
-        let Cause { confidence, text, facts, next, hint } = cause;
+    fn diagnosis(&self, diagnosis: &Diagnosis) -> Value {
+        let Diagnosis { failures, blocked, clusters, flips, backends } = diagnosis;
+        let clusters = clusters.iter().map(|cluster| {
+            let Cluster { fingerprints: _, size, plans, blocked, first, said, cause } = cluster;
+            json!({
+                "failures": size,
+                "plans": plans,
+                "blocked": blocked,
+                "said": said,
+                "cause": cause.as_ref().map(|cause| self.cause(cause)),
+                "first": {
+                    "job": first.job,
+                    "plan": first.plan,
+                    "step": first.step,
+                    "at": self.at(first.place),
+                },
+            })
+        });
+        let flips = flips.iter().map(|flip| {
+            let Flip { plan, step, place, name, passes, fails, cases } = flip;
+            json!({
+                "plan": plan,
+                "step": step,
+                "at": self.at(*place),
+                "name": name,
+                "passes": passes,
+                "fails": fails,
+                "cases": cases,
+            })
+        });
+        let backends = backends.iter().map(|shared| {
+            let SharedBackend { origins, facts } = shared;
+            json!({"origins": origins, "facts": facts})
+        });
         json!({
+            "failures": failures,
+            "blocked": blocked,
+            "clusters": clusters.collect::<Vec<_>>(),
+            "flips": flips.collect::<Vec<_>>(),
+            "backends": backends.collect::<Vec<_>>(),
+        })
+    }
+
+    fn sent_part(&self, part: &SentPart) -> Value {
+        let SentPart { at, place, given_by, set_at } = part;
+        json!({
+            "part": at,
+            "at": self.at(*place),
+            "given_by": given_by,
+            "set_at": set_at.map(|place| self.at(place)),
+        })
+    }
+
+    fn cause(&self, cause: &Cause) -> Value {
+        let Cause { rule, confidence, text, about, facts, against, next, owner, hint } = cause;
+        let told = |facts: &[Fact]| -> Value {
+            facts.iter().map(|fact| Value::from(super::failure::told(fact, self.sources))).collect()
+        };
+        json!({
+            "rule": rule,
             "confidence": confidence.as_str(),
             "text": text,
-            "facts": facts,
+            "about": about,
+            "facts": told(facts),
+            "against": told(against),
             "next": next,
+            "owner": owner,
             "at": hint.map(|place| self.at(place)),
         })
     }

@@ -6,6 +6,7 @@ use quick_junit::{
 };
 
 use super::document::{Document, Told, word};
+use super::overall;
 use super::phrase;
 use crate::diagnose;
 use crate::outcome::{Attempt, Ids, StepResult, Verdict};
@@ -124,6 +125,13 @@ fn status(document: &Document<'_>, told: &Told<'_>, causes: &[diagnose::Cause]) 
             status.set_type(code).set_message(document.short(result).join("; "));
             let mut lines = vec![document.at(told.record.step.place)];
             lines.extend(causes.iter().map(|cause| format!("why: {}", cause.text)));
+            let diagnosis = document.diagnosis();
+            let group = diagnosis.cluster(&diagnose::fingerprint(result, causes));
+            lines.extend(
+                group
+                    .filter(|group| group.size > 1 && group.cause.is_some())
+                    .map(|group| overall::explains(group, diagnosis)),
+            );
             status.set_description(lines.join("\n"));
         }
     }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::document::{Document, Told, word};
 use super::finding::count;
+use super::overall;
 use super::phrase;
 use crate::diagnose;
 use crate::event::Section;
@@ -24,6 +25,7 @@ pub fn render(record: &Record) -> String {
     head(&document, &mut out);
     plans(&document, &mut out);
     findings(&document, &mut out);
+    overall_causes(&document, &mut out);
     failures(&document, &mut out);
     not_evidenced(&document, &mut out);
     times(&document, &mut out);
@@ -121,6 +123,24 @@ fn findings(document: &Document<'_>, out: &mut String) {
     out.push('\n');
 }
 
+/// What many failures have in common.
+fn overall_causes(document: &Document<'_>, out: &mut String) {
+    let diagnosis = document.diagnosis();
+    let mut lines = Vec::new();
+    for (cluster, cause) in overall::groups(diagnosis) {
+        let said =
+            [overall::explains(cluster, diagnosis), overall::sure(cause)].map(|it| text(&it));
+        lines.push(format!("- **{}**: {}", said[0], said[1]));
+        lines.extend(cause.facts.iter().map(|it| format!("  - {}", text(&document.fact(it)))));
+        lines.extend(cause.next.iter().map(|next| format!("  - next: {}", text(next))));
+    }
+    lines.extend(diagnosis.flips.iter().map(|it| format!("- {}", text(&overall::flip(it)))));
+    lines.extend(diagnosis.backends.iter().map(|it| format!("- {}", text(&overall::backend(it)))));
+    if !lines.is_empty() {
+        let _ = writeln!(out, "## Why\n\n{}\n", lines.join("\n"));
+    }
+}
+
 /// Each failure with its place, its cause and what came back.
 fn failures(document: &Document<'_>, out: &mut String) {
     let bad: Vec<_> = document.all().filter(Told::is_bad).collect();
@@ -155,9 +175,12 @@ fn failure(document: &Document<'_>, told: &Told<'_>, causes: &[diagnose::Cause],
         let _ = writeln!(out, "- {}", text(&line));
     }
     for cause in causes {
-        let _ = writeln!(out, "- **why**: {}", text(&cause.text));
+        let _ = writeln!(out, "- **why** ({}): {}", cause.confidence.as_str(), text(&cause.text));
         for fact in &cause.facts {
-            let _ = writeln!(out, "  - {}", text(fact));
+            let _ = writeln!(out, "  - {}", text(&document.fact(fact)));
+        }
+        for fact in &cause.against {
+            let _ = writeln!(out, "  - but: {}", text(&document.fact(fact)));
         }
         if let Some(next) = &cause.next {
             let _ = writeln!(out, "  - next: {}", text(next));

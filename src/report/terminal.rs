@@ -56,6 +56,8 @@ pub struct Terminal {
     progress: Option<Progress>,
     /// Findings about the run so far.
     findings: usize,
+    /// What failures of all plans have in common.
+    clusters: diagnose::Clusters,
     /// Why steps that are under way were tried again.
     retries: BTreeMap<(JobId, StepKey), Vec<String>>,
 }
@@ -99,6 +101,7 @@ impl Terminal {
             stored: None,
             progress: options.is_terminal.then(|| Progress::new(&style)),
             findings: 0,
+            clusters: diagnose::Clusters::default(),
             retries: BTreeMap::new(),
         }
     }
@@ -266,6 +269,7 @@ impl Terminal {
 
     /// The reports of a plan that ended: of its steps, then of the plan as a whole.
     fn plan_finished(&mut self, plan: &PlanRecord) {
+        self.clusters.push(plan);
         let mut reports = String::new();
         let environment = self.fold.started().and_then(|run| run.environment.as_deref());
         let scene = Scene {
@@ -350,9 +354,11 @@ impl Terminal {
         text
     }
 
-    fn closing(&self) -> String {
+    fn closing(&mut self) -> String {
+        let diagnosis = std::mem::take(&mut self.clusters).finish();
         let ending = Ending {
             fold: &self.fold,
+            diagnosis: &diagnosis,
             exit_code: self.fold.exit_code(self.options.flaky),
             flaky: self.options.flaky,
             without_flaky: self.fold.exit_code(Flaky::Passes),

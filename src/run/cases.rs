@@ -26,6 +26,8 @@ const NAME: usize = 60;
 pub(super) struct Case {
     pub(super) number: u32,
     pub(super) name: String,
+    /// Each name of a matrix with its value in short.
+    pub(super) of: Vec<(String, String)>,
     value: CaseValue,
     /// What random values depend on: the cases that it stands in, and its own name.
     pub(super) seed: String,
@@ -55,7 +57,7 @@ impl Case {
 
     /// How it is referred to.
     pub(super) fn reference(&self) -> CaseRef {
-        CaseRef { number: self.number, name: self.name.clone() }
+        CaseRef { number: self.number, name: self.name.clone(), of: self.of.clone() }
     }
 }
 
@@ -217,7 +219,7 @@ impl<'a> CaseList<'a> {
         let name = self.plain_name(number);
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         let value = CaseValue::Fields(Arc::new(Names::default()));
-        Case { number, seed: name.clone(), name, value }
+        Case { number, seed: name.clone(), name, of: Vec::new(), value }
     }
 
     /// Evaluates one case; `outer` is the case that it stands in.
@@ -233,6 +235,7 @@ impl<'a> CaseList<'a> {
         };
         let mut scalar = None;
         let mut said = Vec::new();
+        let mut of = Vec::new();
         let mut title = None;
         for part in self.parts(number) {
             let entry = match part.value {
@@ -246,6 +249,8 @@ impl<'a> CaseList<'a> {
                 Some(name) => {
                     if name == "case" {
                         title = Some(text.clone());
+                    } else if matches!(self.cases, Cases::Matrix(_)) {
+                        of.push((name.to_owned(), short(&text, renderer.gate)));
                     }
                     names.insert_entry(name, entry);
                 }
@@ -267,7 +272,7 @@ impl<'a> CaseList<'a> {
             None => name.clone(),
         };
         let number = u32::try_from(number).unwrap_or(u32::MAX);
-        Ok(Case { number, name, value, seed })
+        Ok(Case { number, name, of, value, seed })
     }
 }
 
@@ -369,8 +374,11 @@ impl Execution<'_> {
                 Err(finding) => {
                     let mut reference = self.reference(step, around, None, (&key, &words));
                     let number_on_wire = u32::try_from(number).unwrap_or(u32::MAX);
-                    reference.case =
-                        Some(CaseRef { number: number_on_wire, name: list.plain_name(number) });
+                    reference.case = Some(CaseRef {
+                        number: number_on_wire,
+                        name: list.plain_name(number),
+                        of: Vec::new(),
+                    });
                     self.started(&reference).await;
                     self.finished(index, step, reference, errored(*finding)).await
                 }
@@ -390,7 +398,7 @@ impl Execution<'_> {
         let words = Words::default();
         let mut reference = self.reference(step, around, None, ("", &words));
         let number = u32::try_from(number).unwrap_or(u32::MAX);
-        reference.case = Some(CaseRef { number, name });
+        reference.case = Some(CaseRef { number, name, of: Vec::new() });
         self.not_run(index, step, reference, not_run).await
     }
 }

@@ -23,6 +23,7 @@ pub(super) async fn run(context: &Context, job: &Job, values: &PlanValues) {
             path: values.path.clone(),
             place: plan.name().place,
             case: execution.case.as_ref().map(|case| case.name.clone()),
+            case_of: execution.case.as_ref().map(|case| case.of.clone()).unwrap_or_default(),
             tags: plan.tags().to_vec(),
             covers: plan.covers().to_vec(),
             steps: job.steps(),

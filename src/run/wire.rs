@@ -42,6 +42,8 @@ pub(super) fn exchange(exchanged: &Exchanged, provenance: Provenance) -> Exchang
         url_from: provenance.url_from,
         secrets_sent: provenance.secrets_sent,
         plans_ids: provenance.plans_ids,
+        secret_shapes: Vec::new(),
+        sent_from: Vec::new(),
     }
 }
 
@@ -81,6 +83,8 @@ pub(super) fn preview(rendered: &Rendered) -> Exchange {
         url_from: rendered.provenance.url_from.clone(),
         secrets_sent: rendered.provenance.secrets_sent.clone(),
         plans_ids: rendered.provenance.plans_ids.clone(),
+        secret_shapes: Vec::new(),
+        sent_from: Vec::new(),
     }
 }
 

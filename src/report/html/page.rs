@@ -1,6 +1,5 @@
 //! The whole page as a value: its parts in the order in which they are read.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::document::{Document, word};
 use super::super::finding::count;
+use super::super::overall;
 use super::super::phrase;
 use super::{Listed, doubts, frame, latency, lists, step};
 use crate::diagnose;
@@ -54,7 +54,8 @@ pub(super) fn page(record: &Record) -> Value {
         "banners": banners(&document, &all),
         "doubts": doubts::doubts(record, &all),
         "findings": findings(&document),
-        "clusters": clusters(&failures),
+        "clusters": clusters(&document, &failures),
+        "patterns": patterns(&document),
         "failures": failures,
         "percentiles": {"p95": known("p95"), "p99": known("p99")},
         "latency": latency,
@@ -212,30 +213,36 @@ pub(super) fn finding_value(document: &Document<'_>, finding: &Finding) -> Value
     })
 }
 
-/// Failures that look alike, the largest group first: one cause often stands behind many.
-fn clusters(failures: &[Value]) -> Vec<Value> {
-    let mut groups: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
-    for failure in failures {
-        let fingerprint = failure["fingerprint"].as_str().unwrap_or_default().to_owned();
-        groups.entry(fingerprint).or_default().push(failure);
-    }
-    let mut groups: Vec<_> = groups.into_iter().collect();
-    groups.sort_by_key(|(_, members)| std::cmp::Reverse(members.len()));
-    groups
-        .into_iter()
-        .map(|(_, members)| {
-            let first = members.first();
-            json!({
-                "size": count(members.len(), "step", "steps"),
-                "said": first.map(|it| &it["cluster"]),
-                "causes": first.map(|it| &it["causes"]),
-                "steps": members
-                    .iter()
-                    .map(|it| json!({"id": it["id"], "title": it["title"], "plan": it["plan"]}))
-                    .collect::<Vec<_>>(),
-            })
+/// Failures that have one cause or look alike, the largest group first.
+fn clusters(document: &Document<'_>, failures: &[Value]) -> Vec<Value> {
+    let diagnosis = document.diagnosis();
+    let clusters = diagnosis.clusters.iter().map(|cluster| {
+        let is_member = |it: &&Value| {
+            cluster.fingerprints.iter().any(|own| it["fingerprint"].as_str() == Some(own))
+        };
+        let members: Vec<&Value> = failures.iter().filter(is_member).collect();
+        let cause = cluster.cause.as_ref();
+        json!({
+            "size": count(cluster.size, "step", "steps"),
+            "said": members.first().map(|it| &it["cluster"]),
+            "explains": cause
+                .filter(|_| cluster.size > 1)
+                .map(|_| overall::explains(cluster, diagnosis)),
+            "causes": cause.map(|cause| [step::cause(document, cause)]),
+            "steps": members
+                .iter()
+                .map(|it| json!({"id": it["id"], "title": it["title"], "plan": it["plan"]}))
+                .collect::<Vec<_>>(),
         })
-        .collect()
+    });
+    clusters.collect()
+}
+
+/// What is seen only of all together: what decides in a matrix, hosts that answer as one.
+fn patterns(document: &Document<'_>) -> Vec<String> {
+    let diagnosis = document.diagnosis();
+    let flips = diagnosis.flips.iter().map(overall::flip);
+    flips.chain(diagnosis.backends.iter().map(overall::backend)).collect()
 }
 
 fn plan_value(document: &Document<'_>, plan: &PlanRecord, steps: &[Value]) -> Value {

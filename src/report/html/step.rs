@@ -11,7 +11,7 @@ use super::super::failure;
 use super::super::phrase;
 use super::super::style::Style;
 use super::{Listed, exchange, frame, page};
-use crate::diagnose::{Cause, Confidence};
+use crate::diagnose::{self, Cause};
 use crate::outcome::{Actual, Assertion, Attempt, Exchange, Phase, Phases, StepResult, Verdict};
 use crate::units::show_duration;
 
@@ -83,8 +83,8 @@ pub(super) fn failure(document: &Document<'_>, listed: &Listed<'_>, causes: &[Ca
             .map(|at| at.strftime("%H:%M:%S%.3f UTC").to_string()),
         "said": short,
         "cluster": cluster(result, exchange, &short),
-        "fingerprint": fingerprint(result, exchange, &short),
-        "causes": causes.iter().map(cause).collect::<Vec<_>>(),
+        "fingerprint": diagnose::fingerprint(result, causes),
+        "causes": causes.iter().map(|it| cause(document, it)).collect::<Vec<_>>(),
         "frames": frame::frames(document, &labels),
         "assertions": assertions(document, result),
         "findings": attempt.map(|attempt| {
@@ -119,36 +119,16 @@ fn request_line(exchange: &Exchange) -> String {
     format!("{} {}", exchange.request.method, exchange.request.url)
 }
 
-fn cause(cause: &Cause) -> Value {
+pub(super) fn cause(document: &Document<'_>, cause: &Cause) -> Value {
+    let facts = cause.facts.iter().map(|fact| document.fact(fact));
+    let against = cause.against.iter().map(|fact| format!("but: {}", document.fact(fact)));
     json!({
-        "sure": match cause.confidence {
-            Confidence::Certain => "certain",
-            Confidence::Likely => "likely",
-            Confidence::Hint => "hint",
-        },
+        "sure": cause.confidence.as_str(),
         "text": cause.text,
-        "facts": cause.facts,
+        "facts": facts.chain(against).collect::<Vec<_>>(),
         "next": cause.next,
+        "owner": cause.owner,
     })
-}
-
-/// What failures of one cause have in common: the class of what happened, never a value.
-fn fingerprint(result: &StepResult, exchange: Option<&Exchange>, short: &[String]) -> String {
-    let code = result.code.map(|code| code.to_string()).unwrap_or_default();
-    let host = exchange
-        .and_then(|exchange| url::Url::parse(&exchange.request.url).ok())
-        .map(|url| url.origin().ascii_serialization())
-        .unwrap_or_default();
-    let status = exchange.and_then(|it| it.response.as_ref()).map_or(0, |response| response.status);
-    let said: String = if status >= 400 || exchange.is_some_and(|it| it.error.is_some()) {
-        String::new()
-    } else {
-        short
-            .first()
-            .map(|line| line.chars().filter(|c| !c.is_ascii_digit()).collect())
-            .unwrap_or_default()
-    };
-    format!("{code} {status} {host} {said}")
 }
 
 /// A group of failures in one line.

@@ -5,10 +5,12 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::line::{self, how_many};
+use crate::diagnose::Diagnosis;
 use crate::event::{JobId, StepRef};
 use crate::outcome::{StepResult, Verdict};
 use crate::record::{End, Flaky, Fold};
 use crate::report::finding::{self, count};
+use crate::report::overall;
 use crate::report::style::{Paint, Style, width};
 use crate::secret::sanitise_line;
 use crate::units::show_duration;
@@ -47,6 +49,7 @@ struct Slow {
 /// How a run ended.
 pub(super) struct Ending<'a> {
     pub(super) fold: &'a Fold,
+    pub(super) diagnosis: &'a Diagnosis,
     pub(super) exit_code: u8,
     /// Whether a flaky pass fails the run.
     pub(super) flaky: Flaky,
@@ -120,6 +123,7 @@ impl Tally {
                 ));
             }
         }
+        out.push_str(&overall::closing(ending.diagnosis, ending.fold.sources(), style));
         if flaky_fails {
             out.push_str(&list(
                 &self.flaky,

@@ -1,0 +1,201 @@
+//! What a rule may look at: one step with its last exchange, and what the other steps saw.
+
+use serde_json::Value;
+
+use super::cause::Fact;
+use super::response::{body, header, reason};
+use super::witness::{Witness, origin};
+use crate::event::StepRef;
+use crate::outcome::{Exchange, Response, SecretShape, SentPart, StepResult, Transport};
+
+/// One step that did not pass, and everything that its rules may look at.
+#[derive(Debug)]
+pub struct Evidence<'a> {
+    /// The step.
+    pub step: &'a StepRef,
+    /// How it ended.
+    pub result: &'a StepResult,
+    /// Its last exchange.
+    pub exchange: &'a Exchange,
+    /// What came back.
+    pub response: Option<&'a Response>,
+    /// Why nothing did.
+    pub error: Option<&'a Transport>,
+    /// The body as JSON, if it is whole and is JSON.
+    pub body: Option<Value>,
+    /// What the body says is wrong.
+    pub said: Option<String>,
+    /// The other steps of the plan that something answered.
+    pub others: Vec<&'a Witness>,
+}
+
+impl<'a> Evidence<'a> {
+    /// The evidence about a step, if it sent anything.
+    #[must_use]
+    pub fn of(step: &'a StepRef, result: &'a StepResult, others: &'a [Witness]) -> Option<Self> {
+        let attempt = result.attempts.last()?;
+        let exchange = attempt.exchange.as_deref()?;
+        let response = exchange.response.as_ref();
+        let body = response.and_then(body);
+        let said = body.as_ref().and_then(reason).map(|(_, text)| text);
+        // A step of another plan may stand at the same position.
+        let (key, at) = (step.key(), attempt.at);
+        Some(Self {
+            step,
+            result,
+            exchange,
+            response,
+            error: exchange.error.as_ref(),
+            body,
+            said,
+            others: others.iter().filter(|other| other.key != key || other.at != at).collect(),
+        })
+    }
+
+    /// The status; 0 where nothing came back.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.response.map_or(0, |response| response.status)
+    }
+
+    /// Whether the plan asked for this status: then it is not a cause of anything.
+    #[must_use]
+    pub fn status_was_wanted(&self) -> bool {
+        self.result.attempts.last().is_some_and(|attempt| {
+            attempt.assertions.iter().any(|a| a.subject == "status" && a.passed)
+        })
+    }
+
+    /// A header of the response.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&'a str> {
+        header(self.response?, name)
+    }
+
+    /// What the body says is wrong, in lower case; empty where it says nothing.
+    #[must_use]
+    pub fn said_lower(&self) -> String {
+        self.said.as_deref().unwrap_or_default().to_lowercase()
+    }
+
+    /// A header of the request.
+    #[must_use]
+    pub fn sent_header(&self, name: &str) -> Option<&'a str> {
+        let headers = &self.exchange.request.headers;
+        let known = headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        known.map(|(_, value)| value.as_str())
+    }
+
+    /// Scheme, host and port that were asked.
+    #[must_use]
+    pub fn origin(&self) -> &'a str {
+        origin(&self.exchange.request.url)
+    }
+
+    /// The host that was asked, without its port.
+    #[must_use]
+    pub fn host(&self) -> &'a str {
+        host(self.origin())
+    }
+
+    /// The path that was asked.
+    #[must_use]
+    pub fn path(&self) -> &'a str {
+        let url = self.exchange.request.url.as_str();
+        let rest = url.get(self.origin().len()..).unwrap_or_default();
+        rest.split(['?', '#']).next().unwrap_or_default()
+    }
+
+    /// Whether a declared secret went with the request.
+    #[must_use]
+    pub fn sent_secret(&self) -> bool {
+        !self.exchange.secrets_sent.is_empty()
+    }
+
+    /// The name of the first secret that was sent.
+    #[must_use]
+    pub fn secret(&self) -> &'a str {
+        self.exchange.secrets_sent.first().map_or("", |(name, _)| name.as_str())
+    }
+
+    /// Steps whose request carried one of the same secrets.
+    pub fn same_secret(&self) -> impl Iterator<Item = &'a Witness> {
+        let secrets = &self.exchange.secrets_sent;
+        self.others.iter().copied().filter(|other| secrets.iter().any(|(name, _)| other.sent(name)))
+    }
+
+    /// What is known of the secrets that were sent.
+    #[must_use]
+    pub fn shapes(&self) -> &'a [SecretShape] {
+        &self.exchange.secret_shapes
+    }
+
+    /// The part of the request that a pointer, `query NAME` or `header NAME` names, else the nearest
+    /// that holds it.
+    #[must_use]
+    pub fn part(&self, at: &str) -> Option<&'a SentPart> {
+        let parts = &self.exchange.sent_from;
+        let mut at = at;
+        loop {
+            let same = |part: &&SentPart| match at.split_once(' ') {
+                Some(("header", _)) => part.at.eq_ignore_ascii_case(at),
+                Some(_) | None => part.at == at,
+            };
+            if let Some(part) = parts.iter().find(same) {
+                return Some(part);
+            }
+            at = at
+                .rsplit_once('/')
+                .map(|(parent, _)| parent)
+                .filter(|parent| !parent.is_empty())?;
+        }
+    }
+
+    /// Which variable names the host, and where it is set.
+    #[must_use]
+    pub fn host_variable(&self) -> Option<Fact> {
+        let url = &self.exchange.request.url;
+        let part = self.exchange.url_from.iter().find(|part| {
+            !part.value.is_empty()
+                && (url.starts_with(&part.value) || part.value.contains(self.host()))
+        })?;
+        let text = format!("`{}` names this host: {}", part.name, part.value);
+        let from = part.place.is_none() && !part.source.is_empty();
+        Some(Fact::at(if from { format!("{text} ({})", part.source) } else { text }, part.place))
+    }
+
+    /// What the server says is wrong, as a fact.
+    #[must_use]
+    pub fn said_fact(&self) -> Option<Fact> {
+        self.said.as_ref().map(|said| Fact::new(format!("the server says: {said}")))
+    }
+
+    /// A header of the response as a fact.
+    #[must_use]
+    pub fn header_fact(&self, name: &str) -> Option<Fact> {
+        self.header(name).map(|value| Fact::new(format!("{name}: {value}")))
+    }
+
+    /// Steps that the same origin answered well.
+    pub fn well_answered(&self) -> impl Iterator<Item = &'a Witness> {
+        let origin = self.origin();
+        self.others
+            .iter()
+            .copied()
+            .filter(move |other| other.origin == origin && other.status < 400)
+    }
+}
+
+/// The host of an origin, without its port.
+pub(super) fn host(origin: &str) -> &str {
+    let host = origin.split_once("://").map_or(origin, |(_, rest)| rest);
+    match host.strip_prefix('[').and_then(|six| six.split_once(']')) {
+        Some((six, _)) => six,
+        None => host.split_once(':').map_or(host, |(host, _)| host),
+    }
+}
+
+/// Whether a text holds one of some words.
+pub(super) fn has(text: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| text.contains(word))
+}

@@ -1,0 +1,351 @@
+//! 400, 415, 422: which field the server names, and which line of the plan sent it.
+
+use serde_json::Value;
+
+use super::Rule;
+use crate::diagnose::cause::{Cause, Fact};
+use crate::diagnose::evidence::{Evidence, has};
+use crate::json;
+use crate::outcome::Content;
+
+pub(super) const RULES: [Rule; 3] = [
+    Rule {
+        name: "fields/media-type",
+        says: "a 415, or words about it: which Content-Type was sent",
+        find: media_type,
+    },
+    Rule {
+        name: "fields/named",
+        says: "the server names the fields that are wrong (`detail[].loc`, `errors[].pointer`): the lines that sent them",
+        find: fields,
+    },
+    Rule {
+        name: "fields/quoted",
+        says: "the server's words quote a parameter: the line that sends it, or that none does",
+        find: quoted,
+    },
+];
+
+/// A field that a refusal names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::diagnose) struct Field {
+    /// As people write it: `body.api_key`.
+    pub(in crate::diagnose) name: String,
+    /// The part of the request: a JSON pointer, `query NAME` or `header NAME`.
+    pub(in crate::diagnose) at: String,
+    /// What is wrong with it.
+    pub(in crate::diagnose) says: String,
+}
+
+/// So many fields are named.
+const FIELDS: usize = 20;
+
+/// The fields that the body of a refusal names, in the ways in which services do it.
+pub(in crate::diagnose) fn named(body: &Value) -> Vec<Field> {
+    let mut found = Vec::new();
+    for list in ["detail", "errors", "violations", "invalid-params", "invalid_params"] {
+        match body.get(list) {
+            Some(Value::Array(items)) => found.extend(items.iter().filter_map(of_item)),
+            // `{"errors": {"name": ["is too long"]}}`
+            Some(Value::Object(fields)) if list == "errors" => {
+                found.extend(fields.iter().filter_map(|(name, says)| {
+                    let says = says.as_str().or_else(|| says.get(0)?.as_str())?;
+                    Some(at_pointer(&dotted(name), says))
+                }));
+            }
+            Some(_) | None => {}
+        }
+    }
+    found.truncate(FIELDS);
+    found
+}
+
+/// One item of such a list.
+fn of_item(item: &Value) -> Option<Field> {
+    let says = ["msg", "message", "detail", "reason", "title", "error"]
+        .iter()
+        .find_map(|name| item.get(*name)?.as_str())
+        .unwrap_or("is not accepted");
+    if let Some(Value::Array(loc)) = item.get("loc") {
+        return of_loc(loc, says);
+    }
+    let source = item.get("source").unwrap_or(item);
+    if let Some(pointer) = source.get("pointer").and_then(Value::as_str) {
+        return Some(at_pointer(pointer.trim_start_matches('#'), says));
+    }
+    for (word, name) in [("query", "parameter"), ("header", "header")] {
+        if let Some(name) = source.get(name).and_then(Value::as_str) {
+            return Some(in_part(word, name, says));
+        }
+    }
+    let name = ["field", "property", "propertyPath", "param", "name", "path"]
+        .iter()
+        .find_map(|name| item.get(*name)?.as_str())?;
+    Some(if name.starts_with('/') {
+        at_pointer(name, says)
+    } else {
+        at_pointer(&dotted(name), says)
+    })
+}
+
+/// `["body", "items", 0, "name"]`, as FastAPI has it.
+fn of_loc(loc: &[Value], says: &str) -> Option<Field> {
+    let text = |part: &Value| part.as_str().map_or_else(|| part.to_string(), str::to_owned);
+    let (first, rest) = loc.split_first()?;
+    match (first.as_str()?, rest) {
+        ("body", rest) => {
+            let mut at = String::new();
+            for part in rest {
+                json::push(&mut at, &text(part));
+            }
+            Some(at_pointer(&at, says))
+        }
+        (word @ ("query" | "header" | "path" | "cookie"), [name, ..]) => {
+            Some(in_part(word, &text(name), says))
+        }
+        _ => {
+            let mut at = String::new();
+            for part in loc {
+                json::push(&mut at, &text(part));
+            }
+            Some(at_pointer(&at, says))
+        }
+    }
+}
+
+fn at_pointer(pointer: &str, says: &str) -> Field {
+    let dotted = pointer.trim_start_matches('/').replace('/', ".");
+    let name = if dotted.is_empty() { "body".to_owned() } else { format!("body.{dotted}") };
+    Field { name, at: pointer.to_owned(), says: says.to_owned() }
+}
+
+fn in_part(word: &str, name: &str, says: &str) -> Field {
+    Field { name: format!("{word}.{name}"), at: format!("{word} {name}"), says: says.to_owned() }
+}
+
+/// `items[0].name` as a pointer.
+fn dotted(name: &str) -> String {
+    let mut at = String::new();
+    for part in name.split(['.', '[', ']']).filter(|part| !part.is_empty()) {
+        json::push(&mut at, part);
+    }
+    at
+}
+
+/// What a body quotes of a service behind the one that answered.
+#[derive(Debug)]
+pub(super) struct Upstream<'a> {
+    /// Where in the body.
+    pub(super) pointer: String,
+    /// The status that the service behind answered with.
+    pub(super) status: Option<u64>,
+    /// Its body, as far as it is quoted.
+    pub(super) body: &'a Value,
+}
+
+/// The answer of a service behind that a body quotes: a 400 or 422, or fields with their places.
+pub(super) fn upstream(body: &Value) -> Option<Upstream<'_>> {
+    inner(body, &mut String::new(), 0)
+}
+
+fn inner<'a>(value: &'a Value, at: &mut String, depth: usize) -> Option<Upstream<'a>> {
+    let fields = value.as_object().filter(|_| depth < 5)?;
+    let status = ["status", "status_code", "statusCode", "code"]
+        .iter()
+        .find_map(|name| fields.get(*name)?.as_u64())
+        .filter(|status| matches!(status, 400 | 422));
+    let quoted = ["body", "response", "content", "data"].iter().find_map(|name| fields.get(*name));
+    let told = quoted.unwrap_or(value);
+    // At the top stands what the answering service says of itself.
+    if depth > 0 && (status.is_some() || told.get("detail").is_some_and(has_places)) {
+        return Some(Upstream { pointer: at.clone(), status, body: told });
+    }
+    let whole = at.len();
+    fields.iter().find_map(|(name, value)| {
+        json::push(at, name);
+        let found = inner(value, at, depth + 1);
+        at.truncate(whole);
+        found
+    })
+}
+
+fn has_places(detail: &Value) -> bool {
+    detail.as_array().is_some_and(|items| items.iter().any(|item| item.get("loc").is_some()))
+}
+
+/// The body that was sent, as JSON: what a form holds becomes an object.
+pub(super) fn sent_body(evidence: &Evidence<'_>) -> Option<Value> {
+    let body = &evidence.exchange.request.body;
+    let text = match &body.content {
+        Content::Text(text) if !body.cut => text,
+        Content::Text(_)
+        | Content::Empty
+        | Content::Hex(_)
+        | Content::File(_)
+        | Content::Generated(_)
+        | Content::Parts(_) => return None,
+    };
+    let kind = evidence.sent_header("content-type").unwrap_or_default();
+    if kind.contains("urlencoded") {
+        let fields = url::form_urlencoded::parse(text.as_bytes());
+        let fields = fields.map(|(name, value)| (name.into_owned(), Value::from(value.as_ref())));
+        return Some(Value::Object(fields.collect()));
+    }
+    json::parse(text.as_bytes()).ok()
+}
+
+/// Whether the server says that a request is not as it should be.
+fn is_invalid(evidence: &Evidence<'_>) -> bool {
+    matches!(evidence.status(), 400 | 415 | 422)
+}
+
+fn media_type(evidence: &Evidence<'_>) -> Option<Cause> {
+    let words = ["content-type", "content type", "media type", "mimetype"];
+    let says_so = is_invalid(evidence) && has(&evidence.said_lower(), &words);
+    if evidence.status() != 415 && !says_so {
+        return None;
+    }
+    let sent = match evidence.sent_header("content-type") {
+        Some(kind) => Fact::at(
+            format!("Content-Type: {kind} was sent"),
+            evidence.part("header Content-Type").map(|part| part.place),
+        ),
+        None => Fact::new("no Content-Type was sent"),
+    };
+    Some(
+        Cause::certain("the server does not take a body of this kind")
+            .about(evidence.path())
+            .facts([sent])
+            .facts(evidence.said_fact())
+            .facts(["Accept", "Accept-Post", "Accept-Patch"].iter().filter_map(|name| {
+                evidence.header_fact(name)
+            }))
+            .next("send the body as the server wants it: `json:`, `form:`, or `headers: {Content-Type: …}`"),
+    )
+}
+
+/// A field that a refusal names, with the line that sent it.
+fn placed(evidence: &Evidence<'_>, field: &Field) -> Fact {
+    let part = evidence.part(&field.at);
+    let whole = part.filter(|part| part.at == field.at || field.at.starts_with("header "));
+    let text = match (part, whole) {
+        (_, Some(part)) => {
+            let by = part.given_by.as_ref().map(|by| format!(" (given by `{by}`)"));
+            format!("`{}`: {}{}", field.name, field.says, by.unwrap_or_default())
+        }
+        (Some(part), None) => {
+            format!("`{}`: {} (not in what `{}` holds)", field.name, field.says, part.at)
+        }
+        (None, None) => format!("`{}`: {} (it was not sent)", field.name, field.says),
+    };
+    // Nothing is known of what was sent: then nothing is said of it.
+    if evidence.exchange.sent_from.is_empty() {
+        return Fact::new(format!("`{}`: {}", field.name, field.says));
+    }
+    Fact::at(text, part.map(|part| part.place))
+}
+
+fn fields(evidence: &Evidence<'_>) -> Option<Cause> {
+    if !is_invalid(evidence) {
+        return None;
+    }
+    let fields = named(evidence.body.as_ref()?);
+    let (first, more) = fields.split_first()?;
+    let text = match more.len() {
+        0 => format!("the server does not accept `{}` of this request", first.name),
+        more => format!("the server does not accept {} fields of this request", more + 1),
+    };
+    Some(
+        Cause::certain(text)
+            .about(evidence.path())
+            .facts(fields.iter().map(|field| placed(evidence, field)))
+            .next("correct the marked lines, or see what the service's document says of them"),
+    )
+}
+
+/// Words in quotes of any kind, as servers name a parameter.
+fn quoted(evidence: &Evidence<'_>) -> Option<Cause> {
+    let said = evidence.said.as_deref().filter(|_| evidence.status() == 400)?;
+    let is_name = |word: &&str| {
+        (2..=40).contains(&word.len())
+            && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+    };
+    let name = said.split(['\'', '`', '"']).skip(1).step_by(2).find(is_name)?;
+    let last = |at: &str| at.rsplit(['/', ' ']).next().unwrap_or_default() == name;
+    let part = evidence.exchange.sent_from.iter().find(|part| last(&part.at));
+    let missing = has(&evidence.said_lower(), &["missing", "required"]);
+    let fact = match part {
+        Some(part) => Fact::at(format!("`{name}` was sent from here"), Some(part.place)),
+        None if missing && !evidence.exchange.sent_from.is_empty() => {
+            Fact::new(format!("`{name}` was not sent"))
+        }
+        None => return None,
+    };
+    Some(
+        Cause::likely(format!("the server does not accept `{name}` of this request"))
+            .about(evidence.path())
+            .facts(evidence.said_fact())
+            .facts([fact])
+            .next("correct it, or see what the service's document says of it"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn names(body: &Value) -> Vec<(String, String)> {
+        named(body).into_iter().map(|field| (field.at, field.says)).collect()
+    }
+
+    #[test]
+    fn the_fields_are_found_in_the_ways_in_which_services_name_them() {
+        let one = |at: &str, says: &str| vec![(at.to_owned(), says.to_owned())];
+        for (body, expected) in [
+            (
+                json!({"detail": [{"loc": ["body", "items", 0, "name"], "msg": "too long"}]}),
+                one("/items/0/name", "too long"),
+            ),
+            (
+                json!({"detail": [{"loc": ["query", "limit"], "msg": "not a number"}]}),
+                one("query limit", "not a number"),
+            ),
+            (
+                json!({"errors": [{"source": {"pointer": "/data/name"}, "detail": "empty"}]}),
+                one("/data/name", "empty"),
+            ),
+            (json!({"errors": [{"pointer": "#/age", "detail": "low"}]}), one("/age", "low")),
+            (json!({"errors": {"name": ["is taken"]}}), one("/name", "is taken")),
+            (
+                json!({"violations": [{"propertyPath": "a[0].b", "message": "no"}]}),
+                one("/a/0/b", "no"),
+            ),
+        ] {
+            assert_eq!(names(&body), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_that_names_no_field_has_none() {
+        for body in [json!({"detail": "no"}), json!({"errors": ["a"]}), json!([1]), json!({})] {
+            assert_eq!(names(&body), [], "{body}");
+        }
+    }
+
+    #[test]
+    fn what_a_service_behind_said_is_found_below_the_top_alone() {
+        let quoting =
+            json!({"detail": "bad key", "upstream": {"status": 422, "body": {"detail": []}}});
+        let found = upstream(&quoting).expect("an upstream");
+        assert_eq!((found.pointer.as_str(), found.status), ("/upstream", Some(422)));
+        for body in [
+            json!({"status": 422, "detail": [{"loc": ["body"], "msg": "x"}]}),
+            json!({"error": {"status": 401, "message": "no"}}),
+            json!({"detail": "no"}),
+        ] {
+            assert!(upstream(&body).is_none(), "{body}");
+        }
+    }
+}

@@ -1,0 +1,453 @@
+//! 401 and 403: was a credential sent, what is said about it, and what others with the same saw.
+
+use super::Rule;
+use super::fields::{named, upstream};
+use crate::diagnose::cause::{Cause, Fact};
+use crate::diagnose::evidence::{Evidence, has};
+use crate::diagnose::response::challenge;
+use crate::diagnose::witness::{Witness, shape};
+
+pub(super) const RULES: [Rule; 11] = [
+    Rule {
+        name: "key/upstream-disagrees",
+        says: "the refusal quotes a 400 or 422 of a service behind: the two disagree about the request",
+        find: upstream_disagrees,
+    },
+    Rule {
+        name: "key/other-service",
+        says: "the key is registered for another service than the one that it is asked for: a body says so",
+        find: other_service,
+    },
+    Rule {
+        name: "key/none-sent",
+        says: "no secret and no header that carries one was sent",
+        find: none_sent,
+    },
+    Rule {
+        name: "key/expired",
+        says: "the token's own `exp` had passed when it was sent",
+        find: expired,
+    },
+    Rule {
+        name: "key/white-space",
+        says: "the key begins or ends with white space, as one that was copied or read from a file",
+        find: white_space,
+    },
+    Rule {
+        name: "key/malformed",
+        says: "the key is not as `matches` of its declaration says",
+        find: malformed,
+    },
+    Rule {
+        name: "key/other-place",
+        says: "the key was sent in one place and the server names another, or took it there from another step",
+        find: other_place,
+    },
+    Rule {
+        name: "key/misrouted",
+        says: "what answered asks for a key that was sent, and speaks as another host does: two hosts, one backend",
+        find: misrouted,
+    },
+    Rule {
+        name: "key/good-elsewhere",
+        says: "another service accepts the same key in this run: the key is good, this server does not take it",
+        find: good_elsewhere,
+    },
+    Rule {
+        name: "key/not-seen",
+        says: "a key was sent, and what answered says that there is none",
+        find: not_seen,
+    },
+    Rule {
+        name: "key/refused",
+        says: "a key was sent, and the server says that it does not accept it",
+        find: refused,
+    },
+];
+
+/// Whether a server asks for a key, and not for another one.
+fn asks_for_one(said: &str) -> bool {
+    has(&said.to_lowercase(), &["required", "missing", "not provided", "no api key", "no token"])
+}
+
+/// Whether the key was refused.
+fn is_refusal(evidence: &Evidence<'_>) -> bool {
+    matches!(evidence.status(), 401 | 403)
+}
+
+/// What the server says, and where the key was.
+fn words(evidence: &Evidence<'_>) -> Vec<Fact> {
+    let mut facts: Vec<Fact> = evidence.said_fact().into_iter().collect();
+    facts.extend(evidence.header_fact("WWW-Authenticate"));
+    facts.extend(places(evidence));
+    facts
+}
+
+/// Where each secret was sent.
+fn places(evidence: &Evidence<'_>) -> Vec<Fact> {
+    let sent = evidence.exchange.secrets_sent.iter();
+    sent.map(|(name, place)| Fact::new(format!("`{name}` was sent in {place}"))).collect()
+}
+
+fn upstream_disagrees(evidence: &Evidence<'_>) -> Option<Cause> {
+    if !matches!(evidence.status(), 401 | 403 | 500 | 502) {
+        return None;
+    }
+    let behind = upstream(evidence.body.as_ref()?)?;
+    let fields: Vec<Fact> = named(behind.body)
+        .into_iter()
+        .map(|field| Fact::new(format!("it says of `{}`: {}", field.name, field.says)))
+        .collect();
+    let status = behind.status.map_or("an error".to_owned(), |status| status.to_string());
+    Some(
+        Cause::certain(
+            "what answers here and the service behind it disagree: what it asks is not what that \
+             service takes",
+        )
+        .about(evidence.origin())
+        .fact(format!("the body carries {status} of a service behind, at `{}`", behind.pointer))
+        .facts(fields)
+        .facts(evidence.said_fact())
+        .facts(accepted(evidence))
+        .next(
+            "compare what this server sends to the service behind it with that service's \
+             contract: the field that is named is where they differ",
+        )
+        .owner("whoever runs what answers here, not whoever gave out the key"),
+    )
+}
+
+/// A step whose request with the same secret was accepted.
+fn accepted(evidence: &Evidence<'_>) -> Option<Fact> {
+    let other = evidence.same_secret().find(|other| other.passed)?;
+    Some(Fact::new(format!("the same key was accepted by {}", other.cited())))
+}
+
+/// Whether a text says that a key belongs to another service.
+fn says_other_service(said: &str) -> bool {
+    let phrases = [
+        "registered for service",
+        "does not have access to service",
+        "registered for",
+        "invalid audience",
+        "wrong audience",
+        "audience is invalid",
+        "not intended for",
+    ];
+    has(&said.to_lowercase(), &phrases)
+}
+
+fn other_service(evidence: &Evidence<'_>) -> Option<Cause> {
+    if !is_refusal(evidence) || !evidence.sent_secret() {
+        return None;
+    }
+    let text = "the key is good, and for another service than the one that it is asked for";
+    let next =
+        "use a key of that service, or let the caller ask for the service that the key is for";
+    if let Some(said) = evidence.said.as_deref().filter(|said| says_other_service(said)) {
+        return Some(
+            Cause::certain(text)
+                .about(evidence.secret())
+                .facts(words(evidence))
+                .facts(quoted(evidence, said))
+                .next(next),
+        );
+    }
+    let other = evidence
+        .same_secret()
+        .find(|other| other.reason.as_deref().is_some_and(says_other_service))?;
+    let reason = other.reason.as_deref().unwrap_or_default();
+    Some(
+        Cause::likely(text)
+            .about(evidence.secret())
+            .facts(words(evidence))
+            .fact(format!("{} says why: {reason}", other.cited()))
+            .next(next),
+    )
+}
+
+/// Parts of the request whose values the server's words quote, with the lines that gave them.
+fn quoted(evidence: &Evidence<'_>, said: &str) -> Vec<Fact> {
+    let Some(sent) = super::fields::sent_body(evidence) else { return Vec::new() };
+    let of_part = |part: &crate::outcome::SentPart| {
+        let value = sent.pointer(&part.at)?.as_str()?;
+        let is_quoted = ["'", "\"", "`"].iter().any(|q| said.contains(&format!("{q}{value}{q}")));
+        (is_quoted && !value.is_empty()).then(|| {
+            let name = part.at.trim_start_matches('/');
+            let given = part.given_by.as_ref().map(|by| format!(", given by `{by}`"));
+            let text = format!("`{name}` of the body is `{value}`{}", given.unwrap_or_default());
+            Fact::at(text, part.set_at.or(Some(part.place)))
+        })
+    };
+    evidence.exchange.sent_from.iter().filter_map(of_part).collect()
+}
+
+/// Headers that carry a credential, whatever it is called in the plan.
+const CARRIERS: [&str; 5] =
+    ["authorization", "x-api-key", "api-key", "cookie", "proxy-authorization"];
+
+fn none_sent(evidence: &Evidence<'_>) -> Option<Cause> {
+    let carried = CARRIERS.iter().any(|name| evidence.sent_header(name).is_some());
+    if evidence.status() != 401 || evidence.sent_secret() || carried {
+        return None;
+    }
+    Some(
+        Cause::likely("the request carried no credential")
+            .about(evidence.origin())
+            .facts(words(evidence))
+            .fact("no declared secret was sent with this request")
+            .next("add `auth:` to the step, or to `defaults`"),
+    )
+}
+
+fn expired(evidence: &Evidence<'_>) -> Option<Cause> {
+    let shape = evidence.shapes().iter().find(|shape| shape.expired)?;
+    let expires = shape.expires.as_deref().unwrap_or_default();
+    is_refusal(evidence).then(|| {
+        Cause::certain(format!("the token `{}` had ended before it was sent", shape.name))
+            .about(shape.name.as_str())
+            .fact(format!("its `exp` is {expires}"))
+            .facts(words(evidence))
+            .next("get a new token; in a plan, `auth: {oauth2: …}` asks for one when it is needed")
+    })
+}
+
+fn white_space(evidence: &Evidence<'_>) -> Option<Cause> {
+    let shape = evidence.shapes().iter().find(|shape| shape.edge_whitespace)?;
+    is_refusal(evidence).then(|| {
+        Cause::likely(format!("`{}` has white space at its edge", shape.name))
+            .about(shape.name.as_str())
+            .fact(format!(
+                "its {} characters begin or end with a space or a line break",
+                shape.length
+            ))
+            .facts(words(evidence))
+            .next("take the line break out of where the key is kept")
+            .owner("whoever keeps the secret")
+    })
+}
+
+fn malformed(evidence: &Evidence<'_>) -> Option<Cause> {
+    let shape = evidence.shapes().iter().find(|shape| shape.matches == Some(false))?;
+    is_refusal(evidence).then(|| {
+        Cause::likely(format!("`{}` does not look like such a key", shape.name))
+            .about(shape.name.as_str())
+            .fact(format!("`matches` does not hold of its {} characters", shape.length))
+            .facts(words(evidence))
+            .next("see where the key comes from: `planrun vars` says it")
+            .owner("whoever keeps the secret")
+    })
+}
+
+/// The same server took the same key from another place, or says that it wants it elsewhere.
+fn other_place(evidence: &Evidence<'_>) -> Option<Cause> {
+    let refused = is_refusal(evidence) || matches!(evidence.status(), 400 | 422);
+    if !refused || !evidence.sent_secret() {
+        return None;
+    }
+    let path = evidence.exchange.request.url.split(['?', '#']).next().unwrap_or_default();
+    let place = |witness: &Witness| {
+        let secrets = &evidence.exchange.secrets_sent;
+        let (name, place) = witness.secrets.iter().find(|(name, place)| {
+            secrets.iter().any(|(own, _)| own == name)
+                && !secrets.iter().any(|(own, at)| own == name && at == place)
+        })?;
+        Some((name.clone(), place.clone()))
+    };
+    let (other, (name, at)) = evidence
+        .same_secret()
+        .filter(|other| other.passed && other.status < 300 && other.asked.ends_with(path))
+        .find_map(|other| Some((other, place(other)?)))?;
+    Some(
+        Cause::certain("the key is good, and this server looks for it in another place")
+            .about(evidence.origin())
+            .facts(words(evidence))
+            .fact(format!("`{name}` in {at} was accepted by {}", other.cited()))
+            .next(format!("send the key in {at}")),
+    )
+}
+
+/// Signs that two answers come from one backend: `Server`, the shape of errors, the challenge.
+struct Likeness {
+    facts: Vec<Fact>,
+    /// How many of the three are the same.
+    same: usize,
+    /// Whether any is there in both and differs.
+    differs: bool,
+}
+
+fn likeness(evidence: &Evidence<'_>, other: &Witness) -> Likeness {
+    let own_shape = evidence.body.as_ref().and_then(shape);
+    let own_challenge = evidence.response.and_then(challenge);
+    let pairs = [
+        ("Server", evidence.header("server"), other.server.as_deref()),
+        ("fields of an error", own_shape.as_deref(), other.shape.as_deref()),
+        ("WWW-Authenticate", own_challenge, other.challenge.as_deref()),
+    ];
+    let mut likeness = Likeness { facts: Vec::new(), same: 0, differs: false };
+    for (what, own, theirs) in pairs {
+        let (Some(own), Some(theirs)) = (own, theirs) else { continue };
+        if own == theirs {
+            likeness.same += 1;
+            let text = match what {
+                "Server" => format!("`Server: {own}` answers for {} too", other.origin),
+                _ => format!("{what}: `{own}`, as from {}", other.origin),
+            };
+            likeness.facts.push(Fact::new(text));
+        } else {
+            likeness.differs = true;
+        }
+    }
+    let own_server = evidence.header("server");
+    if own_server.is_none() || own_server != other.server.as_deref() {
+        likeness.same = 0;
+    }
+    likeness
+}
+
+fn misrouted(evidence: &Evidence<'_>) -> Option<Cause> {
+    if evidence.status() != 401 || !evidence.sent_secret() {
+        return None;
+    }
+    let own_origin = evidence.origin();
+    let elsewhere = || evidence.others.iter().copied().filter(|o| o.origin != own_origin);
+    let own_words = evidence.said.as_deref().unwrap_or_default();
+    let text = "another service answers than the one that was meant: two hosts, one backend";
+    let next = "see where the proxy or the name server leads this host and path";
+    if asks_for_one(own_words) {
+        let (other, likeness) = elsewhere()
+            .filter(|other| other.status == 401)
+            .map(|other| (other, likeness(evidence, other)))
+            .filter(|(_, likeness)| likeness.same > 0 && !likeness.differs)
+            .max_by_key(|(other, likeness)| {
+                (other.reason.as_deref() == Some(own_words), likeness.same)
+            })?;
+        let same_words = other.reason.as_deref() == Some(own_words);
+        let cause = if same_words && likeness.same > 1 { Cause::certain } else { Cause::likely };
+        return Some(
+            cause(text)
+                .about(own_origin)
+                .facts(words(evidence))
+                .facts(evidence.host_variable())
+                .facts(likeness.facts)
+                .facts(same_words.then(|| {
+                    Fact::new(format!("{} is refused with the same words", other.cited()))
+                }))
+                .next(next)
+                .owner("whoever runs the routing of this host"),
+        );
+    }
+    // The proxy refuses the key, and the service that knows keys does not see it: it is not there.
+    let other = evidence.same_secret().find(|other| {
+        other.origin != own_origin
+            && other.status == 401
+            && other.reason.as_deref().is_some_and(asks_for_one)
+            && {
+                let likeness = likeness(evidence, other);
+                likeness.same > 1 && !likeness.differs
+            }
+    })?;
+    Some(
+        Cause::likely(text)
+            .about(other.origin.as_str())
+            .facts(words(evidence))
+            .fact(format!(
+                "{} asks for a key that was sent: {}",
+                other.cited(),
+                other.reason.as_deref().unwrap_or_default()
+            ))
+            .facts(likeness(evidence, other).facts)
+            .next(next)
+            .owner("whoever runs the routing of that host"),
+    )
+}
+
+fn good_elsewhere(evidence: &Evidence<'_>) -> Option<Cause> {
+    if !is_refusal(evidence) {
+        return None;
+    }
+    let other = evidence
+        .same_secret()
+        .filter(|other| other.passed && other.status < 300)
+        .max_by_key(|other| other.says_valid)?;
+    let mut cause = Cause::certain("the key itself is good; what answers here does not take it")
+        .about(evidence.origin())
+        .facts(words(evidence))
+        .fact(format!("the same key was accepted by {}", other.cited()));
+    // What the validating service says to a key in this place tells whether it can have been asked so.
+    let own_place = evidence.exchange.secrets_sent.first().map(|(_, place)| place.as_str());
+    let probe = evidence.same_secret().find(|probe| {
+        probe.asked == other.asked
+            && matches!(probe.status, 400 | 401 | 422)
+            && own_place.is_some_and(|own| probe.secrets.iter().all(|(_, place)| place == own))
+    });
+    if let Some(probe) = probe {
+        let fields = probe.fields.join(", ");
+        let place = own_place.unwrap_or_default();
+        let named =
+            if fields.is_empty() { String::new() } else { format!(": it wants `{fields}`") };
+        cause = cause.fact(format!(
+            "that service does not read a key in {place}{named} ({})",
+            probe.cited()
+        ));
+        cause.text = format!(
+            "{}: it asks about it in a way that the service which knows the key does not read",
+            cause.text
+        );
+        cause.confidence = crate::diagnose::Confidence::Likely;
+    }
+    Some(
+        cause
+            .next(
+                "compare how this server checks the key (which place, which fields, which \
+                 service) with the request that was accepted",
+            )
+            .owner("whoever runs what answers here, not whoever gave out the key"),
+    )
+}
+
+fn not_seen(evidence: &Evidence<'_>) -> Option<Cause> {
+    let said = evidence.said.as_deref().unwrap_or_default();
+    if !is_refusal(evidence) || !evidence.sent_secret() || !asks_for_one(said) {
+        return None;
+    }
+    Some(
+        Cause::likely(
+            "a key was sent, and what answered did not see it: it is not the service that was \
+             meant, or it looks elsewhere",
+        )
+        .about(evidence.origin())
+        .facts(words(evidence))
+        .facts(evidence.header_fact("Server"))
+        .facts(evidence.host_variable())
+        .next("check which service answers under this host and path"),
+    )
+}
+
+fn refused(evidence: &Evidence<'_>) -> Option<Cause> {
+    if evidence.status() != 401 || !evidence.sent_secret() {
+        return None;
+    }
+    // Who says nothing of the key may mean anything.
+    evidence.said.as_ref()?;
+    let other =
+        evidence.same_secret().find(|other| matches!(other.status, 401 | 403)).map(|other| {
+            let text = other.reason.as_deref().unwrap_or("no reason");
+            Fact::new(format!("{} refuses it too (step `{}`): {text}", other.asked, other.step))
+        });
+    let form =
+        evidence.shapes().iter().find(|shape| shape.matches == Some(true)).map(|shape| {
+            Fact::new(format!("`{}` has the form that `matches` asks for", shape.name))
+        });
+    Some(
+        Cause::certain("the server refuses the key")
+            .about(evidence.secret())
+            .facts(words(evidence))
+            .facts(other)
+            .against(form)
+            .next(
+                "compare the key with what the server says: expired, revoked, for another service",
+            )
+            .owner("whoever gave out the key"),
+    )
+}

@@ -1,0 +1,89 @@
+//! A web page where data was expected: a login page, an error page of a gateway, a web server.
+
+use super::Rule;
+use crate::diagnose::cause::{Cause, Fact};
+use crate::diagnose::evidence::{Evidence, has};
+use crate::diagnose::response::{self, is_html, title};
+
+pub(super) const RULES: [Rule; 3] = [
+    Rule {
+        name: "page/login",
+        says: "the page asks to sign in, by its title, its form or its URL: a session was wanted, not a key",
+        find: login,
+    },
+    Rule {
+        name: "page/gateway",
+        says: "the page is the error page of a gateway, by its title: the service was not reached",
+        find: gateway,
+    },
+    Rule { name: "page/web-server", says: "the answer is a web page, not data", find: web_server },
+];
+
+/// The text of a body.
+pub(super) fn text<'a>(evidence: &Evidence<'a>) -> Option<&'a str> {
+    response::text(evidence.response?)
+}
+
+/// Its kind and its title; nothing where it is no page.
+fn marks(evidence: &Evidence<'_>) -> Option<(Vec<Fact>, String)> {
+    let response = evidence.response.filter(|response| is_html(response))?;
+    let kind = response::header(response, "content-type");
+    let kind = kind.unwrap_or("not given, but the body is HTML");
+    let mut facts = vec![Fact::new(format!("Content-Type: {kind}"))];
+    let title = text(evidence).and_then(title).unwrap_or_default();
+    if !title.is_empty() {
+        facts.push(Fact::new(format!("<title>{title}</title>")));
+    }
+    Some((facts, title.to_lowercase()))
+}
+
+fn login(evidence: &Evidence<'_>) -> Option<Cause> {
+    let (facts, title) = marks(evidence)?;
+    let by_title = has(&title, &["sign in", "signin", "log in", "login", "single sign-on"]);
+    let form = text(evidence).is_some_and(|text| {
+        let text = text.to_ascii_lowercase();
+        text.contains("type=\"password\"") || text.contains("type='password'")
+    });
+    let last = evidence.exchange.hops.last();
+    let hop = last.filter(|hop| {
+        has(&hop.location.to_lowercase(), &["login", "signin", "sign_in", "/sso", "/auth", "oauth"])
+    });
+    if !by_title && !form && hop.is_none() {
+        return None;
+    }
+    Some(
+        Cause::certain("the answer is a login page: a session was wanted, not a key")
+            .about(evidence.origin())
+            .facts(facts)
+            .facts(form.then(|| Fact::new("the page has a form with a password")))
+            .facts(hop.map(|hop| Fact::new(format!("{} led to {}", hop.url, hop.location))))
+            .next("ask the API's own host, or send what its login wants"),
+    )
+}
+
+fn gateway(evidence: &Evidence<'_>) -> Option<Cause> {
+    let (facts, title) = marks(evidence)?;
+    let named = ["bad gateway", "gateway time-out", "gateway timeout", "service unavailable"];
+    if !has(&title, &named) && !matches!(evidence.status(), 502..=504) {
+        return None;
+    }
+    Some(
+        Cause::certain("the answer is a gateway's page, not the service's data")
+            .about(evidence.origin())
+            .facts(facts)
+            .facts(evidence.header_fact("Server"))
+            .next("look at the service behind the gateway"),
+    )
+}
+
+fn web_server(evidence: &Evidence<'_>) -> Option<Cause> {
+    let (facts, _) = marks(evidence)?;
+    Some(
+        Cause::certain("the answer is a web page, not data")
+            .about(evidence.origin())
+            .facts(facts)
+            .next(
+                "check the URL: a login page, a gateway or a web server answered instead of the API",
+            ),
+    )
+}

@@ -1,0 +1,189 @@
+//! 404 and 405: the path, the method, and what a redirect made of them.
+
+use super::Rule;
+use crate::diagnose::cause::{Cause, Fact};
+use crate::diagnose::evidence::Evidence;
+use crate::diagnose::response::is_html;
+use crate::diagnose::witness::Witness;
+
+pub(super) const RULES: [Rule; 6] = [
+    Rule {
+        name: "path/redirect-changed-method",
+        says: "a redirect turned the request into a GET without its body",
+        find: redirect_changed_method,
+    },
+    Rule {
+        name: "path/method",
+        says: "the path is there and takes other methods: `Allow` names them",
+        find: method,
+    },
+    Rule {
+        name: "path/doubled",
+        says: "a part of the path stands in it twice, as when `base_url` ends with what the step begins with",
+        find: doubled,
+    },
+    Rule {
+        name: "path/misspelt",
+        says: "the same server answered a path that differs in a letter or two",
+        find: misspelt,
+    },
+    Rule {
+        name: "path/no-such-thing",
+        says: "the service knows the path and says in its own words that what is named is not there",
+        find: no_such_thing,
+    },
+    Rule {
+        name: "path/no-route",
+        says: "a web server answered that it has no such path, not the service",
+        find: no_route,
+    },
+];
+
+fn redirect_changed_method(evidence: &Evidence<'_>) -> Option<Cause> {
+    let method = evidence.exchange.request.method.as_str();
+    if evidence.status() < 400 || matches!(method, "GET" | "HEAD") {
+        return None;
+    }
+    let hop = evidence.exchange.hops.iter().find(|hop| matches!(hop.status, 301..=303))?;
+    Some(
+        Cause::certain(format!("a redirect turned this {method} into a GET without its body"))
+            .about(evidence.origin())
+            .fact(format!("{} {} answered {} to {}", hop.method, hop.url, hop.status, hop.location))
+            .facts(evidence.host_variable())
+            .next("ask for the URL that the redirect leads to: often https instead of http, or a slash at the end"),
+    )
+}
+
+fn method(evidence: &Evidence<'_>) -> Option<Cause> {
+    let allow = evidence.header_fact("Allow").filter(|_| evidence.status() == 405)?;
+    Some(
+        Cause::certain(format!(
+            "`{}` is not allowed on this path",
+            evidence.exchange.request.method
+        ))
+        .about(evidence.path())
+        .facts([allow])
+        .next("correct the method, or the path"),
+    )
+}
+
+fn doubled(evidence: &Evidence<'_>) -> Option<Cause> {
+    if evidence.status() != 404 {
+        return None;
+    }
+    let segments: Vec<&str> =
+        evidence.path().split('/').filter(|segment| !segment.is_empty()).collect();
+    let twice = (1..=segments.len() / 2).rev().find_map(|length| {
+        let pairs = segments.windows(2 * length);
+        pairs
+            .map(|pair| pair.split_at(length))
+            .find(|(one, other)| one == other)
+            .map(|(one, _)| one)
+    })?;
+    let part = format!("/{}", twice.join("/"));
+    let base = evidence.exchange.url_from.iter().find(|from| {
+        let path = from.value.split_once("://").map_or("", |(_, rest)| rest);
+        path.trim_end_matches('/').ends_with(&part)
+    });
+    let cause = if base.is_some() { Cause::certain } else { Cause::likely };
+    Some(
+        cause(format!("`{part}` stands twice in the path"))
+            .about(evidence.origin())
+            .fact(format!("the path is {}", evidence.path()))
+            .facts(base.map(|base| {
+                Fact::at(format!("`{}` ends with it: {}", base.name, base.value), base.place)
+            }))
+            .next("take it out of the variable, or out of the step"),
+    )
+}
+
+fn misspelt(evidence: &Evidence<'_>) -> Option<Cause> {
+    if !matches!(evidence.status(), 404 | 405) || evidence.path().len() < 4 {
+        return None;
+    }
+    let (own, path) = (evidence.path(), |other: &Witness| {
+        let url = other.asked.split_once(' ').map_or("", |(_, url)| url).to_owned();
+        url.get(other.origin.len()..).unwrap_or_default().to_owned()
+    });
+    let near = evidence.well_answered().find(|other| {
+        let other = path(other);
+        other != own && differ_in_a_word(own, &other) && near(own, &other)
+    })?;
+    Some(
+        Cause::likely("the path is misspelt")
+            .about(own)
+            .fact(format!("the path is {own}"))
+            .fact(format!("the same server answered {}", near.cited()))
+            .next(format!("did you mean {}?", path(near))),
+    )
+}
+
+/// Whether two paths have the same number of segments, and one of them differs: not an id.
+fn differ_in_a_word(one: &str, other: &str) -> bool {
+    let (one, other): (Vec<_>, Vec<_>) = (one.split('/').collect(), other.split('/').collect());
+    let differing: Vec<_> = one.iter().zip(&other).filter(|(a, b)| a != b).collect();
+    let is_word = |text: &str| !text.is_empty() && !text.chars().any(|c| c.is_ascii_digit());
+    one.len() == other.len()
+        && matches!(differing.as_slice(), [(a, b)] if is_word(a) && is_word(b) && a.len() > 3)
+}
+
+/// At most two letters apart.
+fn near(one: &str, other: &str) -> bool {
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    let begin = one.iter().zip(&other).take_while(|(a, b)| a == b).count();
+    let rest = |all: &[char]| all.get(begin..).unwrap_or_default().to_vec();
+    let (one, other) = (rest(&one), rest(&other));
+    let end = one.iter().rev().zip(other.iter().rev()).take_while(|(a, b)| a == b).count();
+    one.len().max(other.len()) - end.min(one.len()).min(other.len()) <= 2
+}
+
+fn no_such_thing(evidence: &Evidence<'_>) -> Option<Cause> {
+    let said = evidence.said_fact().filter(|_| evidence.status() == 404)?;
+    let words = evidence.said_lower();
+    // Frameworks say this of a path that they do not have.
+    if ["not found", "not found.", "404 not found", "no route matched", "cannot get"]
+        .iter()
+        .any(|bare| words.trim() == *bare)
+    {
+        return None;
+    }
+    Some(
+        Cause::likely("the service knows the path, and what is named is not there")
+            .about(evidence.path())
+            .facts([said])
+            .facts(deleted(evidence))
+            .next("see which step was to make it, and whether another one removed it"),
+    )
+}
+
+/// A step of this run that deleted something on the way to what is missing.
+fn deleted(evidence: &Evidence<'_>) -> Option<Fact> {
+    let origin = evidence.origin();
+    let path = evidence.path();
+    let other = evidence.others.iter().find(|other| {
+        other.passed
+            && other.origin == origin
+            && other.asked.strip_prefix("DELETE ").is_some_and(|url| url.ends_with(path))
+    })?;
+    Some(Fact::new(format!("{} removed it in this run", other.cited())))
+}
+
+fn no_route(evidence: &Evidence<'_>) -> Option<Cause> {
+    let response = evidence.response.filter(|response| response.status == 404)?;
+    if !is_html(response) {
+        return None;
+    }
+    let known = evidence
+        .well_answered()
+        .next()
+        .map(|other| Fact::new(format!("it answered {}", other.cited())));
+    Some(
+        Cause::likely("what answered has no such path: it is a web server or another service")
+            .about(evidence.origin())
+            .facts(evidence.header_fact("Content-Type"))
+            .facts(evidence.header_fact("Server"))
+            .facts(evidence.host_variable())
+            .against(known)
+            .next("check the path, and which service answers under this host"),
+    )
+}

@@ -1,0 +1,708 @@
+//! Each rule where its fact is there, and where it is missing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::event::{CaseRef, JobId, PlanStarted, Section};
+use crate::outcome::{
+    Assertion, Attempt, Body, Content, Exchange, Expected, Hop, Phase, Phases, Reason, Request,
+    Response, SecretShape, SentPart, Transport, TransportClass, UrlPart,
+};
+use crate::record::{PlanRecord, StepRecord};
+use crate::source::{Place, SourceId, Span};
+
+/// A step, as a rule sees it, with the others of its plan.
+struct Scene {
+    exchange: Exchange,
+    others: Vec<Witness>,
+    tries: u32,
+}
+
+fn place(at: usize) -> Place {
+    Place { source: SourceId(0), span: Span::new(at, at + 1) }
+}
+
+fn text_body(text: &str) -> Body {
+    let content = if text.is_empty() { Content::Empty } else { Content::Text(text.to_owned()) };
+    Body { content, size: text.len() as u64, sha256: None, cut: false }
+}
+
+/// `POST http://api.test/v1/items` with a key and a body, answered with a status and JSON.
+fn answered(status: u16, body: &Value) -> Scene {
+    let response = Response {
+        status,
+        http: "1.1".into(),
+        headers: vec![("content-type".into(), "application/json".into())],
+        body: text_body(&body.to_string()),
+        remote: None,
+        saved: None,
+    };
+    let exchange = Exchange {
+        request: Request {
+            method: "POST".into(),
+            url: "http://api.test/v1/items".into(),
+            headers: vec![("content-type".into(), "application/json".into())],
+            body: text_body(r#"{"name":"apple","service":"shop"}"#),
+        },
+        hops: Vec::new(),
+        response: Some(response),
+        error: None,
+        phases: Phases {
+            wait: Some(Duration::from_millis(12)),
+            total: Some(Duration::from_millis(14)),
+            ..Phases::default()
+        },
+        reused: false,
+        repeated: false,
+        proxy: None,
+        url_from: vec![UrlPart {
+            name: "env.api".into(),
+            value: "http://api.test".into(),
+            place: Some(place(7)),
+            source: "environments/test.yaml".into(),
+        }],
+        secrets_sent: vec![("key".into(), "header Authorization".into())],
+        plans_ids: Vec::new(),
+        secret_shapes: Vec::new(),
+        sent_from: vec![
+            sent("/name", 10, None),
+            sent("/service", 20, Some("env.service")),
+            sent("query limit", 30, None),
+        ],
+    };
+    Scene { exchange, others: Vec::new(), tries: 1 }
+}
+
+fn sent(at: &str, place_at: usize, by: Option<&str>) -> SentPart {
+    SentPart {
+        at: at.into(),
+        place: place(place_at),
+        given_by: by.map(Into::into),
+        set_at: by.map(|_| place(99)),
+    }
+}
+
+/// No answer, with this class.
+fn failed(class: TransportClass) -> Scene {
+    let mut scene = answered(200, &json!({}));
+    scene.exchange.response = None;
+    scene.exchange.error = Some(Transport {
+        class,
+        message: "what was seen".into(),
+        host: "api.test".into(),
+        addresses: Vec::new(),
+        phase: Some(Phase::Wait),
+        help: Vec::new(),
+    });
+    scene
+}
+
+fn page(status: u16, html: &str) -> Scene {
+    answered(status, &json!(null)).typed("text/html").body(html)
+}
+
+/// `POST http://auth.test/keys`, which took the key in its body.
+fn other() -> Witness {
+    Witness {
+        step: "other".into(),
+        key: step(1).key(),
+        asked: "POST http://auth.test/keys".into(),
+        origin: "http://auth.test".into(),
+        status: 200,
+        passed: true,
+        secrets: vec![("key".into(), "body".into())],
+        server: None,
+        reason: None,
+        shape: None,
+        challenge: None,
+        fields: Vec::new(),
+        says_valid: true,
+        took: Duration::from_millis(9),
+        at: Duration::from_millis(1),
+        requests: 1,
+    }
+}
+
+/// `GET http://api.test/v1/things`, which answered well.
+fn same_host() -> Witness {
+    Witness {
+        asked: "GET http://api.test/v1/things".into(),
+        origin: "http://api.test".into(),
+        says_valid: false,
+        ..other()
+    }
+}
+
+/// Another host that refuses and speaks as `answered` does, with these words.
+fn twin(words: &str) -> Witness {
+    Witness {
+        status: 401,
+        passed: false,
+        server: Some("registry".into()),
+        reason: Some(words.into()),
+        shape: Some("detail".into()),
+        challenge: Some("Bearer".into()),
+        says_valid: false,
+        ..other()
+    }
+}
+
+fn step(index: u32) -> StepRef {
+    StepRef::new(Section::Steps, index, "step", place(0))
+}
+
+fn status_is(status: u16, passed: bool) -> Assertion {
+    Assertion {
+        subject: "status".into(),
+        place: place(1),
+        severity: crate::finding::Severity::Error,
+        passed,
+        expected: Expected { operator: "equals".into(), operand: json!(status) },
+        actual: None,
+        pointer: None,
+        outcome: None,
+        note: None,
+        violations: Vec::new(),
+    }
+}
+
+impl Scene {
+    fn with(mut self, change: impl FnOnce(&mut Exchange)) -> Self {
+        change(&mut self.exchange);
+        self
+    }
+
+    fn response(self, change: impl FnOnce(&mut Response)) -> Self {
+        self.with(|exchange| {
+            if let Some(response) = &mut exchange.response {
+                change(response);
+            }
+        })
+    }
+
+    fn header(self, name: &str, value: &str) -> Self {
+        self.response(|response| response.headers.push((name.into(), value.into())))
+    }
+
+    fn typed(self, kind: &str) -> Self {
+        self.response(|response| response.headers = vec![("content-type".into(), kind.into())])
+    }
+
+    fn body(self, text: &str) -> Self {
+        self.response(|response| response.body = text_body(text))
+    }
+
+    fn url(self, url: &str) -> Self {
+        self.with(|exchange| exchange.request.url = url.into())
+    }
+
+    fn no_secret(self) -> Self {
+        self.with(|exchange| exchange.secrets_sent = Vec::new())
+    }
+
+    fn seen(mut self, other: Witness) -> Self {
+        self.others.push(other);
+        self
+    }
+
+    fn shape(self, change: impl FnOnce(&mut SecretShape)) -> Self {
+        let mut shape = SecretShape {
+            name: "key".into(),
+            length: 40,
+            edge_whitespace: false,
+            matches: None,
+            expires: None,
+            expired: false,
+        };
+        change(&mut shape);
+        self.with(|exchange| exchange.secret_shapes = vec![shape])
+    }
+
+    fn took(self, millis: u64) -> Self {
+        self.with(|exchange| exchange.phases.wait = Some(Duration::from_millis(millis)))
+    }
+
+    fn result(&self, assertions: Vec<Assertion>) -> StepResult {
+        let attempt = Attempt {
+            number: self.tries,
+            limit: None,
+            sample: None,
+            at: Duration::from_millis(5),
+            exchange: Some(Box::new(self.exchange.clone())),
+            assertions,
+            captures: Vec::new(),
+            breaches: Vec::new(),
+            findings: Vec::new(),
+            outcome: None,
+            hints: Vec::new(),
+        };
+        StepResult {
+            verdict: Verdict::Failed,
+            reason: None,
+            flaky: false,
+            attempts: vec![attempt],
+            tries: self.tries,
+            duration: Duration::from_millis(14),
+            code: None,
+            message: None,
+            ended_at: None,
+            only_budget: false,
+            samples: None,
+        }
+    }
+
+    fn causes(&self) -> Vec<Cause> {
+        causes(&step(0), &self.result(vec![status_is(200, false)]), &self.others)
+    }
+
+    fn rules(&self) -> Vec<&'static str> {
+        self.causes().iter().map(|cause| cause.rule).collect()
+    }
+}
+
+fn says(status: u16, words: &str) -> Scene {
+    answered(status, &json!({ "detail": words })).header("www-authenticate", "Bearer")
+}
+
+/// Each rule with a scene in which it speaks, and one that lacks the fact.
+#[expect(clippy::too_many_lines, reason = "a table: one row for each rule")]
+fn table() -> Vec<(&'static str, Scene, Scene)> {
+    use TransportClass::{ConnectTimeout, Dns, NotHttp, Other, Refused, Reset, Timeout, Tls};
+    let upstream = json!({"detail": "Invalid key", "upstream": {"status": 422, "body": {
+        "detail": [{"loc": ["body", "api_key"], "msg": "Field required"}]}}});
+    let not_upstream = json!({"detail": "Invalid key", "upstream": {"status": 401}});
+    let named = json!({"detail": [{"loc": ["body", "name"], "msg": "too short"}]});
+    let registry = |scene: Scene| scene.header("server", "registry");
+    vec![
+        ("transport/unknown-host", failed(Dns), failed(Other)),
+        ("transport/nothing-listens", failed(Refused), failed(Other)),
+        ("transport/no-answer", failed(ConnectTimeout), failed(Other)),
+        ("transport/certificate", failed(Tls), failed(Other)),
+        (
+            "transport/slow",
+            failed(Timeout),
+            failed(Timeout).with(|exchange| {
+                if let Some(error) = &mut exchange.error {
+                    error.phase = None;
+                }
+            }),
+        ),
+        ("transport/closed", failed(Reset).seen(same_host()), failed(Reset)),
+        ("transport/not-http", failed(NotHttp), failed(Other)),
+        (
+            "permission/firewall",
+            page(403, "<title>Access Denied</title>").header("cf-ray", "8a"),
+            page(403, "<title>Nothing here</title>"),
+        ),
+        (
+            "permission/host-header",
+            answered(403, &json!({})).typed("text/plain").body("Invalid Host header"),
+            answered(403, &json!({})).typed("text/plain").body("No"),
+        ),
+        ("permission/scope", says(403, "the key lacks the scope items:write"), says(403, "no")),
+        (
+            "permission/not-allowed",
+            says(403, "no").seen(same_host()),
+            says(403, "no").seen(other()),
+        ),
+        ("key/upstream-disagrees", answered(401, &upstream), answered(401, &not_upstream)),
+        (
+            "key/other-service",
+            says(401, "This key is registered for service 'platform', not for 'shop'"),
+            says(401, "Invalid key"),
+        ),
+        (
+            "key/none-sent",
+            says(401, "no").no_secret(),
+            says(401, "no").no_secret().with(|exchange| {
+                exchange.request.headers.push(("X-Api-Key".into(), "abc".into()));
+            }),
+        ),
+        (
+            "key/expired",
+            says(401, "no").shape(|shape| {
+                shape.expired = true;
+                shape.expires = Some("2020-01-01T00:00:00Z".into());
+            }),
+            says(401, "no").shape(|shape| shape.expires = Some("2099-01-01T00:00:00Z".into())),
+        ),
+        (
+            "key/white-space",
+            says(401, "no").shape(|shape| shape.edge_whitespace = true),
+            says(401, "no").shape(|_| {}),
+        ),
+        (
+            "key/malformed",
+            says(401, "no").shape(|shape| shape.matches = Some(false)),
+            says(401, "no").shape(|shape| shape.matches = Some(true)),
+        ),
+        (
+            "key/other-place",
+            says(401, "no")
+                .seen(Witness { asked: "POST http://api.test/v1/items".into(), ..same_host() }),
+            says(401, "no").seen(Witness {
+                asked: "POST http://api.test/v1/items".into(),
+                secrets: vec![("key".into(), "header Authorization".into())],
+                ..same_host()
+            }),
+        ),
+        (
+            "key/misrouted",
+            registry(says(401, "API key required")).seen(twin("API key required")),
+            registry(says(401, "API key required"))
+                .seen(Witness { server: Some("auth".into()), ..twin("API key required") }),
+        ),
+        (
+            "key/good-elsewhere",
+            says(401, "Invalid key").seen(other()),
+            says(401, "Invalid key").seen(Witness { passed: false, status: 401, ..other() }),
+        ),
+        ("key/not-seen", says(401, "API key required"), says(401, "API key required").no_secret()),
+        ("key/refused", says(401, "Invalid key"), answered(401, &json!({}))),
+        (
+            "path/redirect-changed-method",
+            answered(404, &json!({})).with(|exchange| {
+                exchange.hops = vec![Hop {
+                    method: "POST".into(),
+                    url: "http://api.test/v1/items".into(),
+                    status: 301,
+                    location: "https://api.test/v1/items".into(),
+                }];
+            }),
+            answered(404, &json!({})).with(|exchange| {
+                exchange.hops = vec![Hop {
+                    method: "POST".into(),
+                    url: "http://api.test/v1/items".into(),
+                    status: 308,
+                    location: "https://api.test/v1/items".into(),
+                }];
+            }),
+        ),
+        (
+            "path/method",
+            answered(405, &json!({})).header("allow", "GET"),
+            answered(405, &json!({})),
+        ),
+        (
+            "path/doubled",
+            answered(404, &json!({})).url("http://api.test/api/v1/api/v1/items"),
+            answered(404, &json!({})).url("http://api.test/api/v1/items/v1"),
+        ),
+        (
+            "path/misspelt",
+            answered(404, &json!({})).url("http://api.test/v1/thigns").seen(same_host()),
+            answered(404, &json!({})).url("http://api.test/v1/apples").seen(same_host()),
+        ),
+        ("path/no-such-thing", says(404, "there is no item `apple`"), says(404, "Not Found")),
+        ("path/no-route", page(404, "<h1>Not Found</h1>"), answered(404, &json!({}))),
+        (
+            "conflict/made-in-this-run",
+            says(409, "apple already exists").seen(Witness {
+                asked: "POST http://api.test/v1/items".into(),
+                secrets: Vec::new(),
+                ..same_host()
+            }),
+            says(409, "it already exists").seen(same_host()),
+        ),
+        (
+            "conflict/left-by-another-run",
+            says(409, "apple already exists"),
+            says(409, "it already exists"),
+        ),
+        ("size/too-large", answered(413, &json!({})), answered(400, &json!({}))),
+        (
+            "rate/limited",
+            answered(429, &json!({})).header("retry-after", "5"),
+            answered(503, &json!({})).header("retry-after", "5"),
+        ),
+        ("fields/media-type", answered(415, &json!({})), says(400, "bad")),
+        ("fields/named", answered(422, &named), answered(422, &json!({"detail": "no"}))),
+        (
+            "fields/quoted",
+            says(400, "Invalid value for 'limit'"),
+            says(400, "Invalid value for 'colour'"),
+        ),
+        ("gateway/timeout", says(504, "late").took(30_020), says(504, "late").took(7_400)),
+        ("gateway/nothing-behind", says(502, "no"), says(500, "no")),
+        ("page/login", page(200, "<title>Sign in</title>"), page(200, "<title>Welcome</title>")),
+        (
+            "page/gateway",
+            page(500, "<title>502 Bad Gateway</title>"),
+            page(500, "<title>Welcome</title>"),
+        ),
+        ("page/web-server", page(200, "<html></html>"), answered(200, &json!({}))),
+    ]
+}
+
+#[test]
+fn each_rule_speaks_where_its_fact_is_there_and_is_silent_where_it_is_not() {
+    for (rule, there, missing) in table() {
+        let found = there.rules();
+        assert!(found.contains(&rule), "{rule} is silent: {found:?}");
+        let found = missing.rules();
+        assert!(!found.contains(&rule), "{rule} speaks without its fact: {found:?}");
+    }
+}
+
+#[test]
+fn every_rule_is_in_the_table_and_has_a_name_and_a_sentence() {
+    let tested: Vec<&str> = table().into_iter().map(|(rule, ..)| rule).collect();
+    let known: Vec<&str> = rules().map(|rule| rule.name).collect();
+    for rule in rules() {
+        assert!(tested.contains(&rule.name), "{} has no test", rule.name);
+        assert!(rule.name.contains('/') && rule.says.len() > 20, "{rule:?}");
+        assert_eq!(known.iter().filter(|name| **name == rule.name).count(), 1, "{}", rule.name);
+    }
+    assert_eq!(tested.len(), known.len());
+}
+
+#[test]
+fn no_cause_is_without_a_fact_and_without_a_next_step() {
+    for (rule, there, _) in table() {
+        for cause in there.causes() {
+            assert!(!cause.facts.is_empty() && cause.next.is_some(), "{rule}: {cause:?}");
+            assert!(!cause.about.is_empty(), "{rule}: {cause:?}");
+        }
+    }
+}
+
+#[test]
+fn a_status_that_was_asked_for_is_no_cause() {
+    let scene = says(401, "Invalid key");
+    let result = scene.result(vec![status_is(401, true)]);
+    assert_eq!(causes(&step(0), &result, &[]), []);
+}
+
+#[test]
+fn a_passed_or_blocked_step_has_no_cause() {
+    for verdict in [Verdict::Passed, Verdict::Skipped, Verdict::Blocked] {
+        let scene = says(401, "Invalid key");
+        let result = StepResult { verdict, ..scene.result(Vec::new()) };
+        assert_eq!(causes(&step(0), &result, &[]), [], "{verdict:?}");
+    }
+}
+
+#[test]
+fn a_field_leads_to_the_line_that_sent_it_and_to_the_variable_that_gave_it() {
+    let body = json!({"detail": [
+        {"loc": ["body", "service"], "msg": "unknown"},
+        {"loc": ["query", "limit"], "msg": "not a number"},
+        {"loc": ["body", "colour"], "msg": "Field required"},
+    ]});
+    let causes = answered(422, &body).causes();
+    let facts: Vec<_> =
+        causes.iter().flat_map(|c| &c.facts).map(|f| (f.text.as_str(), f.place)).collect();
+    assert_eq!(
+        facts,
+        [
+            ("`body.service`: unknown (given by `env.service`)", Some(place(20))),
+            ("`query.limit`: not a number", Some(place(30))),
+            ("`body.colour`: Field required (it was not sent)", None),
+        ]
+    );
+}
+
+#[test]
+fn a_value_that_the_server_quotes_leads_to_where_it_was_set() {
+    let scene = says(401, "no access to 'shop'. This key is registered for service 'platform'");
+    let causes = scene.causes();
+    let quoted = causes.iter().flat_map(|c| &c.facts).find(|f| f.text.contains("`shop`"));
+    let quoted = quoted.expect("the quoted value");
+    assert_eq!(quoted.text, "`service` of the body is `shop`, given by `env.service`");
+    assert_eq!(quoted.place, Some(place(99)));
+}
+
+#[test]
+fn an_unknown_host_names_the_variable_and_its_line() {
+    let causes = failed(TransportClass::Dns).causes();
+    let named = causes.iter().flat_map(|c| &c.facts).find(|f| f.text.contains("env.api"));
+    assert_eq!(named.and_then(|fact| fact.place), Some(place(7)));
+}
+
+#[test]
+fn what_speaks_against_a_cause_is_kept_beside_it() {
+    let causes = says(502, "no").seen(same_host()).causes();
+    let against: Vec<_> = causes.iter().flat_map(|cause| &cause.against).collect();
+    assert!(against.iter().any(|fact| fact.text.contains("the same host answered")), "{causes:?}");
+    assert!(says(502, "no").causes().iter().all(|cause| cause.against.is_empty()));
+}
+
+#[test]
+fn the_same_words_on_two_hosts_make_a_wrong_route_certain() {
+    let sure = |words: &str| {
+        let scene = says(401, "API key required").header("server", "registry").seen(twin(words));
+        scene.causes().first().map(|cause| (cause.rule, cause.confidence))
+    };
+    assert_eq!(sure("API key required"), Some(("key/misrouted", Confidence::Certain)));
+    assert_eq!(sure("Invalid key"), Some(("key/misrouted", Confidence::Likely)));
+}
+
+/// A plan with these steps, each with how it ended.
+fn plan(job: u32, steps: Vec<(StepRef, StepResult)>) -> PlanRecord {
+    let started = PlanStarted {
+        job: JobId(job),
+        name: format!("plan {job}"),
+        path: format!("plans/{job}.yaml"),
+        case: None,
+        case_of: Vec::new(),
+        place: place(0),
+        tags: Vec::new(),
+        covers: Vec::new(),
+        steps: 1,
+        at: Duration::ZERO,
+    };
+    let mut record = PlanRecord::new(started);
+    for (step, result) in steps {
+        let mut begun = StepRecord::begun(step, Duration::ZERO);
+        begun.result = Some(Arc::new(result));
+        record.steps.push(begun);
+    }
+    record
+}
+
+fn whole(plans: &[PlanRecord]) -> Diagnosis {
+    let mut clusters = Clusters::default();
+    for plan in plans {
+        clusters.push(plan);
+    }
+    clusters.finish()
+}
+
+fn failing(scene: &Scene) -> StepResult {
+    scene.result(vec![status_is(200, false)])
+}
+
+fn passing(scene: &Scene) -> StepResult {
+    StepResult { verdict: Verdict::Passed, ..scene.result(vec![status_is(200, true)]) }
+}
+
+fn blocked_by(label: &str) -> StepResult {
+    StepResult {
+        verdict: Verdict::Blocked,
+        reason: Some(Reason::BlockedBy(label.into())),
+        attempts: Vec::new(),
+        ..failing(&says(401, "no"))
+    }
+}
+
+#[test]
+fn one_cause_explains_many_failures_and_what_is_blocked_is_counted_and_not_blamed() {
+    let refused = || failing(&says(401, "Invalid key"));
+    let plans = (0..3)
+        .map(|job| {
+            plan(
+                job,
+                vec![(step(0), refused()), (step(1), refused()), (step(2), blocked_by("step"))],
+            )
+        })
+        .chain([plan(3, vec![(step(0), failing(&failed(TransportClass::Dns)))])]);
+    let diagnosis = whole(&plans.collect::<Vec<_>>());
+    assert_eq!((diagnosis.failures, diagnosis.blocked, diagnosis.clusters.len()), (7, 3, 2));
+    let leading = diagnosis.leading().expect("a leading cause");
+    assert_eq!((leading.size, leading.plans, leading.blocked), (6, 3, 3));
+    assert_eq!(leading.cause.as_ref().map(|cause| cause.rule), Some("key/refused"));
+    assert_eq!(leading.first.job, JobId(0));
+}
+
+#[test]
+fn failures_without_a_cause_stand_together_and_are_given_none() {
+    let odd = || failing(&answered(500, &json!({})));
+    let diagnosis = whole(&[plan(0, vec![(step(0), odd()), (step(1), odd())])]);
+    assert_eq!(
+        diagnosis.clusters.iter().map(|c| (c.size, c.cause.is_some())).collect::<Vec<_>>(),
+        [(2, false)]
+    );
+    assert_eq!(diagnosis.leading(), None);
+}
+
+#[test]
+fn a_run_without_failures_says_nothing() {
+    let diagnosis = whole(&[plan(0, vec![(step(0), passing(&answered(200, &json!({}))))])]);
+    assert_eq!(diagnosis, Diagnosis::default());
+}
+
+#[test]
+fn what_another_plan_saw_of_the_key_changes_the_cause() {
+    let valid = answered(200, &json!({"is_valid": true})).url("http://auth.test/keys");
+    let refused = || failing(&says(401, "Invalid key"));
+    let alone = whole(&[plan(0, vec![(step(0), refused())]), plan(1, vec![(step(0), refused())])]);
+    let rule = |diagnosis: &Diagnosis| {
+        diagnosis.leading().and_then(|it| it.cause.as_ref()).map(|it| it.rule)
+    };
+    assert_eq!(rule(&alone), Some("key/refused"));
+    let seen = whole(&[
+        plan(0, vec![(step(0), refused())]),
+        plan(1, vec![(step(0), refused())]),
+        plan(2, vec![(step(7), passing(&valid))]),
+    ]);
+    assert_eq!(rule(&seen), Some("key/good-elsewhere"));
+}
+
+/// The cases of a matrix of a region and a size; the step fails where `fails` says so.
+fn matrix(fails: impl Fn(&str, &str) -> bool) -> Diagnosis {
+    let mut steps = Vec::new();
+    let mut number = 0;
+    for region in ["eu", "us", "asia"] {
+        for size in ["small", "large"] {
+            let of =
+                [("region", region), ("size", size)].map(|(n, v)| (n.to_owned(), v.to_owned()));
+            let case = CaseRef { number, name: format!("{region}, {size}"), of: of.into() };
+            number += 1;
+            let result = if fails(region, size) {
+                failing(&answered(500, &json!({})))
+            } else {
+                passing(&answered(200, &json!({})))
+            };
+            steps.push((StepRef { case: Some(case), ..step(0) }, result));
+        }
+    }
+    whole(&[plan(0, steps)])
+}
+
+#[test]
+fn the_one_name_of_a_matrix_that_decides_is_named() {
+    let diagnosis = matrix(|region, _| region == "us");
+    let flips: Vec<_> =
+        diagnosis.flips.iter().map(|f| (f.name.as_str(), f.passes.len(), &*f.fails)).collect();
+    assert_eq!(flips, [("region", 2, &["us".to_owned()][..])]);
+}
+
+#[test]
+fn no_name_is_blamed_where_two_decide_together_or_all_fail() {
+    assert_eq!(matrix(|region, size| region == "us" && size == "large").flips, []);
+    assert_eq!(matrix(|_, _| true).flips, []);
+    assert_eq!(matrix(|_, _| false).flips, []);
+}
+
+#[test]
+fn two_hosts_that_answer_alike_are_named_where_something_was_refused() {
+    let refusing = |url: &str, server: &str| {
+        failing(&says(401, "API key required").url(url).header("server", server).no_secret())
+    };
+    let alike = |server: &str| {
+        whole(&[plan(
+            0,
+            vec![
+                (step(0), refusing("http://a.test/x", "registry")),
+                (step(1), refusing("http://b.test/x", server)),
+            ],
+        )])
+        .backends
+        .len()
+    };
+    assert_eq!(alike("registry"), 1);
+    assert_eq!(alike("auth"), 0);
+}
+
+#[test]
+fn memory_is_one_failure_for_each_fingerprint() {
+    let mut clusters = Clusters::default();
+    for job in 0..2000 {
+        clusters.push(&plan(job, vec![(step(0), failing(&says(401, "Invalid key")))]));
+    }
+    assert_eq!(clusters.kept(), 1);
+    assert_eq!(clusters.finish().clusters.first().map(|cluster| cluster.size), Some(2000));
+}

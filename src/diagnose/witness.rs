@@ -1,0 +1,152 @@
+//! What one step saw, as evidence about another.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::response::{body, challenge, header, reason};
+use crate::event::{StepKey, StepRef};
+use crate::outcome::{Attempt, StepResult, Verdict};
+use crate::record::PlanRecord;
+
+/// What one step saw, as evidence about another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Witness {
+    /// The step's id, else its name; with its case.
+    pub step: String,
+    /// Where it stands.
+    pub key: StepKey,
+    /// `POST http://…`, without the query.
+    pub asked: String,
+    /// Scheme, host and port.
+    pub origin: String,
+    /// The status.
+    pub status: u16,
+    /// Whether the step passed.
+    pub passed: bool,
+    /// Names of the secrets that were sent, each with its place in the request.
+    pub secrets: Vec<(String, String)>,
+    /// The `Server` header.
+    pub server: Option<String>,
+    /// What the body says is wrong.
+    pub reason: Option<String>,
+    /// The fields at the top of an error's body, in the order of the alphabet.
+    pub shape: Option<String>,
+    /// What `WWW-Authenticate` asks for: its scheme.
+    pub challenge: Option<String>,
+    /// The fields that a refusal names: `body.api_key`.
+    pub fields: Vec<String>,
+    /// Whether the body says that a key is valid: `is_valid`, `active`.
+    pub says_valid: bool,
+    /// How long the exchange took.
+    pub took: Duration,
+    /// When it began, since the run's start.
+    pub at: Duration,
+    /// How many requests it stands for.
+    pub requests: u64,
+}
+
+/// How much is kept of a reason, in characters.
+const REASON: usize = 400;
+
+impl Witness {
+    /// What a step saw, if anything answered.
+    #[must_use]
+    pub fn of(step: &StepRef, result: &StepResult) -> Option<Self> {
+        let attempt = result.attempts.last()?;
+        let exchange = attempt.exchange.as_deref()?;
+        let response = exchange.response.as_ref()?;
+        let url = exchange.request.url.split(['?', '#']).next().unwrap_or_default();
+        let body = body(response);
+        let said = body.as_ref().and_then(reason).map(|(_, text)| text);
+        Some(Self {
+            step: label(step),
+            key: step.key(),
+            asked: format!("{} {url}", exchange.request.method),
+            origin: origin(url).to_owned(),
+            status: response.status,
+            passed: result.verdict == Verdict::Passed,
+            secrets: exchange.secrets_sent.clone(),
+            server: header(response, "server").map(str::to_owned),
+            reason: said.map(|text| text.chars().take(REASON).collect()),
+            shape: body.as_ref().filter(|_| response.status >= 400).and_then(shape),
+            challenge: challenge(response).map(str::to_owned),
+            fields: body
+                .iter()
+                .flat_map(super::rules::fields_named)
+                .map(|field| field.name)
+                .collect(),
+            says_valid: response.status < 300 && body.as_ref().is_some_and(says_valid),
+            took: exchange.phases.total.unwrap_or_default(),
+            at: attempt.at,
+            requests: requests(result, attempt),
+        })
+    }
+
+    /// Whether this secret went with its request, wherever.
+    #[must_use]
+    pub fn sent(&self, secret: &str) -> bool {
+        self.secrets.iter().any(|(name, _)| name == secret)
+    }
+
+    /// `POST http://… (step `x`, 200)`
+    #[must_use]
+    pub fn cited(&self) -> String {
+        format!("{} (step `{}`, {})", self.asked, self.step, self.status)
+    }
+}
+
+/// What all steps of a plan saw that something answered.
+#[must_use]
+pub fn witnesses(plan: &PlanRecord) -> Vec<Witness> {
+    plan.steps
+        .iter()
+        .filter_map(|record| Witness::of(&record.step, record.result.as_ref()?))
+        .collect()
+}
+
+/// What a person calls a step.
+pub(super) fn label(step: &StepRef) -> String {
+    let name = step.id.as_ref().unwrap_or(&step.name);
+    match &step.case {
+        Some(case) => format!("{name} [{}]", case.name),
+        None => name.clone(),
+    }
+}
+
+/// Scheme, host and port of a URL.
+pub(super) fn origin(url: &str) -> &str {
+    let host = url.find("://").map_or(0, |at| at + 3);
+    let end = url.get(host..).and_then(|rest| rest.find(['/', '?', '#']));
+    end.and_then(|end| url.get(..host + end)).unwrap_or(url)
+}
+
+/// The fields of an error, by which services are told apart.
+pub(super) fn shape(body: &Value) -> Option<String> {
+    let mut names: Vec<&str> = body.as_object()?.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    names.truncate(12);
+    Some(names.join(" "))
+}
+
+fn says_valid(body: &Value) -> bool {
+    ["is_valid", "valid", "active"]
+        .iter()
+        .any(|name| body.get(*name).and_then(Value::as_bool) == Some(true))
+}
+
+fn requests(result: &StepResult, attempt: &Attempt) -> u64 {
+    let samples = result.samples.as_ref().map(|samples| u64::from(samples.counts.total()));
+    samples.unwrap_or_else(|| u64::from(result.tries.max(attempt.number)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_ends_before_the_path() {
+        assert_eq!(origin("http://h:1/a?b"), "http://h:1");
+        assert_eq!(origin("http://h"), "http://h");
+    }
+}
