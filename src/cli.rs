@@ -18,6 +18,7 @@ mod prompt;
 mod reporters;
 mod run;
 mod secrets;
+mod section;
 mod selection;
 mod several;
 mod shell;

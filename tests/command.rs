@@ -41,6 +41,8 @@ mod protection;
 mod reports;
 #[path = "command/secrets.rs"]
 mod secrets;
+#[path = "command/sections.rs"]
+mod sections;
 #[path = "command/selection.rs"]
 mod selection;
 #[path = "command/services.rs"]

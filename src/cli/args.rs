@@ -239,6 +239,8 @@ pub(super) struct RunArgs {
     /// may be repeated
     #[arg(long = "report", value_name = "FORMAT=PATH", help_heading = "Output")]
     pub(super) reports: Vec<String>,
+    #[command(flatten)]
+    pub(super) section: SectionArgs,
     /// Folder for this run's record instead of .planrun/runs/…
     #[arg(long, value_name = "DIR", hide_short_help = true, help_heading = "Output")]
     pub(super) out: Option<PathBuf>,
@@ -290,6 +292,24 @@ pub(super) struct RunArgs {
     pub(super) quiet: bool,
     #[command(flatten)]
     pub(super) look: Look,
+}
+
+/// A section of a Markdown file.
+#[derive(Debug, Args, Clone, Default)]
+#[command(next_help_heading = "Output")]
+pub(super) struct SectionArgs {
+    /// Writes the Markdown report as a section of this file, over the one of the run before
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub(super) append_to: Option<PathBuf>,
+    /// The section's name, for several in one file
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "report",
+        requires = "append_to",
+        hide_short_help = true
+    )]
+    pub(super) marker: String,
 }
 
 /// Options of `check`.
@@ -377,6 +397,8 @@ pub(super) struct ReportArgs {
     /// may be repeated
     #[arg(long = "report", value_name = "FORMAT=PATH", help_heading = "Output")]
     pub(super) reports: Vec<String>,
+    #[command(flatten)]
+    pub(super) section: SectionArgs,
     /// Shows requests and responses, masked
     #[arg(short, long, help_heading = "Output")]
     pub(super) verbose: bool,

@@ -4,11 +4,12 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::args::RunArgs;
+use super::args::{RunArgs, SectionArgs};
 use super::fault::UsageFault;
 use super::inputs::Process;
 use super::printer::{Printer, quiet};
-use super::store::write_whole;
+use super::section;
+use super::store::{write_over, write_whole};
 use crate::finding::{Code, nearest};
 use crate::record::{Fold, PlanRecord, Record};
 use crate::report::Format;
@@ -22,6 +23,8 @@ pub(super) struct Report {
     path: Option<PathBuf>,
     /// The summary of a job on GitHub, which belongs to its annotations.
     summary: Option<PathBuf>,
+    /// The name of the section of the file that it is, instead of the whole file.
+    section: Option<String>,
 }
 
 /// The largest summary that GitHub takes, in bytes.
@@ -61,9 +64,50 @@ pub(super) fn reports(arguments: &[String], process: &Process) -> Result<Vec<Rep
                 format: known,
                 path: (path != "-").then(|| PathBuf::from(path)),
                 summary: summary.map(PathBuf::from),
+                section: None,
             })
         })
         .collect()
+}
+
+/// Reads `--append-to FILE --marker NAME`.
+pub(super) fn section(args: &SectionArgs) -> Result<Option<Report>, UsageFault> {
+    let Some(path) = &args.append_to else { return Ok(None) };
+    if !section::is_name(&args.marker) {
+        return Err(UsageFault::new(format!(
+            "`--marker {}` is no name: letters, digits, `.`, `_` and `-`, such as `nightly`",
+            args.marker
+        )));
+    }
+    Ok(Some(Report {
+        format: Format::Markdown,
+        path: Some(path.clone()),
+        summary: None,
+        section: Some(args.marker.clone()),
+    }))
+}
+
+/// Takes out the sections that have no place in their file, and says why: before the first request.
+pub(super) fn misplaced(reports: &mut Vec<Report>) -> Vec<String> {
+    let mut said = Vec::new();
+    reports.retain(|report| {
+        let (Some(path), Some(name)) = (&report.path, &report.section) else { return true };
+        let why = with_section(path, name, "").err();
+        said.extend(why.iter().map(|why| format!("`{}`: {why}", path.display())));
+        why.is_none()
+    });
+    said
+}
+
+/// A file with this text as its section.
+#[expect(clippy::disallowed_methods, reason = "an output that is also read")]
+fn with_section(path: &Path, name: &str, text: &str) -> io::Result<Vec<u8>> {
+    let file = match fs::read(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    section::placed(&file, name, text).map_err(|broken| io::Error::other(broken.said(name)))
 }
 
 /// Writes every report; what failed, each by itself.
@@ -81,11 +125,14 @@ pub(super) fn write(reports: &[Report], record: &Record) -> Vec<String> {
                 continue;
             }
         };
-        let written = if let Some(path) = &wanted.path {
-            write_whole(path, text.as_bytes())
-        } else {
-            let mut out = io::stdout().lock();
-            quiet(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+        let written = match (&wanted.path, &wanted.section) {
+            (Some(path), Some(name)) => with_section(path, name, &lowered(&text))
+                .and_then(|content| write_over(path, &content)),
+            (Some(path), None) => write_whole(path, text.as_bytes()),
+            (None, _) => {
+                let mut out = io::stdout().lock();
+                quiet(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+            }
         };
         if let Err(error) = written {
             failures.push(format!("{name}: {error}"));
@@ -97,6 +144,24 @@ pub(super) fn write(reports: &[Report], record: &Record) -> Vec<String> {
         }
     }
     failures
+}
+
+/// Markdown whose headings stand one level lower: the file has a title of its own. In what is quoted
+/// between fences nothing is a heading.
+fn lowered(text: &str) -> String {
+    let mut fence: Option<&str> = None;
+    text.lines().fold(String::with_capacity(text.len()), |mut out, line| {
+        let ticks = line.len() - line.trim_start_matches('`').len();
+        match fence {
+            Some(open) if line == open => fence = None,
+            None if ticks >= 3 => fence = line.get(..ticks),
+            None if line.starts_with('#') => out.push('#'),
+            Some(_) | None => {}
+        }
+        out.push_str(line);
+        out.push('\n');
+        out
+    })
 }
 
 /// One report; a reporter that fails silences no other.
@@ -173,4 +238,15 @@ pub(super) fn shown(path: &Path, current: &Path) -> String {
     let current = current.canonicalize().unwrap_or_else(|_| current.to_path_buf());
     let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     path.strip_prefix(&current).unwrap_or(&path).display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lowered;
+
+    #[test]
+    fn headings_stand_one_level_lower_and_quoted_lines_stay() {
+        let text = "# a\n\n````text\n# not one\n```\n# nor this\n````\n## b\n";
+        assert_eq!(lowered(text), text.replacen("# a", "## a", 1).replace("## b", "### b"));
+    }
 }

@@ -67,7 +67,8 @@ struct Ends {
 pub(super) fn run(args: &RunArgs, current: &Path) -> Result<u8, UsageFault> {
     let started = Instant::now();
     let started_at = Timestamp::now();
-    let reports = outputs::reports(&args.reports, &Process::read())?;
+    let mut reports = outputs::reports(&args.reports, &Process::read())?;
+    reports.extend(outputs::section(&args.section)?);
     let deadline = match &args.deadline {
         Some(text) => Some(crate::units::parse_duration(text).map_err(|fault| {
             UsageFault::new(format!("--deadline: {fault}; write it as `10m` or `90s`"))
@@ -273,6 +274,10 @@ impl Ready {
     }
 
     fn carry_out(mut self, args: &RunArgs, printer: &Printer) -> u8 {
+        let misplaced = outputs::misplaced(&mut self.reports);
+        if !misplaced.is_empty() {
+            return self.give_up(args, misplaced, printer);
+        }
         let folder = match RunFolder::create(
             &self.prepared.suite.root,
             args.out.as_deref().map(|out| self.prepared.current.join(out)).as_deref(),

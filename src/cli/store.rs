@@ -203,6 +203,23 @@ pub(super) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// Writes a file of someone else's anew, as [`write_whole`] does: it keeps its mode, and what a link
+/// leads to is written, not the link.
+///
+/// # Errors
+/// What the file system says; the old file is untouched then.
+pub(super) fn write_over(path: &Path, content: &[u8]) -> io::Result<()> {
+    let Ok(real) = path.canonicalize() else { return write_whole(path, content) };
+    let mode = fs::metadata(&real)?.permissions();
+    let folder = real.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".planrun-").tempfile_in(folder)?;
+    file.write_all(content)?;
+    file.as_file().set_permissions(mode)?;
+    file.as_file().sync_all()?;
+    file.persist(&real).map_err(|error| error.error)?;
+    Ok(())
+}
+
 fn make_parent(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => fs::create_dir_all(folder),

@@ -22,7 +22,8 @@ use crate::secret::Gate;
 /// Writes reports of a stored run; without `--report` it is shown as it was while it ran.
 pub(super) fn report(args: &ReportArgs, current: &Path) -> Result<u8, UsageFault> {
     let process = Process::read();
-    let reports = outputs::reports(&args.reports, &process)?;
+    let mut reports = outputs::reports(&args.reports, &process)?;
+    reports.extend(outputs::section(&args.section)?);
     let printer = Printer::new(&args.look, &process);
     let path = match &args.run {
         Some(run) => events_of(run, current)?,
