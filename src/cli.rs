@@ -8,6 +8,7 @@ mod fault;
 mod guard;
 mod inputs;
 mod list;
+mod notify;
 mod obtain;
 mod other;
 mod outputs;

@@ -11,10 +11,8 @@ use std::time::Duration;
 
 pub use times::{TimeChange, TimeVerdict};
 
-use crate::finding::Severity;
 use crate::outcome::{StepResult, Verdict};
 use crate::record::{Flaky, PlanRecord, Record, StepRecord};
-use crate::source::Place;
 
 /// Two runs compared.
 #[derive(Debug, Clone, PartialEq)]
@@ -160,7 +158,7 @@ pub struct Ended {
 
 impl Ended {
     fn of(record: &Record, step: &StepRecord) -> Self {
-        let failed = step.result.as_deref().and_then(first_failed);
+        let failed = step.result.as_deref().and_then(StepResult::first_failed);
         Self {
             verdict: step.verdict(),
             at: record.sources.locate(failed.unwrap_or(step.step.place)),
@@ -174,16 +172,6 @@ impl Ended {
         let attempt = self.result.as_ref()?.attempts.last()?;
         Some(attempt.exchange.as_ref()?.response.as_ref()?.status)
     }
-}
-
-/// The place of the first thing that did not hold.
-fn first_failed(result: &StepResult) -> Option<Place> {
-    let together = result.samples.iter().flat_map(|samples| &samples.assertions);
-    let alone = result.attempts.last().into_iter().flat_map(|attempt| &attempt.assertions);
-    together
-        .chain(alone)
-        .find(|one| !one.passed && one.severity == Severity::Error)
-        .map(|one| one.place)
 }
 
 impl Comparison {

@@ -25,14 +25,21 @@ pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod notification;
 pub mod terminal;
 
-use crate::record::Record;
+use crate::record::{Flaky, Record};
 
 pub use curl::{curl_line, variables_of};
 pub use style::Style;
 pub(crate) use style::wrap;
 pub use terminal::{Options, Terminal};
+
+/// The verdict of a run in one word: `passed`, `failed`, `errored`, `too-slow`, …
+#[must_use]
+pub fn verdict_of(record: &Record) -> &'static str {
+    json::verdict(&record.end, record.exit_code(Flaky::Passes))
+}
 
 /// A document that a run can be told as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -29,6 +29,8 @@ mod exit_codes;
 mod folders;
 #[path = "command/includes.rs"]
 mod includes;
+#[path = "command/notify.rs"]
+mod notify;
 #[path = "command/obtained.rs"]
 mod obtained;
 #[path = "command/other.rs"]

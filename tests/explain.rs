@@ -49,7 +49,7 @@ const SHOWN_BY_A_RUN: [Code; 9] = [
 fn needs_a_bad_server(code: Code) -> bool {
     let of_a_run = code.as_str().starts_with("transport::")
         || code.as_str().starts_with("step::")
-        || matches!(code, Code::ServiceFailed | Code::OutputFailed);
+        || matches!(code, Code::ServiceFailed | Code::OutputFailed | Code::NotNotified);
     of_a_run && !SHOWN_BY_A_RUN.contains(&code)
 }
 

@@ -30,7 +30,7 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Runs plans (the default)
     #[command(after_long_help = RUN_HELP)]
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Checks plans without sending anything
     Check(CheckArgs),
     /// Lists plans and their steps
@@ -241,6 +241,8 @@ pub(super) struct RunArgs {
     pub(super) reports: Vec<String>,
     #[command(flatten)]
     pub(super) section: SectionArgs,
+    #[command(flatten)]
+    pub(super) notify: NotifyArgs,
     /// Folder for this run's record instead of .planrun/runs/…
     #[arg(long, value_name = "DIR", hide_short_help = true, help_heading = "Output")]
     pub(super) out: Option<PathBuf>,
@@ -292,6 +294,31 @@ pub(super) struct RunArgs {
     pub(super) quiet: bool,
     #[command(flatten)]
     pub(super) look: Look,
+}
+
+/// Who is told how a run ended.
+#[derive(Debug, Args, Clone, Default)]
+#[command(next_help_heading = "Output")]
+pub(super) struct NotifyArgs {
+    /// Tells a chat: webhook=env:VARIABLE, a variable that holds the webhook's URL; may be repeated
+    #[arg(long, value_name = "webhook=env:VARIABLE", hide_short_help = true)]
+    pub(super) notify: Vec<String>,
+    /// When: failure (the default), change (another verdict than the last run), always
+    #[arg(long, value_name = "WHEN", requires = "notify", hide_short_help = true)]
+    pub(super) notify_on: Option<NotifyOn>,
+}
+
+/// When a chat is told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum NotifyOn {
+    /// When the run did not pass
+    #[default]
+    Failure,
+    /// When a step or the run ended otherwise than in the last stored run of the same plans and
+    /// environment
+    Change,
+    /// After every run
+    Always,
 }
 
 /// A section of a Markdown file.

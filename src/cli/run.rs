@@ -13,6 +13,7 @@ use super::args::RunArgs;
 use super::fault::UsageFault;
 use super::guard;
 use super::inputs::Process;
+use super::notify::{News, Notify};
 use super::obtain::{self, Interrupted};
 use super::outputs::{self, Report};
 use super::prepare::{Prepared, prepare};
@@ -47,6 +48,7 @@ struct Ready {
     secrets: BTreeMap<Option<usize>, Secrets>,
     gate: Gate,
     reports: Vec<Report>,
+    notify: Notify,
     started: Instant,
     started_at: Timestamp,
     run: String,
@@ -83,6 +85,8 @@ pub(super) fn run(args: &RunArgs, current: &Path) -> Result<u8, UsageFault> {
     if let Some(times) = args.retries {
         prepared.retry(times);
     }
+    let notify = Notify::read(&args.notify, &prepared.process)?;
+    prepared.findings.extend(notify.learn(&prepared.gate));
     let printer = Printer::new(&args.look, &prepared.process);
     let entropy = random();
     let seed = args.seed.unwrap_or(random() >> 32);
@@ -93,6 +97,7 @@ pub(super) fn run(args: &RunArgs, current: &Path) -> Result<u8, UsageFault> {
         jobs: Vec::new(),
         secrets: BTreeMap::new(),
         reports,
+        notify,
         started,
         started_at,
         run,
@@ -118,7 +123,8 @@ pub(super) fn run(args: &RunArgs, current: &Path) -> Result<u8, UsageFault> {
             return Ok(ready.interrupted(args, &printer));
         }
         if ready.prepared.process.get("GITHUB_ACTIONS") == Some("true") {
-            outputs::add_masks(ready.secrets.values().flat_map(|secrets| &secrets.found));
+            let known = ready.secrets.values().flat_map(|secrets| &secrets.found);
+            outputs::add_masks(known.chain(&ready.notify.secrets()));
         }
     }
     if ready.prepared.has_errors() {
@@ -235,7 +241,9 @@ impl Ready {
         printer.error(&rendered(&self.prepared, findings, printer));
         let failures = outputs::write(&self.reports, &record);
         outputs::complain(&failures, &self.gate, printer);
-        gravest([3, if failures.is_empty() { 0 } else { 7 }])
+        let code = gravest([3, if failures.is_empty() { 0 } else { 7 }]);
+        self.tell(&record, code, printer);
+        code
     }
 
     /// Ctrl-C before the first request: every report says so.
@@ -270,7 +278,21 @@ impl Ready {
         failures.extend(outputs::write(&self.reports, &record));
         outputs::complain(&failures, &self.gate, printer);
         printer.error(&Redacted::literal("no request was sent"));
+        self.tell(&record, 7, printer);
         7
+    }
+
+    /// Tells whoever wants to know how a run ended that sent nothing.
+    fn tell(&self, record: &Record, code: u8, printer: &Printer) {
+        let news = News {
+            record,
+            code,
+            root: &self.prepared.suite.root,
+            gate: &self.gate,
+            client: client(&self.prepared.process),
+            stop: None,
+        };
+        self.notify.tell(&news, printer);
     }
 
     fn carry_out(mut self, args: &RunArgs, printer: &Printer) -> u8 {
@@ -319,7 +341,7 @@ impl Ready {
                     report::Options { quiet: false, verbose: true, is_terminal: false, flaky };
                 (Terminal::new(style, options), file)
             }),
-            keep: !self.reports.is_empty(),
+            keep: !self.reports.is_empty() || self.notify.is_wanted(),
         };
         let (sender, receiver) = mpsc::channel(WAITING);
         let groups = Arc::new(Groups::default());
@@ -330,6 +352,10 @@ impl Ready {
         let header = self.header(args);
         let gate = self.gate.clone();
         let reports = std::mem::take(&mut self.reports);
+        let notify = std::mem::take(&mut self.notify);
+        let told = notify.is_wanted().then(|| {
+            (self.prepared.suite.root.clone(), client(&self.prepared.process), stop.clone())
+        });
         let keep = folder.keep();
         let outcome = runtime(threads).map(|runtime| {
             let ends = Ends { stop, groups, keep };
@@ -354,11 +380,18 @@ impl Ready {
         drop(folder);
         let Heard { fold, plans, mut failures } = heard;
         let own = [fold.exit_code(flaky), stopped.map_or(0, signals::code)];
-        if !reports.is_empty() {
-            failures.extend(outputs::write(&reports, &outputs::whole(fold, plans)));
-        }
+        let record = (!reports.is_empty() || told.is_some()).then(|| outputs::whole(fold, plans));
+        failures.extend(record.iter().flat_map(|record| outputs::write(&reports, record)));
         outputs::complain(&failures, &gate, printer);
-        gravest(own.into_iter().chain([if failures.is_empty() { 0 } else { 7 }]))
+        let code = gravest(own.into_iter().chain([if failures.is_empty() { 0 } else { 7 }]));
+        // Whoever ended the run knows that it did.
+        let ended = matches!(stopped, Some(Stop::Interrupt | Stop::Terminate));
+        if let (Some(record), Some((root, client, stop))) = (&record, told.filter(|_| !ended)) {
+            let stop = Some(stop);
+            let news = News { record, code, root: &root, gate: &gate, client, stop };
+            notify.tell(&news, printer);
+        }
+        code
     }
 
     async fn run_all(
@@ -377,18 +410,8 @@ impl Ready {
                 let _ = events.send(event).await;
             }
         };
-        let process = &prepared.process;
-        let option = |name: &str| {
-            let lower = process.get(&name.to_ascii_lowercase());
-            lower.or_else(|| process.get(name)).map(str::to_owned)
-        };
         let context = Arc::new(Context {
-            client: Client::new(&Options {
-                http_proxy: option("HTTP_PROXY"),
-                https_proxy: option("HTTPS_PROXY"),
-                all_proxy: option("ALL_PROXY"),
-                no_proxy: option("NO_PROXY"),
-            }),
+            client: client(&prepared.process),
             gate: gate.clone(),
             events: events.clone(),
             started,
@@ -427,6 +450,20 @@ impl Ready {
         std::mem::forget(prepared);
         stopped
     }
+}
+
+/// What makes exchanges, through the proxies that the process names.
+fn client(process: &Process) -> Client {
+    let option = |name: &str| {
+        let lower = process.get(&name.to_ascii_lowercase());
+        lower.or_else(|| process.get(name)).map(str::to_owned)
+    };
+    Client::new(&Options {
+        http_proxy: option("HTTP_PROXY"),
+        https_proxy: option("HTTPS_PROXY"),
+        all_proxy: option("ALL_PROXY"),
+        no_proxy: option("NO_PROXY"),
+    })
 }
 
 /// Tells findings, each after the texts that it points into.

@@ -1,5 +1,6 @@
 //! `planrun report`: a stored run told again, from its events alone.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -154,6 +155,26 @@ pub(super) fn began(path: &Path) -> Timestamp {
         ControlFlow::Break(())
     });
     began.unwrap_or(Timestamp::MIN)
+}
+
+/// The last stored run of the same plans on the same environment, before this one.
+pub(super) fn like(root: &Path, record: &Record) -> Option<Record> {
+    let started = record.started.as_ref()?;
+    let plans = |record: &Record| -> BTreeSet<(String, Option<String>)> {
+        let names = record.plans.iter().map(|plan| &plan.started);
+        names.map(|plan| (plan.path.clone(), plan.case.clone())).collect()
+    };
+    let wanted = plans(record);
+    runs_in_order(root)
+        .into_iter()
+        .rev()
+        .filter(|events| id(events) != Some(&started.run))
+        .filter_map(|events| read(&events).ok())
+        .find(|before| {
+            let same =
+                before.started.as_ref().is_some_and(|run| run.environment == started.environment);
+            same && plans(before) == wanted
+        })
 }
 
 /// Hands on every event of a stored run.

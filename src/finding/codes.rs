@@ -239,6 +239,8 @@ codes! {
         "`-E` takes predicates, joined by `and` (`&`), `or` (`|`), `not` (`!`) and `-` (but not), with brackets: `-E 'tag(smoke) and not step(/upload/)'`. There is plan(), step(), tag(), id(), covers(), path(), all() and none(). What stands in the brackets is looked for anywhere in the name of a plan or step, and is a whole word or glob for the others; `=word` is the whole word, `~part` a part of it, `#w*rd` a glob, `/regex/` a regular expression.\n\nRepair: look at the marked place. Put the whole filter in single quotes, so that the shell leaves it alone.";
     OutputFailed = "output::failed", "an output could not be written",
         "A report, the log or the stored run could not be written. The verdict of the run still stands on the terminal; the exit code is 7. Examples are a full disk and a folder that is not yours.\n\nRepair: free the disk, or choose another place with `--out` or `--report NAME=PATH`.";
+    NotNotified = "output::not-notified", "a webhook did not take the news of a run",
+        "`--notify webhook=env:NAME` told a webhook how the run ended, and it could not be reached, did not answer within 10 seconds, or answered with another status than 2xx. The verdict and the exit code of the run are what they would be without it. The message names the host alone: the URL is a secret.\n\nRepair: look whether the URL in the variable is still valid, and whether this machine may reach the host, through a proxy where it needs one (`HTTPS_PROXY`).";
 }
 
 impl Code {

@@ -282,4 +282,13 @@ impl StepResult {
     pub fn has_own_fault(&self) -> bool {
         self.code.is_some() && matches!(self.verdict, Verdict::Failed | Verdict::Errored)
     }
+
+    /// Where the first thing is written that did not hold: of all samples, else of the last attempt.
+    #[must_use]
+    pub fn first_failed(&self) -> Option<Place> {
+        let together = self.samples.iter().flat_map(|samples| &samples.assertions);
+        let alone = self.attempts.last().into_iter().flat_map(|attempt| &attempt.assertions);
+        let failed = |one: &&Assertion| !one.passed && one.severity == Severity::Error;
+        together.chain(alone).find(failed).map(|one| one.place)
+    }
 }

@@ -10,7 +10,7 @@ use super::style::Style;
 use super::terminal::in_short;
 use crate::diagnose::{self, Cause, Diagnosis, Fact, Witness};
 use crate::outcome::{Exchange, Ids, StepResult, Verdict};
-use crate::record::{End, Flaky, PlanRecord, Record, StepRecord};
+use crate::record::{End, PlanRecord, Record, StepRecord};
 use crate::source::Place;
 
 /// A record with what its texts say.
@@ -110,7 +110,7 @@ impl<'a> Document<'a> {
 
     /// The verdict of the run in one word, and whether it is a good one.
     pub(super) fn verdict(&self) -> (&'static str, bool) {
-        let word = super::json::verdict(&self.record.end, self.record.exit_code(Flaky::Passes));
+        let word = super::verdict_of(self.record);
         (word, word == "passed")
     }
 
