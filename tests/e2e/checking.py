@@ -17,17 +17,13 @@ import tempfile
 import termios
 import time
 
-from testbed import ROOT, clean_environment
+from stage import ROOT, Checks, Failed, clean_environment
 
 # What a run of the plans reads, beside its environment.
 INPUTS = ("plans", "planrun.yaml", "specs")
 # A key as the registry writes them, unmasked: none may ever be seen, whoever made it.
 KEY_SHAPE = re.compile(r"hk_(?:live|test)_[A-Za-z0-9]{16,}")
-CHECKS = []
-
-
-class Failed(Exception):
-    """What was seen is not what is due."""
+check = Checks()
 
 
 @dataclasses.dataclass
@@ -48,16 +44,6 @@ class Seen:
     def flat(self):
         """The text with every run of white space as one blank, so that a folded line still matches."""
         return " ".join(self.text.split())
-
-
-def check(sentence):
-    """Marks a function as a check; checks run in the order in which they are written."""
-
-    def mark(function):
-        CHECKS.append((sentence, function))
-        return function
-
-    return mark
 
 
 class Workplace:

@@ -9,31 +9,28 @@ the cache (`$PLANRUN_E2E_CACHE`, else `e2e` in cargo's target folder). The last 
 server could not be had.
 """
 
-import argparse
 import json
 import os
 import pathlib
 import queue
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 
 # Nothing is written beside the sources, not even compiled Python.
 sys.dont_write_bytecode = True
 
-from testbed import ROOT, Unavailable, clean_environment, install, may_install, quietly  # noqa: E402
+from stage import ROOT, Checks, Failed, Unavailable, clean_environment, main, node_package, tool  # noqa: E402
 
 # The server of the extension "YAML" for VS Code, and of every other editor that knows LSP.
 SERVER = "yaml-language-server"
 VERSION = "1.25.0"
 KINDS = ("plan", "environment", "project")
 PATIENCE = 30
-CHECKS = []
+check = Checks()
 
 SOUND = """\
 # yaml-language-server: $schema=../schemas/plan.schema.json
@@ -146,20 +143,6 @@ steps:
     budget:
       
 """
-
-
-class Failed(Exception):
-    """What was seen is not what is due."""
-
-
-def check(sentence):
-    """Marks a function as a check; checks run in the order in which they are written."""
-
-    def mark(function):
-        CHECKS.append((sentence, function))
-        return function
-
-    return mark
 
 
 def due(condition, what):
@@ -450,43 +433,28 @@ def flat(text):
     return " ".join(text.replace("\\", "").replace("&nbsp;", " ").split())
 
 
-def main():
-    options = parse()
-    chosen = [(sentence, run) for sentence, run in CHECKS if options.only.lower() in sentence.lower()]
-    if options.list:
-        for sentence, _ in chosen:
-            say(sentence)
-        return 0
-    if not chosen:
-        say(f"no check is called `{options.only}`")
-        return 2
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="planrun-e2e-editor-"))
-    try:
-        command = server(pathlib.Path(options.cache))
-        prepare(folder, options.planrun)
-        failed = sum(not passes(sentence, run, command, folder) for sentence, run in chosen)
-    except Unavailable as reason:
-        say(f"the language server could not be had: {reason}")
-        return 2
-    except KeyboardInterrupt:
-        say("interrupted")
-        return 130
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    say(f"{len(chosen) - failed} passed, {failed} failed")
-    return 1 if failed else 0
+class Bed:
+    """A project as a person has one, and the language server; every check opens it anew."""
 
+    def __init__(self, options):
+        node = tool("node", package="nodejs")
+        server = node_package(options.cache, SERVER, VERSION) / "bin" / SERVER
+        self.command = [node, str(server), "--stdio"]
+        self.planrun = options.planrun
 
-def parse():
-    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    cache = os.environ.get("PLANRUN_E2E_CACHE", target / "e2e")
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--planrun", default=target / "debug" / "planrun", help="the binary whose schemas are used")
-    parser.add_argument("--cache", default=cache, help="where the language server is installed")
-    parser.add_argument("--only", default="", metavar="WORDS", help="only checks whose sentence contains these words")
-    parser.add_argument("--list", action="store_true", help="say which checks there are")
-    return parser.parse_args()
+    def __enter__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="planrun-e2e-editor-"))
+        prepare(self.folder, self.planrun)
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def place(self):
+        return Editor(self.command, self.folder)
+
+    def logs(self):
+        return ""
 
 
 def prepare(folder, planrun):
@@ -500,49 +468,5 @@ def prepare(folder, planrun):
         (folder / "schemas" / f"{kind}.schema.json").write_bytes(printed.stdout)
 
 
-def server(cache):
-    """The command that starts the language server, which is installed once for each version."""
-    node, npm = tool("node"), tool("npm")
-    there = cache / f"{SERVER}-{VERSION}"
-    done = there / "installed"
-    if not done.exists():
-        say(f"bed  installing {SERVER} {VERSION}")
-        shutil.rmtree(there, ignore_errors=True)
-        there.mkdir(parents=True)
-        (there / "package.json").write_text('{"private": true}\n')
-        quiet = ["--no-audit", "--no-fund", "--no-update-notifier", "--ignore-scripts", "--loglevel=error"]
-        quietly([npm, "install", *quiet, "--prefix", str(there), f"{SERVER}@{VERSION}"], cwd=there)
-        done.touch()
-    return [node, str(there / "node_modules" / SERVER / "bin" / SERVER), "--stdio"]
-
-
-def tool(name):
-    if shutil.which(name) is None and may_install():
-        install({"node": "nodejs"}.get(name, name))
-    found = shutil.which(name)
-    if found is None:
-        raise Unavailable(f"`{name}` is missing and cannot be installed from here: it comes with Node.js")
-    return found
-
-
-def passes(sentence, run, command, folder):
-    begin = time.monotonic()
-    try:
-        with Editor(command, folder) as editor:
-            run(editor)
-    except Failed as reason:
-        say(f"FAIL {sentence} ({time.monotonic() - begin:.1f} s)\n{reason}")
-        return False
-    except (OSError, ValueError, KeyError, StopIteration) as reason:
-        say(f"FAIL {sentence} ({time.monotonic() - begin:.1f} s)\n{type(reason).__name__}: {reason}")
-        return False
-    say(f"ok   {sentence} ({time.monotonic() - begin:.1f} s)")
-    return True
-
-
-def say(text):
-    print(text, flush=True)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, check, Bed))

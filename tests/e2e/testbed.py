@@ -1,8 +1,6 @@
 """The real thing: MLflow behind nginx, whose keys `planrun demo` judges. All on loopback, all on free ports."""
 
 import contextlib
-import hashlib
-import importlib.util
 import json
 import os
 import pathlib
@@ -12,19 +10,12 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
 
-HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-
-
-class Unavailable(Exception):
-    """The test bed could not be brought up: its reason is for a person."""
-
+from stage import HERE, Unavailable, clean_environment, python_packages, tool
 
 class Service:
     """A process of ours, in a process group of its own, with its output in a file."""
@@ -91,7 +82,8 @@ class Testbed:
         with self.timed("nginx is installed"):
             self.nginx = find_nginx()
         with self.timed("MLflow is installed"):
-            self.mlflow = find_mlflow(self.cache, self.say)
+            python = python_packages(self.cache, "mlflow", HERE / "mlflow.txt")
+            self.mlflow = str(python.with_name("mlflow"))
         with self.timed("the auth service answers"):
             self.start_auth()
         with self.timed("MLflow answers"):
@@ -253,63 +245,10 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def clean_environment(home):
-    """No key, no planrun setting and no proxy of the machine reaches what we start."""
-    names = ("PATH", "LANG", "LC_ALL", "TMPDIR", "RUST_BACKTRACE")
-    return {name: os.environ[name] for name in names if name in os.environ} | {"HOME": str(home)}
-
-
 def find_nginx():
-    """nginx with `auth_request`: on the PATH, in Debian's place, or installed now where we may."""
-
-    def there():
-        return shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-
-    nginx = there()
-    if nginx is None and may_install():
-        install("nginx")
-        nginx = there()
-    if nginx is None:
-        raise Unavailable("nginx is missing and cannot be installed from here: `apt-get install nginx` as root")
+    """nginx with `auth_request`."""
+    nginx = tool("nginx", package="nginx")
     built = subprocess.run([nginx, "-V"], capture_output=True, text=True, check=False).stderr
     if "--with-http_auth_request_module" not in built:
         raise Unavailable(f"{nginx} was built without auth_request: Debian's package `nginx` has it")
     return nginx
-
-
-def find_mlflow(cache, say):
-    """MLflow in a virtual environment that is made once for each list of versions."""
-    wanted = HERE / "mlflow.txt"
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    digest = hashlib.sha256(wanted.read_bytes() + version.encode()).hexdigest()[:12]
-    venv = cache / f"mlflow-{digest}"
-    mlflow = venv / "bin" / "mlflow"
-    done = venv / "installed"
-    if done.exists():
-        return str(mlflow)
-    say("bed  installing MLflow, about a minute and 400 MB")
-    shutil.rmtree(venv, ignore_errors=True)
-    cache.mkdir(parents=True, exist_ok=True)
-    if importlib.util.find_spec("ensurepip") is None and may_install():
-        install("python3-venv")
-    quietly([sys.executable, "-m", "venv", str(venv)])
-    pip = [str(venv / "bin" / "python"), "-m", "pip"]
-    quietly([*pip, "install", "--quiet", "--no-input", "--no-deps", "--requirement", str(wanted)])
-    done.touch()
-    return str(mlflow)
-
-
-def may_install():
-    return os.geteuid() == 0 and shutil.which("apt-get") is not None
-
-
-def install(package):
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    quietly(["apt-get", "update"], env=environment)
-    quietly(["apt-get", "install", "--yes", "--no-install-recommends", package], env=environment)
-
-
-def quietly(command, **run):
-    done = subprocess.run(command, **run, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise Unavailable(f"`{' '.join(command)}` ended with {done.returncode}:\n{done.stdout}{done.stderr}")
