@@ -103,7 +103,9 @@ fn a_webhook_that_fails_is_a_warning_with_its_host_alone() {
     }
     // A run that passed stays passed.
     project.plan("p.yaml", &expecting(&server, 200));
-    told(&project, &server.url("/status/500?key=Xyz"), &["--notify-on", "always"]).ends(0).says("500");
+    told(&project, &server.url("/status/500?key=Xyz"), &["--notify-on", "always"])
+        .ends(0)
+        .says("500");
 }
 
 #[test]
