@@ -35,10 +35,14 @@ fn a_hint_that_fits_a_failing_step_is_shown_before_what_planrun_can_tell() {
     let found = hints(&ran, 0);
     assert_eq!(found.len(), 1);
     let expected = json!({
+        "rule": "hint",
         "confidence": "hint",
         "text": "The key of Ada belongs to another service",
+        "about": "The key of Ada belongs to another service",
         "facts": ["status is 401", "$.detail contains \"registered for service\""],
+        "against": [],
         "next": "Ask the auth team",
+        "owner": null,
         "at": {"path": "plan.yaml", "line": 5, "column": 10},
     });
     assert_eq!(found[0], &expected);
