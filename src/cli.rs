@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod compare;
+mod doctor;
 mod dry_run;
 mod fault;
 mod guard;
@@ -125,6 +126,7 @@ fn dispatch(cli: Cli) -> Result<u8, UsageFault> {
         Some(Command::Report(args)) => stored::report(&args, &current()?),
         Some(Command::Compare(args)) => compare::compare(&args, &current()?),
         Some(Command::Vars(args)) => vars::vars(&args, &current()?),
+        Some(Command::Doctor(args)) => doctor::doctor(&args, &current()?),
         Some(Command::Explain(args)) => other::explain(&args),
         Some(Command::Curl(args)) => preview::curl(&args, &current()?),
         Some(Command::Completions(args)) => Ok(shell::completions(&args)),

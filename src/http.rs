@@ -6,6 +6,7 @@
 
 mod answer;
 mod barrier;
+mod certificate;
 mod client;
 mod decode;
 mod digest;
@@ -13,6 +14,7 @@ mod exchange;
 mod fault;
 mod head;
 mod jar;
+mod peek;
 mod probe;
 mod reading;
 mod redirect;
@@ -23,9 +25,11 @@ mod trace;
 
 pub use answer::{Answer, Exchanged, Sent};
 pub use barrier::Barrier;
+pub use certificate::Certificate;
 pub use client::{Client, Options};
 pub use digest::{Asked, digest_answer};
 pub use jar::Jar;
+pub use peek::certificate;
 pub use redirect::{AllowOrigins, Origin};
 pub use request::{
     Body, Connection, Dial, HttpVersion, Identity, Keep, MAX_BODY, ProxyChoice, Request,

@@ -7,6 +7,7 @@ mod cases;
 mod context;
 mod dial;
 mod environment;
+mod examine;
 mod execution;
 mod expect_all;
 mod facts;
@@ -39,6 +40,7 @@ use tokio::sync::Semaphore;
 
 pub use context::{Context, EnvironmentValues, Keep, Origin, PlanValues, Stop};
 pub use environment::{Given, Known, early_words, evaluate as evaluate_environment, services};
+pub use examine::{Endpoint, Layer, LayerName, State};
 pub use login::Tokens;
 
 pub use preview::{Preview, Shown, Sight};

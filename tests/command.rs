@@ -10,6 +10,8 @@
 
 #[path = "support/misbehaving.rs"]
 mod misbehaving;
+#[path = "support/tls.rs"]
+mod tls;
 
 #[path = "command/causes.rs"]
 mod causes;
@@ -17,6 +19,8 @@ mod causes;
 mod check;
 #[path = "command/compare.rs"]
 mod compare;
+#[path = "command/doctor.rs"]
+mod doctor;
 #[path = "command/dry_run.rs"]
 mod dry_run;
 #[path = "command/echoes.rs"]

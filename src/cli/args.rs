@@ -37,6 +37,9 @@ pub(super) enum Command {
     List(ListArgs),
     /// Shows the values of variables and secrets, and where each comes from
     Vars(VarsArgs),
+    /// Examines what plans need, layer by layer: secrets, names, connections, TLS, HTTP, keys
+    #[command(after_help = DOCTOR_HELP)]
+    Doctor(DoctorArgs),
     /// Explains a code such as `plan::unknown-key`
     Explain(ExplainArgs),
     /// Prints a step's request as one curl command, secrets as variables
@@ -68,7 +71,7 @@ Usage:  planrun [OPTIONS] PATH…     plan files, or folders with plans under th
   check PATH…   checks, sends nothing       list PATH…  lists plans and steps
   vars PLAN     values and their sources    curl PLAN   a request as a curl line
   explain CODE  what a code means           report      the last run once more
-  compare       the last two runs, or any   help run    all options of a command
+  compare       the last two runs, or any   doctor      is all well there?
   demo   completions SHELL   man   schema KIND       to try; for shells, editors
 
   -e, --env ENV            environment: environments/ENV.yaml near the plan
@@ -87,11 +90,12 @@ Exit: 0 passed, 1 failed, 2 command line, 3 invalid, 4 nothing ran, 5 errored,
       6 over budget, 7 output, 124 deadline, 130 Ctrl-C";
 
 /// The commands, for whoever misspells one.
-pub(super) const COMMANDS: [&str; 13] = [
+pub(super) const COMMANDS: [&str; 14] = [
     "run",
     "check",
     "list",
     "vars",
+    "doctor",
     "explain",
     "curl",
     "report",
@@ -151,6 +155,15 @@ Install them:
   fish        planrun completions fish > ~/.config/fish/completions/planrun.fish
   elvish      planrun completions elvish >> ~/.config/elvish/rc.elv
   powershell  planrun completions powershell >> $PROFILE";
+
+/// What the doctor does, and how it ends.
+const DOCTOR_HELP: &str = "\
+Of each place that the plans ask: the name, the connection, TLS (issuer, names, days), HTTP (who
+answers), the clock. Of each plan the first step that shows a key and only reads is carried out.
+Nothing but GET, HEAD and OPTIONS is sent, unless a step is named.
+
+Exit codes: 0 all is well · 1 a key is refused · 2 command line · 3 a plan is invalid, a secret is
+missing or malformed · 4 no plan · 5 a layer fails";
 
 /// How a schema is used.
 const SCHEMA_HELP: &str = "\
@@ -383,6 +396,30 @@ pub(super) struct VarsArgs {
     pub(super) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(super) values: Values,
+    /// human or json
+    #[arg(long, value_name = "FORMAT", default_value = "human", help_heading = "Output")]
+    pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) look: Look,
+}
+
+/// Options of `doctor`.
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    /// Plan files, or folders with plans under them; those of `plans/` where none is named
+    #[arg(value_name = "PLAN")]
+    pub(super) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) values: Values,
+    /// Asks about the key with this step, with setup, cleanup and what it needs; may be repeated
+    #[arg(long = "step", value_name = "ID", help_heading = "Selection")]
+    pub(super) steps: Vec<String>,
+    /// Lets a step that is named write also in a protected environment
+    #[arg(long, help_heading = "Run")]
+    pub(super) allow_writes: bool,
+    /// Starts the commands that an environment names for secrets and services
+    #[arg(long, help_heading = "Run")]
+    pub(super) allow_exec: bool,
     /// human or json
     #[arg(long, value_name = "FORMAT", default_value = "human", help_heading = "Output")]
     pub(super) format: Format,

@@ -488,7 +488,7 @@ fn elapsed(started: Instant) -> Duration {
 }
 
 /// A number that nobody can guess.
-fn random() -> u64 {
+pub(super) fn random() -> u64 {
     use ring::rand::SecureRandom;
     let mut bytes = [0; 8];
     let _ = ring::rand::SystemRandom::new().fill(&mut bytes);

@@ -60,6 +60,11 @@ fn provider() -> Arc<CryptoProvider> {
     }))
 }
 
+/// The signatures that this client understands.
+pub(super) fn schemes() -> Vec<SignatureScheme> {
+    provider().signature_verification_algorithms.supported_schemes()
+}
+
 fn verifier(tls: &Tls) -> Result<Arc<dyn ServerCertVerifier>, RequestFault> {
     if tls.insecure {
         return Ok(Arc::new(Anyone));

@@ -57,6 +57,14 @@ struct Token {
 struct NoToken(Box<Finding>, Option<Box<crate::outcome::Exchange>>);
 
 impl Login {
+    /// Where it asks before the request itself is sent.
+    pub(super) fn asks(&self) -> Option<&Url> {
+        match self {
+            Self::Token(token) => Some(&token.request.url),
+            Self::Digest { .. } => None,
+        }
+    }
+
     /// How it stands in a request that is only looked at.
     pub(super) fn shown(&self) -> String {
         match self {

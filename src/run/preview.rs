@@ -11,9 +11,9 @@ use super::cases::{Case, CaseList};
 use super::context::{Origin, PlanValues};
 use super::files::{Absent, PlanFiles};
 use super::names::JobNames;
-use super::render::{Renderer, as_text};
+use super::render::{Rendered, Renderer, as_text};
 use super::wire;
-use crate::check::{Cases, CheckedPlan, CheckedStep, Include, Work};
+use crate::check::{Cases, CheckedPlan, CheckedStep, Include, Request, Work};
 use crate::finding::Finding;
 use crate::outcome::Exchange;
 use crate::secret::Gate;
@@ -183,6 +183,21 @@ impl Preview<'_> {
         let in_case =
             |case| self.one(plan, step, &InStep { names, step: about.clone(), case: Some(case) });
         cases.into_iter().map(in_case).collect()
+    }
+
+    /// A request with what is known before the run; nothing where that is not enough.
+    pub(super) fn rendered(
+        &self,
+        plan: &CheckedPlan,
+        step: &CheckedStep,
+        request: &Request,
+    ) -> Option<Rendered> {
+        let names = self.names(plan);
+        let about = json!({"id": step.id.as_deref().unwrap_or_default()});
+        let cases = step.cases.as_ref().map(|cases| self.cases(plan, cases, &names));
+        let case = cases.into_iter().flatten().next();
+        let names = InStep { names: &names, step: about, case };
+        self.with(plan, &names, &step.label(), |renderer| renderer.request(request).ok())
     }
 
     fn one(&self, plan: &CheckedPlan, step: &CheckedStep, names: &InStep<'_>) -> Sight {

@@ -1,0 +1,447 @@
+//! `planrun doctor`: whether the environment of plans is well, layer by layer, before they are run.
+
+mod shown;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::time::Instant;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use super::args::{DoctorArgs, Format};
+use super::fault::UsageFault;
+use super::guard;
+use super::obtain;
+use super::other::json_escaped;
+use super::prepare::{Prepared, prepare};
+use super::preview::invalid;
+use super::printer::Printer;
+use super::run::{random, runtime};
+use super::secrets::{Described, Secrets, describe};
+use super::signals;
+use super::world::{self, Start, World, plan_values, run_names};
+use crate::check::{CheckedStep, Work};
+use crate::diagnose;
+use crate::event::{Event, Section};
+use crate::finding::Finding;
+use crate::http::{Client, Options};
+use crate::outcome::{StepResult, Verdict};
+use crate::record::{PlanRecord, Record, gravest};
+use crate::run::{self, Context, Endpoint, Layer, PlanValues, Preview, State, Stop, Tokens};
+use crate::schedule::{Job, Selection};
+use crate::services::{Groups, Purpose};
+
+use shown::{document, table};
+
+/// How many events may wait to be gathered.
+const WAITING: usize = 1024;
+
+/// Everything that was looked at.
+struct Examined {
+    environment: Option<String>,
+    secrets: Vec<SecretRow>,
+    endpoints: Vec<(Endpoint, Vec<Layer>)>,
+    keys: Vec<KeyRow>,
+}
+
+/// A secret, without its value.
+struct SecretRow {
+    name: String,
+    state: State,
+    said: Vec<String>,
+    next: Option<String>,
+}
+
+/// What a server says of a key.
+struct KeyRow {
+    secrets: Vec<String>,
+    /// Where it was shown.
+    origin: String,
+    state: State,
+    said: Vec<String>,
+    /// How many other steps were answered the same.
+    more: usize,
+    next: Option<String>,
+}
+
+impl Examined {
+    /// 0 all is well, 1 a key is refused, 3 a secret is missing or malformed, 5 a layer fails.
+    fn exit_code(&self) -> u8 {
+        let code = |bad: bool, code: u8| if bad { code } else { 0 };
+        let is_bad = |layer: &Layer| layer.state == State::Bad;
+        gravest([
+            code(self.secrets.iter().any(|row| row.state == State::Bad), 3),
+            code(self.endpoints.iter().any(|(_, layers)| layers.iter().any(is_bad)), 5),
+            code(self.keys.iter().any(|row| row.state == State::Bad), 1),
+        ])
+    }
+}
+
+/// Examines what plans need; the exit code.
+pub(super) fn doctor(args: &DoctorArgs, current: &Path) -> Result<u8, UsageFault> {
+    let paths =
+        if args.paths.is_empty() { vec![default_path(current)] } else { args.paths.clone() };
+    let mut prepared = prepare(&paths, &args.values, current)?;
+    let printer = Printer::new(&args.look, &prepared.process);
+    if prepared.has_errors() {
+        invalid(&prepared, &prepared.findings, &printer);
+        return Ok(3);
+    }
+    let all = prepared.schedule(&Selection::default())?;
+    if all.is_empty() {
+        prepared.explain_selection(&Selection::default(), &all, &printer);
+        return Ok(4);
+    }
+    let asking = if args.steps.is_empty() {
+        asking_jobs(&all)
+    } else {
+        let selection = Selection { steps: args.steps.clone(), ..Selection::default() };
+        prepared.schedule(&selection)?
+    };
+    if !args.allow_writes {
+        let findings = guard::writes(&prepared, &asking);
+        prepared.findings.extend(findings);
+    }
+    if !args.allow_exec {
+        let findings = guard::services(&prepared, &all);
+        prepared.findings.extend(findings);
+    }
+    let mut secrets = BTreeMap::new();
+    for environment in environments(&prepared, &all) {
+        // What is wrong with a secret is a row of the table.
+        let (found, _) = prepared.secrets(environment, &all)?;
+        secrets.insert(environment, found);
+    }
+    if args.allow_exec && !prepared.has_errors() {
+        let entropy = || random();
+        let run = run_names("doctor", now(), 0);
+        let scene = obtain::Scene {
+            prepared: &prepared,
+            jobs: &all,
+            printer: &printer,
+            run,
+            now: now(),
+            entropy: &entropy,
+        };
+        match obtain::obtain(&scene, &mut secrets, true) {
+            Ok(findings) => prepared.findings.extend(findings),
+            Err(_) => return Ok(signals::code(Stop::Interrupt)),
+        }
+    }
+    if prepared.has_errors() {
+        invalid(&prepared, &prepared.findings, &printer);
+        return Ok(3);
+    }
+    let Ok(runtime) = runtime(2) else { return Ok(7) };
+    let look = Look { args, prepared: &prepared, jobs: &all, asking, secrets: &secrets };
+    let examined = runtime.block_on(look.examine());
+    runtime.shutdown_timeout(std::time::Duration::from_millis(100));
+    let examined = match examined {
+        Ok(examined) => examined,
+        Err(Ended::Stopped(stop)) => return Ok(signals::code(stop)),
+        Err(Ended::Problems(problems)) => {
+            invalid(&prepared, &problems, &printer);
+            return Ok(5);
+        }
+    };
+    let text = match args.format {
+        Format::Json => {
+            let value = document(&examined, &prepared.suite.sources);
+            json_escaped(&serde_json::to_string_pretty(&value).unwrap_or_default())
+        }
+        Format::Human => table(&examined, &prepared.suite.sources, &printer.style),
+    };
+    Ok(match printer.out(&prepared.gate.redact(text)) {
+        Ok(()) => examined.exit_code(),
+        Err(_) => 7,
+    })
+}
+
+/// The plans that are looked at where none is named.
+fn default_path(current: &Path) -> PathBuf {
+    let plans = current.join("plans");
+    if plans.is_dir() { PathBuf::from("plans") } else { PathBuf::from(".") }
+}
+
+fn environments(prepared: &Prepared, jobs: &[Job]) -> Vec<Option<usize>> {
+    let of = |job: &Job| prepared.suite.plans.get(job.position).map(|loaded| loaded.environment);
+    let mut used: Vec<Option<usize>> = jobs.iter().filter_map(of).collect();
+    used.sort_unstable();
+    used.dedup();
+    used
+}
+
+/// Of each plan the first step that shows a key and only reads: it alone is asked.
+fn asking_jobs(all: &[Job]) -> Vec<Job> {
+    let mut found: Vec<Job> = Vec::new();
+    for job in all {
+        if found.iter().any(|known| known.position == job.position) {
+            continue;
+        }
+        let Some(first) = job.plan.steps().iter().position(only_asks) else { continue };
+        let selected = (0..job.plan.steps().len()).map(|number| number == first).collect();
+        found.push(Job { selected, ..job.clone() });
+    }
+    found
+}
+
+/// Whether a step only reads, shows a key, and needs nothing of another step.
+fn only_asks(step: &CheckedStep) -> bool {
+    let Work::Request(request) = &step.work else { return false };
+    matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS")
+        && request.body.is_none()
+        && step.section == Section::Steps
+        && !step.uses.secrets.is_empty()
+        && step.uses.captures.is_empty()
+        && step.uses.seen.is_empty()
+        && step.parent.is_none()
+        && step.skip.is_none()
+        && step.condition.is_none()
+        && step.cases.is_none()
+        && step.samples.is_none()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the clock that servers are compared with")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// Why nothing could be examined.
+enum Ended {
+    Stopped(Stop),
+    /// The environment could not be started or evaluated.
+    Problems(Vec<Finding>),
+}
+
+/// What is looked at.
+struct Look<'a> {
+    args: &'a DoctorArgs,
+    prepared: &'a Prepared,
+    jobs: &'a [Job],
+    asking: Vec<Job>,
+    secrets: &'a BTreeMap<Option<usize>, Secrets>,
+}
+
+impl Look<'_> {
+    async fn examine(self) -> Result<Examined, Ended> {
+        let Self { args, prepared, jobs, asking, secrets } = self;
+        let groups = Arc::new(Groups::default());
+        let stop = signals::listen(None, None, Arc::clone(&groups));
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let context = Arc::new(context(prepared, sender, stop));
+        let gathered = tokio::spawn(gather(receiver));
+        let how = Start { context: &context, purpose: Purpose::Run, groups: &groups };
+        let World { values, running, problems } = world::start(prepared, jobs, secrets, how).await;
+        let mut examined = None;
+        if problems.is_empty() && context.stopped().is_none() {
+            let values = plan_values(prepared, &args.values, &values);
+            let mut endpoints: Vec<(Endpoint, Vec<Layer>)> = Vec::new();
+            for endpoint in endpoints_of(jobs, &values) {
+                let layers = endpoint.examine(&context.client, &now).await;
+                endpoints.push((endpoint, layers));
+            }
+            let secrets = secret_rows(prepared, jobs);
+            let asking = with_their_secrets(asking, &secrets);
+            run::run(Arc::clone(&context), asking, values).await;
+            let environment = jobs
+                .iter()
+                .filter_map(|job| prepared.suite.plans.get(job.position)?.environment)
+                .find_map(|index| prepared.environments.get(index))
+                .map(|environment| environment.name.clone());
+            examined = Some(Examined { environment, secrets, endpoints, keys: Vec::new() });
+        }
+        let mut problems = problems;
+        for services in running.into_iter().rev() {
+            problems.extend(services.stop().await);
+        }
+        let stopped = context.stopped();
+        // The last sender: what was told is whole.
+        drop(context);
+        let record = Record::fold(gathered.await.unwrap_or_default());
+        match (examined, stopped) {
+            (_, Some(stop)) => Err(Ended::Stopped(stop)),
+            (None, None) => Err(Ended::Problems(problems)),
+            (Some(examined), None) => Ok(Examined { keys: keys(&record), ..examined }),
+        }
+    }
+}
+
+async fn gather(mut events: mpsc::Receiver<crate::secret::Redacted<Event>>) -> Vec<Event> {
+    let mut all = Vec::new();
+    while let Some(event) = events.recv().await {
+        all.push(event.into_inner());
+    }
+    all
+}
+
+#[expect(clippy::disallowed_methods, reason = "what is asked begins here")]
+fn context(
+    prepared: &Prepared,
+    events: mpsc::Sender<crate::secret::Redacted<Event>>,
+    stop: tokio::sync::watch::Receiver<Option<Stop>>,
+) -> Context {
+    let process = &prepared.process;
+    let option = |name: &str| {
+        let lower = process.get(&name.to_ascii_lowercase());
+        lower.or_else(|| process.get(name)).map(str::to_owned)
+    };
+    Context {
+        client: Client::new(&Options {
+            http_proxy: option("HTTP_PROXY"),
+            https_proxy: option("HTTPS_PROXY"),
+            all_proxy: option("ALL_PROXY"),
+            no_proxy: option("NO_PROXY"),
+        }),
+        gate: prepared.gate.clone(),
+        events,
+        started: Instant::now(),
+        started_at: now(),
+        run: "doctor".to_owned(),
+        seed: random() >> 32,
+        stop,
+        entropy: AtomicU64::new(random()),
+        keep: None,
+        tokens: Tokens::default(),
+        jobs: 1,
+        max_failures: None,
+        failures: AtomicU32::new(0),
+    }
+}
+
+/// The places that the plans ask, each once.
+fn endpoints_of(jobs: &[Job], values: &[Arc<PlanValues>]) -> Vec<Endpoint> {
+    let mut found: Vec<Endpoint> = Vec::new();
+    for job in jobs {
+        let Some(values) = values.get(job.position) else { continue };
+        let preview = Preview { values, seed: 0, now: now() };
+        for endpoint in preview.endpoints(&job.plan) {
+            let same = |known: &&mut Endpoint| known.url.origin() == endpoint.url.origin();
+            match found.iter_mut().find(same) {
+                Some(known) => known.join(&endpoint),
+                None => found.push(endpoint),
+            }
+        }
+    }
+    found
+}
+
+/// Every secret that the plans declare, once.
+fn secret_rows(prepared: &Prepared, jobs: &[Job]) -> Vec<SecretRow> {
+    let mut rows: Vec<SecretRow> = Vec::new();
+    for job in jobs {
+        let loaded = prepared.suite.plans.get(job.position);
+        let environment =
+            loaded.and_then(|loaded| prepared.suite.environments.get(loaded.environment?));
+        job.plan.each_plan(&mut |plan| {
+            for secret in plan.secrets() {
+                let name = &secret.name.value;
+                if rows.iter().any(|row| row.name == *name) {
+                    continue;
+                }
+                let shape = secret.matches.as_ref();
+                let described = describe(name, shape, prepared.places(), environment);
+                rows.push(secret_row(name, secret.optional, shape.is_some(), described));
+            }
+        });
+    }
+    rows
+}
+
+fn secret_row(name: &str, optional: bool, has_shape: bool, described: Described) -> SecretRow {
+    let Described { state: word, place, at: _, repair } = described;
+    let state = match word {
+        "given" | "from-service" => State::Good,
+        "from-command" | "from-prompt" => State::Skipped,
+        "missing" if optional => State::Skipped,
+        _ => State::Bad,
+    };
+    let mut said = vec![format!("{} ({place})", word.replace('-', " "))];
+    if word == "given" && has_shape {
+        said.push("as `matches` says".to_owned());
+    }
+    if word == "missing" && optional {
+        said.push("optional".to_owned());
+    }
+    SecretRow { name: name.to_owned(), state, said, next: repair.filter(|_| state == State::Bad) }
+}
+
+/// Those jobs whose secrets are all there.
+fn with_their_secrets(jobs: Vec<Job>, rows: &[SecretRow]) -> Vec<Job> {
+    let lacks =
+        |name: &String| rows.iter().any(|row| row.name == *name && row.state != State::Good);
+    let steps = |job: &Job| {
+        let selected = job.plan.steps().iter().zip(&job.selected).filter(|(_, it)| **it);
+        selected.flat_map(|(step, _)| step.uses.secrets.iter().cloned()).collect::<Vec<_>>()
+    };
+    jobs.into_iter().filter(|job| !steps(job).iter().any(lacks)).collect()
+}
+
+/// What the servers said of the keys.
+fn keys(record: &Record) -> Vec<KeyRow> {
+    let mut rows: Vec<KeyRow> = Vec::new();
+    for plan in &record.plans {
+        let witnesses = diagnose::witnesses(plan);
+        for step in &plan.steps {
+            let Some(result) = &step.result else { continue };
+            let row = key_row(plan, &step.step.title(), (step, result), &witnesses);
+            let same = |known: &&mut KeyRow| {
+                row.as_ref().is_some_and(|row| {
+                    (&known.secrets, &known.origin, known.state)
+                        == (&row.secrets, &row.origin, row.state)
+                })
+            };
+            match rows.iter_mut().find(same) {
+                Some(known) => known.more += 1,
+                None => rows.extend(row),
+            }
+        }
+    }
+    rows
+}
+
+fn key_row(
+    plan: &PlanRecord,
+    title: &str,
+    (step, result): (&crate::record::StepRecord, &StepResult),
+    witnesses: &[diagnose::Witness],
+) -> Option<KeyRow> {
+    let exchange = result.attempts.last()?.exchange.as_deref()?;
+    let mut secrets: Vec<String> =
+        exchange.secrets_sent.iter().map(|(name, _)| name.clone()).collect();
+    secrets.dedup();
+    if secrets.is_empty() {
+        return None;
+    }
+    let request = &exchange.request;
+    let url = request.url.split(['?', '#']).next().unwrap_or_default();
+    let status = exchange.response.as_ref().map(|response| response.status);
+    let asked = format!("{} {url}", request.method);
+    let by = format!("step `{title}` of {}", plan.started.path);
+    let origin = url::Url::parse(url).ok()?.origin().ascii_serialization();
+    let (state, word) = match (result.verdict, status) {
+        // A plan may expect a refusal: then nothing is said of the key.
+        (Verdict::Passed, Some(400..)) => return None,
+        (Verdict::Passed, _) => (State::Good, "accepted by".to_owned()),
+        (_, Some(status @ (401 | 403))) => (State::Bad, format!("refused with {status} by")),
+        (_, Some(status @ 200..=299)) => (
+            State::Doubtful,
+            format!("accepted with {status}, and the answer is not as expected, by"),
+        ),
+        (_, Some(status)) => (State::Doubtful, format!("not to be told: {status} from")),
+        (_, None) => return None,
+    };
+    let mut said = vec![format!("{word} {asked}"), by];
+    let mut next = None;
+    if state != State::Good {
+        let causes = diagnose::causes(&step.step, result, witnesses);
+        if let Some(cause) = causes.first() {
+            said.push(cause.text.clone());
+            said.extend(cause.facts.iter().map(|fact| fact.text.clone()));
+            next.clone_from(&cause.next);
+        }
+    }
+    Some(KeyRow { secrets, origin, state, said, more: 0, next })
+}
