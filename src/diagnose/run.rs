@@ -13,7 +13,7 @@ use super::response::reason;
 use super::witness::{Witness, label, origin, witnesses};
 use crate::event::{JobId, StepRef};
 use crate::outcome::{Exchange, Reason, StepResult, Verdict};
-use crate::record::{PlanRecord, Record};
+use crate::record::{PlanRecord, Record, StepRecord};
 use crate::source::Place;
 
 /// What can be said of a run as a whole.
@@ -119,7 +119,7 @@ pub fn fingerprint(result: &StepResult, causes: &[Cause]) -> String {
 }
 
 /// So many fingerprints are told apart; what comes after them is counted together.
-const FINGERPRINTS: usize = 500;
+const FINGERPRINTS: usize = 200;
 /// So many origins, reasons of one of them, and secrets are remembered.
 const REMEMBERED: usize = 64;
 
@@ -174,7 +174,13 @@ struct Voice {
 impl Clusters {
     /// Takes a plan that ended.
     pub fn push(&mut self, plan: &PlanRecord) {
-        let witnesses = witnesses(plan);
+        let witnesses: Vec<Witness> = if plan.steps.iter().any(is_bad) {
+            witnesses(plan)
+        } else {
+            // Of a plan that is well little is new: what is known already is not gathered again.
+            let tells = plan.steps.iter().filter(|record| self.may_learn_from(record));
+            tells.filter_map(|it| Witness::of(&it.step, it.result.as_ref()?)).collect()
+        };
         for witness in &witnesses {
             self.remember(witness);
         }
@@ -245,6 +251,20 @@ impl Clusters {
             group.last_job = Some(plan.started.job);
         }
         index
+    }
+
+    /// Whether a step tells something new of a secret or of how a host refuses.
+    fn may_learn_from(&self, record: &StepRecord) -> bool {
+        let attempt = record.result.as_deref().and_then(|result| result.attempts.last());
+        let Some(exchange) = attempt.and_then(|attempt| attempt.exchange.as_deref()) else {
+            return false;
+        };
+        let refused = exchange.response.as_ref().is_some_and(|response| response.status >= 400);
+        let room = self.voices.len() < REMEMBERED;
+        let unknown = |(secret, _): &(String, String)| {
+            self.seen.len() < REMEMBERED && !self.seen.contains_key(&(secret.clone(), Sight::Valid))
+        };
+        (refused && room) || exchange.secrets_sent.iter().any(unknown)
     }
 
     fn remember(&mut self, witness: &Witness) {
@@ -322,6 +342,10 @@ impl Clusters {
         let backends = if failures > 0 { alike(&voices) } else { Vec::new() };
         Diagnosis { failures, blocked, clusters, flips: matrices.flips(), backends }
     }
+}
+
+fn is_bad(record: &StepRecord) -> bool {
+    matches!(record.verdict(), Some(Verdict::Failed | Verdict::Errored))
 }
 
 fn member(plan: &PlanRecord, step: &StepRef) -> Member {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::response::{body, challenge, header, reason};
+use super::response::{body, challenge, header, reason, text};
 use crate::event::{StepKey, StepRef};
 use crate::outcome::{Attempt, StepResult, Verdict};
 use crate::record::PlanRecord;
@@ -57,7 +57,8 @@ impl Witness {
         let exchange = attempt.exchange.as_deref()?;
         let response = exchange.response.as_ref()?;
         let url = exchange.request.url.split(['?', '#']).next().unwrap_or_default();
-        let body = body(response);
+        // What is well says little of others: only errors are parsed.
+        let body = (response.status >= 400).then(|| body(response)).flatten();
         let said = body.as_ref().and_then(reason).map(|(_, text)| text);
         Some(Self {
             step: label(step),
@@ -69,14 +70,14 @@ impl Witness {
             secrets: exchange.secrets_sent.clone(),
             server: header(response, "server").map(str::to_owned),
             reason: said.map(|text| text.chars().take(REASON).collect()),
-            shape: body.as_ref().filter(|_| response.status >= 400).and_then(shape),
+            shape: body.as_ref().and_then(shape),
             challenge: challenge(response).map(str::to_owned),
             fields: body
                 .iter()
                 .flat_map(super::rules::fields_named)
                 .map(|field| field.name)
                 .collect(),
-            says_valid: response.status < 300 && body.as_ref().is_some_and(says_valid),
+            says_valid: response.status < 300 && text(response).is_some_and(says_valid),
             took: exchange.phases.total.unwrap_or_default(),
             at: attempt.at,
             requests: requests(result, attempt),
@@ -129,10 +130,13 @@ pub(super) fn shape(body: &Value) -> Option<String> {
     Some(names.join(" "))
 }
 
-fn says_valid(body: &Value) -> bool {
-    ["is_valid", "valid", "active"]
-        .iter()
-        .any(|name| body.get(*name).and_then(Value::as_bool) == Some(true))
+/// Whether a field says that a key is valid, in the words of those who check keys.
+fn says_valid(text: &str) -> bool {
+    ["\"is_valid\"", "\"valid\"", "\"active\""].iter().any(|name| {
+        let after = text.split_once(name).map_or("", |(_, after)| after);
+        let value = after.trim_start().strip_prefix(':').unwrap_or_default();
+        value.trim_start().starts_with("true")
+    })
 }
 
 fn requests(result: &StepResult, attempt: &Attempt) -> u64 {
@@ -143,6 +147,16 @@ fn requests(result: &StepResult, attempt: &Attempt) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_service_that_checks_keys_is_known_by_what_it_says() {
+        for text in [r#"{"is_valid": true}"#, r#"{"a":{"active":true}}"#, "{\"valid\"\n:\ttrue}"] {
+            assert!(says_valid(text), "{text}");
+        }
+        for text in [r#"{"is_valid": false}"#, r#"{"valid": "true"}"#, "", "true", r#""active""#] {
+            assert!(!says_valid(text), "{text}");
+        }
+    }
 
     #[test]
     fn an_origin_ends_before_the_path() {
