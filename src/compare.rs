@@ -4,13 +4,20 @@
 //! Both are folded records, so that a comparison needs no plan, no network and no clock.
 
 mod align;
+mod answers;
+mod body;
+mod rules;
 mod times;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use answers::{Answers, Difference};
+pub use rules::Rules;
 pub use times::{TimeChange, TimeVerdict};
 
+use crate::event::JobId;
 use crate::outcome::{StepResult, Verdict};
 use crate::record::{Flaky, PlanRecord, Record, StepRecord};
 
@@ -30,13 +37,39 @@ pub struct Comparison {
     pub alike: usize,
     /// How long steps took, those that can be judged first.
     pub times: Vec<TimeChange>,
+    /// The answers, where those of two environments were compared.
+    pub across: Option<Across>,
+}
+
+/// What two environments answered.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Across {
+    /// Every step that was answered otherwise.
+    pub steps: Vec<Answered>,
+    /// In how many places the answers differ as those of the first environment differ from their own.
+    pub noise: usize,
+    /// How many places were passed over because of a rule.
+    pub ignored: usize,
+}
+
+/// A step that two environments answered otherwise.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answered {
+    /// The plan's title.
+    pub plan: String,
+    /// The step's title.
+    pub step: String,
+    /// Where it is written.
+    pub at: String,
+    /// In what the answers differ.
+    pub differences: Vec<Difference>,
 }
 
 /// What is told of a run as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Side {
-    /// What it is called beside the other: `previous`, `current`.
-    pub name: &'static str,
+    /// What it is called beside the other: `previous`, `current`, an environment.
+    pub name: String,
     /// Its id.
     pub run: String,
     /// Its environment.
@@ -197,6 +230,29 @@ impl Comparison {
             changes,
             alike,
             times,
+            across: None,
+        }
+    }
+
+    /// Compares the runs of the same plans on two environments: what was answered too. `again` is
+    /// another run on the first one, which shows what differs by itself.
+    #[must_use]
+    pub fn across((before, after): (&Record, &Record), again: &Record, rules: &Rules) -> Self {
+        let mut compared = Self::of(before, after, TOLERANCE);
+        let name = |side: &Side| side.environment.clone().unwrap_or_else(|| side.name.clone());
+        compared.before.name = name(&compared.before);
+        compared.after.name = name(&compared.after);
+        compared.across = Some(across((before, after), again, rules));
+        compared
+    }
+
+    /// Whether anything differs: between two environments every difference counts, between two runs
+    /// what is worse.
+    #[must_use]
+    pub fn is_different(&self) -> bool {
+        match &self.across {
+            Some(across) => !self.changes.is_empty() || !across.steps.is_empty(),
+            None => self.worse() > 0,
         }
     }
 
@@ -218,10 +274,71 @@ impl Comparison {
     }
 }
 
-fn side(name: &'static str, record: &Record) -> Side {
+/// How much slower a step may be before it is told, where nobody says.
+pub const TOLERANCE: f64 = 0.1;
+
+/// Compares what was answered, step by step.
+fn across((before, after): (&Record, &Record), again: &Record, rules: &Rules) -> Across {
+    let pairs = align::steps(before, after);
+    // The same steps of the first environment in both of its runs.
+    let twice: BTreeMap<*const StepRecord, Here<'_>> = align::steps(before, again)
+        .into_iter()
+        .filter_map(|pair| Some((std::ptr::from_ref(pair.before?.1), pair.after?)))
+        .collect();
+    let captured = [before, after, again].map(captures);
+    let [of_before, of_after, of_again] = &captured;
+    let mut across = Across::default();
+    for pair in &pairs {
+        let (Some(then), Some(now)) = (pair.before, pair.after) else { continue };
+        let (Some(one), Some(other)) = (exchange(then.1), exchange(now.1)) else { continue };
+        let of = |captures: &Captures, (plan, _): Here<'_>| {
+            captures.get(&plan.started.job).cloned().unwrap_or_default()
+        };
+        let repeated = twice.get(&std::ptr::from_ref(then.1)).copied();
+        let of_repeated = repeated.map(|here| of(of_again, here)).unwrap_or_default();
+        let repeated = repeated.and_then(|(_, step)| exchange(step));
+        let answers = answers::compare(
+            rules,
+            (one, other),
+            (&of(of_before, then), &of(of_after, now)),
+            repeated.map(|exchange| (exchange, &of_repeated)),
+        );
+        across.noise += answers.noise;
+        across.ignored += answers.ignored;
+        if !answers.differences.is_empty() {
+            let (plan, step) = now;
+            across.steps.push(Answered {
+                plan: plan.started.title().into_owned(),
+                step: step.step.title().into_owned(),
+                at: after.sources.locate(step.step.place),
+                differences: answers.differences,
+            });
+        }
+    }
+    across
+}
+
+/// What each job captured.
+type Captures = BTreeMap<JobId, body::Captured>;
+
+fn captures(record: &Record) -> Captures {
+    let of_plan = |plan: &PlanRecord| {
+        let attempts = plan.steps.iter().filter_map(|step| step.result.as_ref()?.attempts.last());
+        let captures = attempts.flat_map(|attempt| &attempt.captures);
+        captures.filter_map(|one| Some((one.name.clone(), one.value.clone()?))).collect()
+    };
+    record.plans.iter().map(|plan| (plan.started.job, of_plan(plan))).collect()
+}
+
+/// The last exchange of a step.
+fn exchange(step: &StepRecord) -> Option<&crate::outcome::Exchange> {
+    step.result.as_ref()?.attempts.last()?.exchange.as_deref()
+}
+
+fn side(name: &str, record: &Record) -> Side {
     let started = record.started.as_ref();
     Side {
-        name,
+        name: name.to_owned(),
         run: started.map(|run| run.run.clone()).unwrap_or_default(),
         environment: started.and_then(|run| run.environment.clone()),
         started_at: started.map(|run| run.started_at.clone()).unwrap_or_default(),

@@ -15,6 +15,11 @@ mod tls;
 
 #[path = "command/causes.rs"]
 mod causes;
+#[path = "support/scripted.rs"]
+mod scripted;
+
+#[path = "command/across.rs"]
+mod across;
 #[path = "command/check.rs"]
 mod check;
 #[path = "command/compare.rs"]

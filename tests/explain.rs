@@ -24,6 +24,7 @@ const NOT_OF_A_PLAN: &[Code] = &[
     Code::MissingFile,
     Code::BadSchema,
     Code::ProtectedEnvironment,
+    Code::ComparedWrite,
     Code::ExecNotAllowed,
     Code::CommandFailed,
     Code::SecretSource,

@@ -46,7 +46,7 @@ pub(super) enum Command {
     Curl(CurlArgs),
     /// Tells a stored run again: on the terminal, or as reports
     Report(ReportArgs),
-    /// Compares two stored runs: what flipped, came, went, and took longer
+    /// Compares two stored runs, or the same plans on two environments
     #[command(after_help = COMPARE_HELP)]
     Compare(CompareArgs),
     /// Prints the completions of a shell
@@ -144,8 +144,10 @@ Examples:
   planrun compare                        the last run with the one before it
   planrun compare 20260711-09 last       by id, or how it begins
   planrun compare old/ new/ --format markdown
+  planrun compare plans/ -e staging -e production -E 'not step(/^create/)'
 
-Exit codes: 0 nothing is worse · 1 something is worse · 2 there is no such run";
+Exit codes: 0 nothing is worse, both environments answer alike · 1 something is worse, or differs ·
+2 there is no such run · 3 to 143 as those of a run that could not be compared";
 
 /// How completions are installed.
 const COMPLETIONS_HELP: &str = "\
@@ -477,12 +479,39 @@ pub(super) struct ReportArgs {
 #[derive(Debug, Args)]
 pub(super) struct CompareArgs {
     /// The earlier and the later run: a folder, an id or how it begins, `last` or `previous`;
-    /// `previous last` where none is named
-    #[arg(value_name = "RUN", num_args = 0..=2)]
-    pub(super) runs: Vec<PathBuf>,
+    /// `previous last` where none is named. With two environments: plan files, or folders with plans
+    #[arg(value_name = "RUN or PLAN")]
+    pub(super) paths: Vec<PathBuf>,
     /// Counts a step as worse that is slower by more than this, as far as its samples show it
     #[arg(long, value_name = "PERCENT", help_heading = "Comparison")]
     pub(super) max_regression: Option<String>,
+    /// Does not compare what stands at this path, or in this header: $.id, headers.Server
+    #[arg(long, value_name = "PATH", requires = "environments", help_heading = "Comparison")]
+    pub(super) ignore: Vec<String>,
+    /// Compares the items of a list by a field, whatever their order: $.models=name
+    #[arg(long, value_name = "PATH=FIELD", requires = "environments", help_heading = "Comparison")]
+    pub(super) set_by: Vec<String>,
+    /// Takes numbers as equal that are so close: $.score=0.01
+    #[arg(
+        long,
+        value_name = "PATH=NUMBER",
+        requires = "environments",
+        help_heading = "Comparison"
+    )]
+    pub(super) within: Vec<String>,
+    /// Replaces in texts, before they are compared, what fits a regular expression: node-\d+=node
+    #[arg(long, value_name = "REGEX=TEXT", requires = "environments", help_heading = "Comparison")]
+    pub(super) replace: Vec<String>,
+    #[command(flatten)]
+    pub(super) values: Values,
+    #[command(flatten)]
+    pub(super) selection: Selection,
+    /// Sends requests that may write too, each several times
+    #[arg(long, help_heading = "Run")]
+    pub(super) allow_writes: bool,
+    /// Starts the commands that an environment names for secrets and services
+    #[arg(long, help_heading = "Run")]
+    pub(super) allow_exec: bool,
     /// human, json or markdown
     #[arg(long, value_name = "FORMAT", default_value = "human", help_heading = "Output")]
     pub(super) format: CompareFormat,

@@ -6,9 +6,57 @@ use crate::check::{CheckedStep, Request, Work};
 use crate::environment::ServiceWork;
 use crate::finding::{Code, Finding};
 use crate::schedule::Job;
+use crate::source::Place;
 
 /// The selected requests that may write in an environment that is protected, each once.
 pub(super) fn writes(prepared: &Prepared, jobs: &[Job]) -> Vec<Finding> {
+    each_write(prepared, jobs, |method, place, environment| {
+        let (name, protected) = environment?;
+        let words = format!("`{method}` may write, and the environment `{name}` is protected");
+        Some(
+            Finding::error(Code::ProtectedEnvironment, words)
+                .at(place, "may write")
+                .at(protected?, "protected here")
+                .help("choose another environment with `-e`")
+                .help("where writing is meant: `--allow-writes`"),
+        )
+    })
+}
+
+/// The selected requests that may write where environments are compared, each once: they are sent
+/// several times. On a protected environment nothing allows that.
+pub(super) fn compared(prepared: &Prepared, jobs: &[Job], allowed: bool) -> Vec<Finding> {
+    each_write(prepared, jobs, |method, place, environment| {
+        if let Some((name, Some(protected))) = environment {
+            let words = format!(
+                "`{method}` may write, and a comparison never writes on the protected environment \
+                 `{name}`"
+            );
+            return Some(
+                Finding::error(Code::ProtectedEnvironment, words)
+                    .at(place, "may write")
+                    .at(protected, "protected here")
+                    .help("compare only steps that read: `-E`, `-t` and `--step` select"),
+            );
+        }
+        let words = format!("`{method}` may write, and a comparison sends it three times");
+        let finding = || {
+            Finding::error(Code::ComparedWrite, words)
+                .at(place, "may write")
+                .help("compare only steps that read: `-E`, `-t` and `--step` select")
+                .help("where writing is meant: `--allow-writes`")
+        };
+        (!allowed).then(finding)
+    })
+}
+
+/// What is said of each selected request that may write, each once; it is given the environment's name
+/// and where that is protected.
+fn each_write(
+    prepared: &Prepared,
+    jobs: &[Job],
+    say: impl Fn(&str, Place, Option<(&str, Option<Place>)>) -> Option<Finding>,
+) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for job in jobs {
         let loaded = prepared
@@ -16,8 +64,8 @@ pub(super) fn writes(prepared: &Prepared, jobs: &[Job]) -> Vec<Finding> {
             .plans
             .get(job.position)
             .and_then(|plan| prepared.suite.environments.get(plan.environment?));
-        let Some(loaded) = loaded else { continue };
-        let Some(protected) = loaded.environment.protected() else { continue };
+        let environment =
+            loaded.map(|loaded| (loaded.environment.name(), loaded.environment.protected()));
         let mut requests = Vec::new();
         for (step, _) in job.plan.steps().iter().zip(&job.selected).filter(|(_, it)| **it) {
             sent(step, &mut requests);
@@ -26,21 +74,8 @@ pub(super) fn writes(prepared: &Prepared, jobs: &[Job]) -> Vec<Finding> {
             if matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS") {
                 continue;
             }
-            let finding = Finding::error(
-                Code::ProtectedEnvironment,
-                format!(
-                    "`{}` may write, and the environment `{}` is protected",
-                    request.method,
-                    loaded.environment.name()
-                ),
-            )
-            .at(request.method_place, "may write")
-            .at(protected, "protected here")
-            .help("choose another environment with `-e`")
-            .help("where writing is meant: `--allow-writes`");
-            if !findings.contains(&finding) {
-                findings.push(finding);
-            }
+            let said = say(request.method.as_str(), request.method_place, environment);
+            findings.extend(said.filter(|finding| !findings.contains(finding)));
         }
     }
     findings

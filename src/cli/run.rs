@@ -41,7 +41,7 @@ use crate::source::SourceText;
 const WAITING: usize = 1024;
 
 /// Everything that is decided before the first request.
-struct Ready {
+pub(super) struct Ready {
     prepared: Prepared,
     jobs: Vec<Job>,
     /// The secrets of each environment that is used; `None` is no environment.
@@ -55,6 +55,7 @@ struct Ready {
     seed: u64,
     entropy: u64,
     deadline: Option<Duration>,
+    audience: Audience,
 }
 
 /// What ends a run early, what it has started, and where it keeps things.
@@ -65,8 +66,53 @@ struct Ends {
 }
 
 /// Runs plans; the exit code.
-#[expect(clippy::disallowed_methods, reason = "the run begins here")]
 pub(super) fn run(args: &RunArgs, current: &Path) -> Result<u8, UsageFault> {
+    match begin(args, current, Audience::Person)? {
+        Begun::Ended(code) => Ok(code),
+        Begun::Ready(ready) => {
+            let printer = Printer::new(&args.look, &ready.prepared.process);
+            Ok(ready.carry_out(args, &printer).code)
+        }
+    }
+}
+
+/// Who hears of a run while it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Audience {
+    /// Whoever sits at the terminal.
+    Person,
+    /// What compares it with another: it runs several times, and nobody else hears of it.
+    Comparison,
+}
+
+/// A run before its first request.
+pub(super) enum Begun {
+    /// There is none: it is over with this code, and why was said.
+    Ended(u8),
+    /// All is decided.
+    Ready(Box<Ready>),
+}
+
+/// What a run came to.
+pub(super) struct Carried {
+    pub(super) code: u8,
+    /// All of it, where somebody wants it.
+    pub(super) record: Option<Record>,
+}
+
+impl Carried {
+    fn failed() -> Self {
+        Self { code: 7, record: None }
+    }
+}
+
+/// Decides everything before the first request.
+#[expect(clippy::disallowed_methods, reason = "the run begins here")]
+pub(super) fn begin(
+    args: &RunArgs,
+    current: &Path,
+    audience: Audience,
+) -> Result<Begun, UsageFault> {
     let started = Instant::now();
     let started_at = Timestamp::now();
     let mut reports = outputs::reports(&args.reports, &Process::read())?;
@@ -79,7 +125,7 @@ pub(super) fn run(args: &RunArgs, current: &Path) -> Result<u8, UsageFault> {
     };
     let selection = match selection::read(&args.selection, &args.look) {
         Ok(selection) => selection,
-        Err(code) => return Ok(code),
+        Err(code) => return Ok(Begun::Ended(code)),
     };
     let mut prepared = prepare(&args.paths, &args.values, current)?;
     if let Some(times) = args.retries {
@@ -104,6 +150,7 @@ pub(super) fn run(args: &RunArgs, current: &Path) -> Result<u8, UsageFault> {
         seed,
         entropy,
         deadline,
+        audience,
     };
     if !ready.prepared.has_errors() {
         let selection = ready.prepared.look_back(&args.selection, selection)?;
@@ -112,15 +159,20 @@ pub(super) fn run(args: &RunArgs, current: &Path) -> Result<u8, UsageFault> {
     }
     if args.dry_run && !ready.prepared.has_errors() {
         // Every secret is shown as its name: none needs to be there.
-        return Ok(super::dry_run::dry_run(&ready.into(), args, &printer));
+        return Ok(Begun::Ended(super::dry_run::dry_run(&ready.into(), args, &printer)));
     }
     if !ready.prepared.has_errors() {
-        if !args.allow_writes {
-            ready.prepared.findings.extend(guard::writes(&ready.prepared, &ready.jobs));
-        }
+        let written = match audience {
+            Audience::Person if args.allow_writes => Vec::new(),
+            Audience::Person => guard::writes(&ready.prepared, &ready.jobs),
+            Audience::Comparison => {
+                guard::compared(&ready.prepared, &ready.jobs, args.allow_writes)
+            }
+        };
+        ready.prepared.findings.extend(written);
         ready.read_secrets(args, &printer)?;
         if !ready.prepared.has_errors() && ready.obtain_secrets(args, &printer).is_err() {
-            return Ok(ready.interrupted(args, &printer));
+            return Ok(Begun::Ended(ready.interrupted(args, &printer)));
         }
         if ready.prepared.process.get("GITHUB_ACTIONS") == Some("true") {
             let known = ready.secrets.values().flat_map(|secrets| &secrets.found);
@@ -128,9 +180,9 @@ pub(super) fn run(args: &RunArgs, current: &Path) -> Result<u8, UsageFault> {
         }
     }
     if ready.prepared.has_errors() {
-        return Ok(ready.refuse(args, &printer));
+        return Ok(Begun::Ended(ready.refuse(args, &printer)));
     }
-    Ok(ready.carry_out(args, &printer))
+    Ok(Begun::Ready(Box::new(ready)))
 }
 
 impl From<Ready> for super::preview::Scene {
@@ -295,10 +347,17 @@ impl Ready {
         self.notify.tell(&news, printer);
     }
 
-    fn carry_out(mut self, args: &RunArgs, printer: &Printer) -> u8 {
+    /// The same, as if it began now: what is decided may wait.
+    #[expect(clippy::disallowed_methods, reason = "the run begins here")]
+    pub(super) fn begin_now(&mut self) {
+        self.started = Instant::now();
+        self.started_at = Timestamp::now();
+    }
+
+    pub(super) fn carry_out(mut self, args: &RunArgs, printer: &Printer) -> Carried {
         let misplaced = outputs::misplaced(&mut self.reports);
         if !misplaced.is_empty() {
-            return self.give_up(args, misplaced, printer);
+            return Carried { code: self.give_up(args, misplaced, printer), record: None };
         }
         let folder = match RunFolder::create(
             &self.prepared.suite.root,
@@ -308,7 +367,7 @@ impl Ready {
             Ok(folder) => folder,
             Err(error) => {
                 let failure = format!("the run's folder: {error}; `--out DIR` names another");
-                return self.give_up(args, vec![failure], printer);
+                return Carried { code: self.give_up(args, vec![failure], printer), record: None };
             }
         };
         let stored = folder.events();
@@ -318,7 +377,7 @@ impl Ready {
         let log =
             log.and_then(|log| log.map_err(|e| failed.push(format!("the log file: {e}"))).ok());
         if !failed.is_empty() {
-            return self.give_up(args, failed, printer);
+            return Carried { code: self.give_up(args, failed, printer), record: None };
         }
         let flaky = if args.fail_on_flaky { Flaky::Fails } else { Flaky::Passes };
         let mut terminal = Terminal::new(
@@ -331,8 +390,11 @@ impl Ready {
             },
         );
         terminal.stored_at(outputs::shown(folder.path(), &self.prepared.current));
+        let keep = self.audience == Audience::Comparison
+            || !self.reports.is_empty()
+            || self.notify.is_wanted();
         let reporters = Reporters {
-            terminal: Some(terminal),
+            terminal: (self.audience == Audience::Person).then_some(terminal),
             held: Held::new(printer.is_terminal),
             events,
             log: log.map(|file| {
@@ -341,7 +403,7 @@ impl Ready {
                     report::Options { quiet: false, verbose: true, is_terminal: false, flaky };
                 (Terminal::new(style, options), file)
             }),
-            keep: !self.reports.is_empty() || self.notify.is_wanted(),
+            keep,
         };
         let (sender, receiver) = mpsc::channel(WAITING);
         let groups = Arc::new(Groups::default());
@@ -356,9 +418,9 @@ impl Ready {
         let told = notify.is_wanted().then(|| {
             (self.prepared.suite.root.clone(), client(&self.prepared.process), stop.clone())
         });
-        let keep = folder.keep();
+        let saving = folder.keep();
         let outcome = runtime(threads).map(|runtime| {
-            let ends = Ends { stop, groups, keep };
+            let ends = Ends { stop, groups, keep: saving };
             let ended = runtime.block_on(self.run_all(args, header, sender, ends));
             listener.thread().unpark();
             // What still hangs in a blocking call does not hold up the end.
@@ -370,17 +432,17 @@ impl Ready {
             Err(error) => {
                 let failures = [format!("the runtime: {error}")];
                 outputs::complain(&failures, &gate, printer);
-                return 7;
+                return Carried::failed();
             }
         };
         let Ok(heard) = listener.join() else {
             outputs::complain(&["the reporters failed".to_owned()], &gate, printer);
-            return 7;
+            return Carried::failed();
         };
         drop(folder);
         let Heard { fold, plans, mut failures } = heard;
         let own = [fold.exit_code(flaky), stopped.map_or(0, signals::code)];
-        let record = (!reports.is_empty() || told.is_some()).then(|| outputs::whole(fold, plans));
+        let record = keep.then(|| outputs::whole(fold, plans));
         failures.extend(record.iter().flat_map(|record| outputs::write(&reports, record)));
         outputs::complain(&failures, &gate, printer);
         let code = gravest(own.into_iter().chain([if failures.is_empty() { 0 } else { 7 }]));
@@ -391,7 +453,7 @@ impl Ready {
             let news = News { record, code, root: &root, gate: &gate, client, stop };
             notify.tell(&news, printer);
         }
-        code
+        Carried { code, record }
     }
 
     async fn run_all(

@@ -20,34 +20,56 @@ const LISTED: usize = 20;
 /// So many times that cannot be judged are listed.
 const TIMES: usize = 5;
 
-/// The kinds in their order, each with its title.
-const KINDS: [(ChangeKind, &str); 7] = [
-    (ChangeKind::Worse, "Worse"),
-    (ChangeKind::AddedWorse, "New, and went wrong"),
-    (ChangeKind::Better, "Better"),
-    (ChangeKind::Otherwise, "Otherwise"),
-    (ChangeKind::Answered, "Answered with another status"),
-    (ChangeKind::Added, "Added"),
-    (ChangeKind::Removed, "Removed"),
+/// The kinds in their order.
+const KINDS: [ChangeKind; 7] = [
+    ChangeKind::Worse,
+    ChangeKind::AddedWorse,
+    ChangeKind::Better,
+    ChangeKind::Otherwise,
+    ChangeKind::Answered,
+    ChangeKind::Added,
+    ChangeKind::Removed,
 ];
+
+/// What stands above the changes of a kind.
+fn title(kind: ChangeKind, comparison: &Comparison) -> String {
+    let (before, after) = (&comparison.before.name, &comparison.after.name);
+    match (kind, comparison.across.is_some()) {
+        (ChangeKind::Worse, false) => "Worse".to_owned(),
+        (ChangeKind::Worse, true) => format!("Only on {before} as expected"),
+        (ChangeKind::AddedWorse, false) => "New, and went wrong".to_owned(),
+        (ChangeKind::AddedWorse, true) => format!("Only on {after}, and went wrong"),
+        (ChangeKind::Better, false) => "Better".to_owned(),
+        (ChangeKind::Better, true) => format!("Only on {after} as expected"),
+        (ChangeKind::Otherwise, _) => "Otherwise".to_owned(),
+        (ChangeKind::Answered, _) => "Answered with another status".to_owned(),
+        (ChangeKind::Added, false) => "Added".to_owned(),
+        (ChangeKind::Added, true) => format!("Only on {after}"),
+        (ChangeKind::Removed, false) => "Removed".to_owned(),
+        (ChangeKind::Removed, true) => format!("Only on {before}"),
+    }
+}
 
 /// The table for a terminal.
 #[must_use]
 pub fn terminal(comparison: &Comparison, style: &Style) -> String {
     let mut out = String::new();
+    let names = width(&comparison.before.name).max(width(&comparison.after.name)).max(8);
     for side in [&comparison.before, &comparison.after] {
         let about = style.dotted(about(side));
-        let _ = writeln!(out, "{:10}{about}", side.name);
+        let name = sanitise_line(&side.name);
+        let _ = writeln!(out, "{name:names$}  {about}");
     }
     let rows: Vec<[String; 4]> = comparison.metrics.iter().filter_map(row).collect();
-    let head = ["metric", comparison.before.name, comparison.after.name, "change"];
+    let head = ["metric", &comparison.before.name, &comparison.after.name, "change"];
     out.push('\n');
     table(&mut out, &head, &rows, style);
-    for (kind, title) in KINDS {
+    for kind in KINDS {
         let changes: Vec<&Change> = comparison.of_kind(kind).collect();
         if changes.is_empty() {
             continue;
         }
+        let title = sanitise_line(&title(kind, comparison)).into_owned();
         let heading = format!("{title} ({})", changes.len());
         let _ = writeln!(out, "\n{}", style.paint(Paint::Bold, &heading));
         for change in changes.iter().take(LISTED) {
@@ -56,6 +78,9 @@ pub fn terminal(comparison: &Comparison, style: &Style) -> String {
         if changes.len() > LISTED {
             let _ = writeln!(out, "  and {} more", changes.len() - LISTED);
         }
+    }
+    for line in answers(comparison, style) {
+        let _ = writeln!(out, "{line}");
     }
     times(&mut out, comparison, style);
     let _ = writeln!(out, "\n{}", verdict(comparison));
@@ -67,7 +92,13 @@ fn about(side: &Side) -> Vec<String> {
     let started = side.started_at.split('.').next().unwrap_or_default();
     vec![
         sanitise_line(&side.run).into_owned(),
-        side.environment.as_deref().map(sanitise_line).unwrap_or_default().into_owned(),
+        // Where a side is called like its environment, that is said.
+        side.environment
+            .as_deref()
+            .filter(|name| *name != side.name)
+            .map(sanitise_line)
+            .unwrap_or_default()
+            .into_owned(),
         sanitise_line(started.trim_end_matches('Z')).replace('T', " "),
         if side.complete { String::new() } else { "incomplete".to_owned() },
     ]
@@ -207,7 +238,7 @@ fn times(out: &mut String, comparison: &Comparison, style: &Style) {
     }
     let _ = writeln!(out, "\n{}", style.paint(Paint::Bold, "Times"));
     let rows: Vec<[String; 4]> = shown.iter().map(|time| time_row(time, style)).collect();
-    let head = ["step", comparison.before.name, comparison.after.name, "change"];
+    let head = ["step", &comparison.before.name, &comparison.after.name, "change"];
     table(out, &head, &rows, style);
     if shown.iter().any(|time| time.verdict == TimeVerdict::TooFew) {
         out.push_str("Too few samples are told for your information; `repeat` gives more.\n");
@@ -245,8 +276,79 @@ fn time_change(time: &TimeChange) -> String {
     format!("{}{}{word}", share(time.ratio), interval.unwrap_or_default())
 }
 
+/// What was answered otherwise, as lines: each step with the paths that differ.
+fn answers(comparison: &Comparison, style: &Style) -> Vec<String> {
+    let Some(across) = &comparison.across else { return Vec::new() };
+    let mut lines = Vec::new();
+    if !across.steps.is_empty() {
+        let heading = format!("Answered otherwise ({})", across.steps.len());
+        lines.extend([String::new(), style.paint(Paint::Bold, &heading)]);
+    }
+    let room = style.columns().saturating_sub(4);
+    let (before, after) = (&comparison.before.name, &comparison.after.name);
+    for answered in across.steps.iter().take(LISTED) {
+        let name = sanitise_line(&format!("{} · {}", answered.plan, answered.step)).into_owned();
+        let symbol = style.paint(Paint::Bad, style.symbols().fail);
+        lines.push(format!("  {symbol} {}", style.cut(&name, room)));
+        lines.push(format!(
+            "    {}",
+            style.paint(Paint::Dim, &style.cut(&sanitise_line(&answered.at), room))
+        ));
+        for difference in answered.differences.iter().take(LISTED) {
+            let places = match difference.places {
+                0 | 1 => String::new(),
+                places => format!(" (in {places} places, the first:)"),
+            };
+            let what = format!("{}{places}", sanitise_line(&difference.what));
+            lines.push(format!("    {}", style.cut(&what, room)));
+            for (name, value) in [(before, &difference.before), (after, &difference.after)] {
+                let name = sanitise_line(name);
+                let value = sanitise_line(&shown(value.as_ref())).into_owned();
+                lines.push(format!("      {}", style.cut(&format!("{name}: {value}"), room - 2)));
+            }
+        }
+        if answered.differences.len() > LISTED {
+            lines.push(format!("    and {} more", answered.differences.len() - LISTED));
+        }
+    }
+    if across.steps.len() > LISTED {
+        lines.push(format!("  and {} more", across.steps.len() - LISTED));
+    }
+    let mut passed_over = Vec::new();
+    if across.noise > 0 {
+        let places = count(across.noise, "place differs", "places differ");
+        passed_over.push(format!("{places} on {} by itself", sanitise_line(before)));
+    }
+    if across.ignored > 0 {
+        let places = count(across.ignored, "place was", "places were");
+        passed_over.push(format!("{places} passed over by a rule"));
+    }
+    if !passed_over.is_empty() {
+        lines.extend([String::new(), format!("Not counted: {}", passed_over.join(", "))]);
+    }
+    lines
+}
+
+/// A value in a few words.
+fn shown(value: Option<&Value>) -> String {
+    value.map_or_else(|| "not there".to_owned(), |value| crate::json::show(value, 200))
+}
+
 /// The last line: what is worse, better, the same.
 fn verdict(comparison: &Comparison) -> String {
+    if let Some(across) = &comparison.across {
+        let verdicts = comparison.changes.len();
+        let answers = across.steps.len();
+        return if comparison.is_different() {
+            format!(
+                "different: {} ended otherwise, {answers} answered otherwise, {} ended alike",
+                count(verdicts, "step", "steps"),
+                comparison.alike
+            )
+        } else {
+            format!("alike: {}", count(comparison.alike, "step", "steps"))
+        };
+    }
     let steps = |n: usize| count(n, "step", "steps");
     let worse = comparison.worse();
     let better = comparison.of_kind(ChangeKind::Better).count();
@@ -274,27 +376,24 @@ fn verdict(comparison: &Comparison) -> String {
 #[must_use]
 pub fn markdown(comparison: &Comparison) -> String {
     let style = Style { width: 200, ..Style::default() };
-    let (before, after) = (&comparison.before, &comparison.after);
+    let (before, after) = (text(&comparison.before.name), text(&comparison.after.name));
     let mut out = String::new();
     let _ = writeln!(out, "## Comparison: {}\n", text(&verdict(comparison)));
-    for side in [before, after] {
+    for side in [&comparison.before, &comparison.after] {
         let about: Vec<String> =
             about(side).iter().filter(|it| !it.is_empty()).map(|it| text(it)).collect();
-        let _ = writeln!(out, "- {}: {}", side.name, about.join(" · "));
+        let _ = writeln!(out, "- {}: {}", text(&side.name), about.join(" · "));
     }
-    let _ = writeln!(
-        out,
-        "\n| metric | {} | {} | change |\n|---|--:|--:|---|",
-        before.name, after.name
-    );
+    let _ = writeln!(out, "\n| metric | {before} | {after} | change |\n|---|--:|--:|---|");
     for row in comparison.metrics.iter().filter_map(row) {
         let _ = writeln!(out, "| {} |", row.map(|cell| text(&cell)).join(" | "));
     }
-    for (kind, title) in KINDS {
+    for kind in KINDS {
         let changes: Vec<&Change> = comparison.of_kind(kind).collect();
         if changes.is_empty() {
             continue;
         }
+        let title = text(&title(kind, comparison));
         let _ = writeln!(out, "\n### {title} ({})\n", changes.len());
         for change in changes.iter().take(LISTED) {
             let ended = change.after.as_ref().or(change.before.as_ref());
@@ -313,12 +412,12 @@ pub fn markdown(comparison: &Comparison) -> String {
             let _ = writeln!(out, "- and {} more", changes.len() - LISTED);
         }
     }
+    answers_in_markdown(comparison, &mut out);
     let times = shown_times(comparison);
     if !times.is_empty() {
         let _ = writeln!(
             out,
-            "\n### Times\n\n| step | {} | {} | change |\n|---|--:|--:|---|",
-            before.name, after.name
+            "\n### Times\n\n| step | {before} | {after} | change |\n|---|--:|--:|---|"
         );
         for time in times {
             let _ =
@@ -328,11 +427,34 @@ pub fn markdown(comparison: &Comparison) -> String {
     out
 }
 
+/// What was answered otherwise, as a table for each step.
+fn answers_in_markdown(comparison: &Comparison, out: &mut String) {
+    let Some(across) = &comparison.across else { return };
+    if !across.steps.is_empty() {
+        let _ = writeln!(out, "\n### Answered otherwise ({})", across.steps.len());
+    }
+    let (before, after) = (text(&comparison.before.name), text(&comparison.after.name));
+    for answered in across.steps.iter().take(LISTED) {
+        let name = format!("{} · {}", answered.plan, answered.step);
+        let _ = writeln!(out, "\n{} ({})\n", text(&name), text(&answered.at));
+        let _ = writeln!(out, "| what | places | {before} | {after} |\n|---|--:|---|---|");
+        for difference in answered.differences.iter().take(LISTED) {
+            let [one, other] =
+                [&difference.before, &difference.after].map(|value| text(&shown(value.as_ref())));
+            let what = text(&difference.what);
+            let _ = writeln!(out, "| {what} | {} | {one} | {other} |", difference.places);
+        }
+    }
+    let (noise, ignored) = (across.noise, across.ignored);
+    let _ = writeln!(out, "\nNot counted: {noise} differ by themselves, {ignored} by a rule.");
+}
+
 /// The comparison for programs. Ends with a line break.
 #[must_use]
 pub fn json(comparison: &Comparison) -> String {
     let side = |side: &Side| {
         json!({
+            "name": side.name,
             "run": side.run,
             "environment": side.environment,
             "started_at": side.started_at,
@@ -366,6 +488,22 @@ pub fn json(comparison: &Comparison) -> String {
             "after": change.after.as_ref().map(ended),
             "why": reasons(change, &style),
         })).collect::<Vec<_>>(),
+        "different": comparison.is_different(),
+        "answers": comparison.across.as_ref().map(|across| json!({
+            "noise": across.noise,
+            "ignored": across.ignored,
+            "steps": across.steps.iter().map(|answered| json!({
+                "plan": answered.plan,
+                "step": answered.step,
+                "at": answered.at,
+                "differences": answered.differences.iter().map(|one| json!({
+                    "what": one.what,
+                    "places": one.places,
+                    "before": one.before,
+                    "after": one.after,
+                })).collect::<Vec<_>>(),
+            })).collect::<Vec<_>>(),
+        })),
         "times": comparison.times.iter().map(time).collect::<Vec<_>>(),
     });
     // A value made of strings and numbers always serialises.
