@@ -31,7 +31,7 @@ mod written;
 
 pub use body::{FilePath, Part, PartContent, RequestBody, SeedNumber};
 pub use cases::{Axis, AxisValue, AxisValues, Cases, Row, RowFields};
-pub use dial::{Dial, TlsSettings, is_proxy};
+pub use dial::{Dial, TlsFiles, TlsSettings, is_proxy};
 pub use environment::{
     CheckedEnvironment, CheckedService, CheckedWork, ServiceFields, Words, check_environment,
 };

@@ -35,3 +35,4 @@ pub use request::{
     Body, Connection, Dial, HttpVersion, Identity, Keep, MAX_BODY, ProxyChoice, Request,
     RequestFault, Tls,
 };
+pub use tls::{TlsPart, check_tls};

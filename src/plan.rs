@@ -23,8 +23,8 @@ pub use hint::{HintAst, HintsAst};
 pub use kind::{FileKind, include_only_by_look, kind, kind_by_look};
 pub use literal_secret::literal_secrets;
 pub use options::{
-    ApiKeyPlace, Auth, Connection, CookiesAst, HttpWord, Method, RequestOptions, Retry, RetryWhen,
-    Templated, TlsAst,
+    ApiKeyPlace, Auth, Backoff, Connection, CookiesAst, HttpWord, Method, RequestOptions, Retry,
+    RetryWhen, Templated, TlsAst,
 };
 pub use parse::{parse, parse_hints, parse_project};
 pub use samples::{DistinctAst, ExpectAllAst, SamplesAst, ShareAst, SharesAst};

@@ -12,6 +12,8 @@
 mod misbehaving;
 #[path = "support/tls.rs"]
 mod tls;
+#[path = "support/scripted.rs"]
+mod scripted;
 
 #[path = "command/causes.rs"]
 mod causes;

@@ -22,6 +22,7 @@ const NOT_OF_A_PLAN: &[Code] = &[
     Code::YamlEncoding,
     Code::OutsideRoot,
     Code::MissingFile,
+    Code::BadCertificate,
     Code::BadSchema,
     Code::ProtectedEnvironment,
     Code::ComparedWrite,

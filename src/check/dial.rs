@@ -9,9 +9,9 @@ use super::late::word;
 use super::types::{Late, LateValue};
 use super::values::Checker;
 use crate::finding::{Code, Finding};
-use crate::plan::{HttpWord, RequestOptions, TlsAst};
-use crate::source::Place;
-use crate::template::ValueTemplate;
+use crate::plan::{HttpWord, RequestOptions, Templated, TlsAst};
+use crate::source::{Place, Spanned};
+use crate::template::{Template, ValueTemplate};
 use crate::yaml::Node;
 
 /// How a connection is made.
@@ -25,6 +25,17 @@ pub struct Dial {
     pub proxy: Option<(ValueTemplate, Place)>,
     /// Addresses of hosts.
     pub resolve: Vec<(String, ValueTemplate, Place)>,
+}
+
+/// Files of certificates that are named literally: they are looked at before anything is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Certificates that are trusted.
+    pub ca_file: Option<Spanned<String>>,
+    /// The client's certificate.
+    pub cert: Option<Spanned<String>>,
+    /// Its key; the file of the certificate holds it too where none is named.
+    pub key: Option<Spanned<String>>,
 }
 
 /// What the TLS handshake does differently.
@@ -106,6 +117,7 @@ impl Checker<'_> {
             Some(node) => Some(self.texts(node)?),
             None => None,
         };
+        self.tls_files(tls);
         Some(TlsSettings {
             place,
             insecure,
@@ -114,6 +126,49 @@ impl Checker<'_> {
             key: key?,
             server_name,
         })
+    }
+
+    fn tls_files(&mut self, tls: &TlsAst) {
+        let literal = |node: &Option<Node>| {
+            let node = node.as_ref().filter(|node| !node.has_template())?;
+            Some(Spanned::new(node.as_str()?.to_owned(), node.place))
+        };
+        let cert = literal(&tls.cert);
+        let key = match &tls.key {
+            // One file may hold both.
+            None => cert.clone(),
+            key => literal(key),
+        };
+        let files = TlsFiles { ca_file: literal(&tls.ca_file), cert, key };
+        let names_any = [&files.ca_file, &files.cert, &files.key].iter().any(|it| it.is_some());
+        // What stands in `defaults` is read for every step.
+        if names_any && !self.tls_files.contains(&files) {
+            self.tls_files.push(files);
+        }
+    }
+
+    /// Whoever answers is believed: that is said, with the host that it is said of.
+    pub(super) fn insecure(
+        &mut self,
+        (own, defaults): (&RequestOptions, &[&RequestOptions]),
+        url: &Template,
+        base: Option<&Template>,
+    ) {
+        let mut all = std::iter::once(own).chain(defaults.iter().copied());
+        let tls = all.find_map(|options| options.tls.as_ref());
+        let Some(insecure) = tls.and_then(|tls| tls.value.insecure.as_ref()) else { return };
+        if insecure.value != Templated::Known(true) {
+            return;
+        }
+        let asked = base.filter(|_| url.text().starts_with('/')).unwrap_or(url);
+        self.report(
+            Finding::warning(
+                Code::InsecureTls,
+                format!("the certificate of `{}` is not checked", host(asked.text())),
+            )
+            .at(insecure.place, "whoever answers is believed, and gets what is sent")
+            .help("name who issued it: `tls: {ca_file: ca.pem}`"),
+        );
     }
 
     fn proxy(&mut self, node: &Node) -> Option<(ValueTemplate, Place)> {
@@ -144,5 +199,32 @@ impl Checker<'_> {
             );
         }
         Some(value)
+    }
+}
+
+/// The host of a URL as it is written; the template that gives it, where one does.
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let end = match rest.strip_prefix("${{").and_then(|inner| inner.find("}}")) {
+        Some(end) => end + "${{}}".len(),
+        None => rest.find(['/', '?', '#']).unwrap_or(rest.len()),
+    };
+    rest.get(..end).unwrap_or(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::host;
+
+    #[test]
+    fn the_host_of_a_url_is_what_gives_it() {
+        for (url, named) in [
+            ("https://a.test:8443/x?y", "a.test:8443"),
+            ("https://a.test", "a.test"),
+            ("${{ env.url }}/x/${{ id }}", "${{ env.url }}"),
+            ("https://${{ env.host }}:1/x", "${{ env.host }}"),
+        ] {
+            assert_eq!(host(url), named);
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::finding::{Code, Finding};
-use crate::plan::{Connection, OnFailure};
+use crate::plan::{Backoff, Connection, OnFailure};
 use crate::source::Place;
 use crate::template::Template;
 use crate::units;
@@ -62,6 +62,12 @@ impl LateValue for u32 {
 }
 
 impl LateValue for OnFailure {
+    fn read(value: &Value) -> Result<Self, (Code, String)> {
+        word(value, &Self::WORDS)
+    }
+}
+
+impl LateValue for Backoff {
     fn read(value: &Value) -> Result<Self, (Code, String)> {
         word(value, &Self::WORDS)
     }

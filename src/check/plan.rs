@@ -72,6 +72,7 @@ pub fn check(plan: &Plan, around: &Surroundings<'_>) -> (Option<CheckedPlan>, Ve
         literal_origins,
         hints,
         files: checker.files,
+        tls_files: checker.tls_files,
     };
     (Some(ready), findings)
 }

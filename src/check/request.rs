@@ -6,7 +6,7 @@ use super::types::{Auth, Cookies, Header, Late, OAuth2, Redirects, Request, Retr
 use super::values::Checker;
 use crate::finding::{Code, Finding};
 use crate::outcome::is_framing;
-use crate::plan::{self, Connection, CookiesAst, RequestAst, RequestOptions};
+use crate::plan::{self, Backoff, Connection, CookiesAst, RequestAst, RequestOptions};
 use crate::source::Place;
 use crate::template::Template;
 use crate::yaml::{Kind, Node};
@@ -67,6 +67,7 @@ impl Checker<'_> {
         let connection = self.nearest_late(all().map(|o| &o.connection), Connection::Reuse);
         let dial = self.dial(own, defaults);
         let url = url?;
+        self.insecure((own, defaults), &url, base_url.as_ref().map(|(template, _)| template));
         if self.findings.iter().skip(before).any(Finding::is_error) {
             return None;
         }
@@ -343,12 +344,18 @@ impl Checker<'_> {
                 Some(delay) => self.late(delay)?,
                 None => Late::Known(super::retries::DELAY),
             },
-            exponential: retry.exponential,
+            backoff: match &retry.backoff {
+                Some(backoff) => self.late(backoff)?,
+                None => Late::Known(Backoff::Fixed),
+            },
             max_delay: match &retry.max_delay {
                 Some(delay) => self.late(delay)?,
                 None => Late::Known(super::retries::MAX_DELAY),
             },
-            jitter: retry.jitter,
+            jitter: match &retry.jitter {
+                Some(jitter) => self.late(jitter)?,
+                None => Late::Known(false),
+            },
             when: retry.when.clone(),
         })
     }

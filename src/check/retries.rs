@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::types::{CheckedPlan, CheckedStep, Late, Retry, Work};
-use crate::plan::RetryWhen;
+use crate::plan::{Backoff, RetryWhen};
 
 /// The pause before another attempt, where nobody says.
 pub(super) const DELAY: Duration = Duration::from_secs(1);
@@ -41,9 +41,9 @@ impl CheckedStep {
                 self.retry = Some(Retry {
                     times: Late::Known(times),
                     delay: Late::Known(DELAY),
-                    exponential: false,
+                    backoff: Late::Known(Backoff::Fixed),
                     max_delay: Late::Known(MAX_DELAY),
-                    jitter: false,
+                    jitter: Late::Known(false),
                     when: vec![RetryWhen::Transport, RetryWhen::Status(429), RetryWhen::Class(5)],
                 });
             }

@@ -6,13 +6,15 @@ use regex::Regex;
 
 use super::body::RequestBody;
 use super::cases::Cases;
-use super::dial::Dial;
+use super::dial::{Dial, TlsFiles};
 use super::include::Include;
 pub use super::late::{Late, LateValue, Redirects};
 use super::samples::Samples;
 use super::written::WrittenPart;
 use crate::budget::Budget;
-use crate::plan::{ApiKeyPlace, Connection, GroupKind, Method, OnFailure, RetryWhen, Section};
+use crate::plan::{
+    ApiKeyPlace, Backoff, Connection, GroupKind, Method, OnFailure, RetryWhen, Section,
+};
 use crate::predicate::Predicate;
 use crate::query::{self, Subject};
 use crate::source::{Place, SourceId, Spanned};
@@ -43,6 +45,7 @@ pub struct CheckedPlan {
     pub(super) literal_origins: Vec<String>,
     pub(super) hints: Vec<Hint>,
     pub(super) files: Vec<Spanned<String>>,
+    pub(super) tls_files: Vec<TlsFiles>,
 }
 
 impl CheckedPlan {
@@ -134,6 +137,12 @@ impl CheckedPlan {
     #[must_use]
     pub fn files(&self) -> &[Spanned<String>] {
         &self.files
+    }
+
+    /// Those of them that hold certificates and keys.
+    #[must_use]
+    pub fn tls_files(&self) -> &[TlsFiles] {
+        &self.tls_files
     }
 
     /// What is known of failures beforehand.
@@ -468,12 +477,12 @@ pub struct Retry {
     pub times: Late<u32>,
     /// The pause.
     pub delay: Late<Duration>,
-    /// Whether it doubles.
-    pub exponential: bool,
+    /// How it grows.
+    pub backoff: Late<Backoff>,
     /// The longest pause.
     pub max_delay: Late<Duration>,
     /// Whether it varies.
-    pub jitter: bool,
+    pub jitter: Late<bool>,
     /// What is tried again.
     pub when: Vec<RetryWhen>,
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Surroundings;
+use super::dial::TlsFiles;
 use super::names::{At, Names, Stage, inner};
 use super::types::{Condition, Late, LateValue, StepIndex, Uses};
 use crate::finding::{Code, Finding};
@@ -25,6 +26,8 @@ pub(super) struct Checker<'a> {
     pub(super) in_values: bool,
     /// Files that templates name literally: they must be there before anything is sent.
     pub(super) files: Vec<Spanned<String>>,
+    /// Files of certificates among them.
+    pub(super) tls_files: Vec<TlsFiles>,
     /// Variables whose value stands in the plan and can be no other.
     pub(super) literals: BTreeMap<String, Node>,
     /// Base URLs that were looked at.
@@ -42,6 +45,7 @@ impl<'a> Checker<'a> {
             now: None,
             in_values: false,
             files: Vec::new(),
+            tls_files: Vec::new(),
             literals: BTreeMap::new(),
             bases: BTreeSet::new(),
         }

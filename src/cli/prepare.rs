@@ -9,10 +9,11 @@ use super::fault::UsageFault;
 use super::inputs::{self, GivenVars, Process};
 use super::secrets::{self, Arguments, Places, Secrets};
 use crate::check::{
-    self, CheckedEnvironment, CheckedPlan, Included, Role, ServiceFields, Surroundings,
+    self, CheckedEnvironment, CheckedPlan, Included, Role, ServiceFields, Surroundings, TlsFiles,
 };
 use crate::environment::{EnvironmentShape, SourceOfSecret};
 use crate::finding::{Code, Finding, Severity};
+use crate::http::{self, RequestFault, TlsPart};
 use crate::plan::{HintAst, RequestOptions, literal_secrets};
 use crate::project::{self, Choice, Folders, Suite};
 use crate::schedule::Job;
@@ -288,11 +289,13 @@ fn unreadable_files(
     ((suite, folders), current): ((&Suite, &Folders), &Path),
 ) -> Vec<Finding> {
     let mut named: Vec<(&Path, &Spanned<String>)> = Vec::new();
+    let mut certificates: Vec<(&Path, &TlsFiles)> = Vec::new();
     plan.each_plan(&mut |plan| {
         let inner = suite.included.iter().find(|loaded| loaded.plan.source == plan.source());
         let folder = if plan.source() == loaded.plan.source { Some(loaded) } else { inner };
         let folder = folder.map_or(&*loaded.folder, |loaded| &*loaded.folder);
         named.extend(plan.files().iter().map(|file| (folder, file)));
+        certificates.extend(plan.tls_files().iter().map(|files| (folder, files)));
     });
     if named.is_empty() {
         return Vec::new();
@@ -300,11 +303,43 @@ fn unreadable_files(
     let more: Vec<PathBuf> = values.file_roots.iter().map(|root| current.join(root)).collect();
     let files = project::FileRoot::new(&loaded.root, &more);
     let probe = |(folder, file): (&Path, &Spanned<String>)| {
-        let folder = folders.get(&file.place.source).map_or(folder, |folder| &**folder);
-        let fault = files.probe(folder, &file.value).err()?;
+        let fault = files.probe(folder_of(folders, folder, file), &file.value).err()?;
         Some(Finding::of(&fault, file.place))
     };
-    named.into_iter().filter_map(probe).collect()
+    let mut findings: Vec<Finding> = named.into_iter().filter_map(probe).collect();
+    for (folder, tls) in certificates {
+        let TlsFiles { ca_file, cert, key } = tls;
+        // One that is not there was found above.
+        let [ca, chain, private] = [ca_file, cert, key].map(|file| {
+            let file = file.as_ref()?;
+            files.read(folder_of(folders, folder, file), &file.value).ok()
+        });
+        let wrong = http::check_tls(ca.as_deref(), chain.as_deref(), private.as_deref());
+        findings.extend(wrong.into_iter().filter_map(|(part, fault)| {
+            let file = match part {
+                TlsPart::Ca => ca_file,
+                TlsPart::Certificate => cert,
+                TlsPart::Key => key,
+            };
+            Some(bad_certificate(file.as_ref()?, &fault))
+        }));
+    }
+    findings
+}
+
+/// What the path of a file is relative to: the folder of the file that names it.
+fn folder_of<'f>(folders: &'f Folders, plans: &'f Path, file: &Spanned<String>) -> &'f Path {
+    folders.get(&file.place.source).map_or(plans, |folder| &**folder)
+}
+
+fn bad_certificate(file: &Spanned<String>, fault: &RequestFault) -> Finding {
+    let why = match fault {
+        RequestFault::Tls { seen } => seen.clone(),
+        other => other.to_string(),
+    };
+    Finding::error(Code::BadCertificate, format!("`{}` cannot be used: {why}", file.value))
+        .at(file.place, "this file")
+        .help("certificates and keys are PEM: text that begins with `-----BEGIN`")
 }
 
 /// A plan that others include, as the check phase takes it.

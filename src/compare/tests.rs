@@ -47,6 +47,7 @@ fn answer(status: u16, total: Duration) -> Exchange {
         proxy: None,
         url_from: Vec::new(),
         plans_ids: Vec::new(),
+        unverified: false,
         secrets_sent: Vec::new(),
         secret_shapes: Vec::new(),
         sent_from: Vec::new(),

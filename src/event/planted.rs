@@ -105,6 +105,7 @@ fn exchange() -> Exchange {
         reused: true,
         repeated: true,
         proxy: Some(format!("http://user:{SECRET}@proxy")),
+        unverified: true,
         url_from: vec![UrlPart { name: s(), value: s(), place: Some(place()), source: s() }],
         secrets_sent: vec![(s(), s())],
         plans_ids: vec![s()],

@@ -143,6 +143,10 @@ codes! {
         "    plan: Health\n    steps:\n      - GET: /health\n\nA URL that begins with `/` needs `defaults: {base_url: …}` in the plan, the environment or the project.\n\nRepair: add `base_url`, or write the whole URL.";
     LiteralSecret = "plan::literal-secret", "a text that looks like a secret",
         "    auth: {bearer: hk_live_a8Kd03jfLq92mZx7Pw51}\n\nA key in a plan ends up in the history of the repository and in every report.\n\nRepair: declare it under `secrets:` and write `${{ secrets.api_key }}`. A key that has been in a repository should be replaced.";
+    InsecureTls = "plan::insecure-tls", "certificates that are not checked",
+        "    - GET: https://registry.example.com/health\n      tls: {insecure: true}\n\nWith `insecure: true` any certificate is accepted, whoever shows it: who stands between can read and change everything, the key included, and a pass does not say who answered.\n\nRepair: name the authority that issued the certificate, `tls: {ca_file: ca.pem}`, or the name that it bears, `tls: {server_name: …}`.";
+    BadCertificate = "plan::bad-certificate", "a certificate or key that cannot be used",
+        "What `ca_file`, `cert` and `key` name is read before anything is sent. Certificates and keys are PEM: text that begins with `-----BEGIN CERTIFICATE-----` or `-----BEGIN PRIVATE KEY-----`, and a key fits its certificate. An example is `ca_file: ca.der`.\n\nRepair: convert it, `openssl x509 -inform der -in ca.der -out ca.pem`, or name the right file.";
     OmitInText = "plan::omit-in-text", "`omit` where it has nothing to remove",
         "    headers: {X-Id: \"id-${{ omit }}\"}\n\n`omit` removes the whole key or list item of a request. Inside a text there is nothing to remove, and what is expected is never removed: a step would pass without it.\n\nRepair: let the whole value be `${{ omit }}`; in `expect` write what is due, such as `{absent: true}`.";
     OutsideRoot = "plan::outside-root", "a file outside the project",

@@ -33,6 +33,8 @@ pub struct Exchanged {
     pub repeated: bool,
     /// The proxy that it went through, its password masked.
     pub proxy: Option<String>,
+    /// Whether TLS was spoken, and any certificate would have done.
+    pub unverified: bool,
 }
 
 /// What was sent.

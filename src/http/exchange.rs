@@ -432,6 +432,8 @@ impl<'a> Walk<'a> {
             Body::Stream { .. } => marks.sent_digest.clone(),
             Body::Empty => None,
         };
+        let spoke_tls = self.url.scheme() == "https"
+            || self.hops.iter().any(|hop| hop.url.starts_with("https:"));
         Exchanged {
             sent: Sent {
                 method: self.request.method.clone(),
@@ -456,6 +458,7 @@ impl<'a> Walk<'a> {
             reused: self.reused,
             repeated: self.repeated,
             proxy: self.route.shown,
+            unverified: self.request.dial.tls.insecure && spoke_tls,
         }
     }
 }

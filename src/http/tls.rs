@@ -23,9 +23,7 @@ pub(crate) fn config(tls: &Tls, http: HttpVersion) -> Result<ClientConfig, Reque
         None => builder.with_no_client_auth(),
         Some(Identity { chain, key }) => {
             let chain = certificates(chain, "the client certificate")?;
-            let key = PrivateKeyDer::from_pem_slice(key)
-                .map_err(|_| fault("the private key is not PEM"))?;
-            builder.with_client_auth_cert(chain, key).map_err(|error| fault(&error.to_string()))?
+            with_identity(builder, chain, private_key(key)?)?
         }
     };
     config.alpn_protocols = match http {
@@ -36,9 +34,72 @@ pub(crate) fn config(tls: &Tls, http: HttpVersion) -> Result<ClientConfig, Reque
     Ok(config)
 }
 
+/// Which file of TLS settings is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsPart {
+    /// The certificates that are trusted.
+    Ca,
+    /// The client's own certificate.
+    Certificate,
+    /// Its key.
+    Key,
+}
+
+/// What is wrong with the files of TLS settings, as far as they are known: each with which it is.
+/// Nothing is sent for it.
+#[must_use]
+pub fn check_tls(
+    ca: Option<&[u8]>,
+    chain: Option<&[u8]>,
+    key: Option<&[u8]>,
+) -> Vec<(TlsPart, RequestFault)> {
+    let chain = chain.map(|pem| certificates(pem, "the client certificate"));
+    let key = key.map(private_key);
+    let mut wrong = Vec::new();
+    wrong.extend(
+        ca.and_then(|pem| certificates(pem, "the CA file").err()).map(|it| (TlsPart::Ca, it)),
+    );
+    match (chain, key) {
+        (Some(Ok(chain)), Some(Ok(key))) => {
+            let fits = no_roots().and_then(|builder| with_identity(builder, chain, key));
+            wrong.extend(fits.err().map(|fault| (TlsPart::Key, fault)));
+        }
+        (chain, key) => {
+            wrong.extend(chain.and_then(Result::err).map(|fault| (TlsPart::Certificate, fault)));
+            wrong.extend(key.and_then(Result::err).map(|fault| (TlsPart::Key, fault)));
+        }
+    }
+    wrong
+}
+
 /// The configuration of a client that makes none: it trusts nobody and reads nothing.
 pub(crate) fn no_tls() -> Result<ClientConfig, RequestFault> {
-    Ok(builder()?.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+    Ok(no_roots()?.with_no_client_auth())
+}
+
+type Builder = rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>;
+
+fn no_roots() -> Result<Builder, RequestFault> {
+    Ok(builder()?.with_root_certificates(RootCertStore::empty()))
+}
+
+fn with_identity(
+    builder: Builder,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<ClientConfig, RequestFault> {
+    builder.with_client_auth_cert(chain, key).map_err(|error| match error {
+        rustls::Error::InconsistentKeys(_) => fault("the private key does not fit the certificate"),
+        error => fault(&error.to_string()),
+    })
+}
+
+fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, RequestFault> {
+    use rustls::pki_types::pem::Error;
+    PrivateKeyDer::from_pem_slice(pem).map_err(|error| match error {
+        Error::NoItemsFound => fault("there is no private key in PEM"),
+        _ => fault("the private key is not PEM"),
+    })
 }
 
 fn builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, RequestFault> {

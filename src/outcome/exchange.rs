@@ -334,6 +334,9 @@ pub struct Exchange {
     /// The proxy that it went through, credentials masked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy: Option<String>,
+    /// Whether whoever showed a certificate was believed (`tls: {insecure: true}`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unverified: bool,
     /// Which variables gave parts of the URL: the name (`env.registry_url`), its value, the place
     /// where it was set, if that is in a file, else its source (`--var`, `PLANRUN_VAR_x`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

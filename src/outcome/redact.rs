@@ -253,6 +253,7 @@ impl Redact for Exchange {
             reused: _,
             repeated: _,
             proxy,
+            unverified: _,
             url_from,
             secrets_sent,
             plans_ids,

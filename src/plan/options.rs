@@ -161,14 +161,29 @@ pub struct Retry {
     pub times: Templated<u32>,
     /// The pause before a try; 1 s if absent.
     pub delay: Option<Templated<Duration>>,
-    /// Whether the pause doubles.
-    pub exponential: bool,
+    /// How the pause grows; fixed if absent.
+    pub backoff: Option<Templated<Backoff>>,
     /// The longest pause, Retry-After included; 30 s if absent.
     pub max_delay: Option<Templated<Duration>>,
     /// Whether the pause is varied at random (by the seed).
-    pub jitter: bool,
+    pub jitter: Option<Templated<bool>>,
     /// What is tried again; `[transport, 429, 5xx]` if absent.
     pub when: Vec<RetryWhen>,
+}
+
+/// How the pause before a try grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backoff {
+    /// Not at all.
+    Fixed,
+    /// It doubles.
+    Exponential,
+}
+
+impl Backoff {
+    /// The words of the language.
+    pub const WORDS: [(&'static str, Self); 2] =
+        [("fixed", Self::Fixed), ("exponential", Self::Exponential)];
 }
 
 /// What makes a step try again.

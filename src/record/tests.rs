@@ -417,6 +417,7 @@ fn requests_count_retries_and_redirects() {
         reused: false,
         repeated: false,
         proxy: None,
+        unverified: false,
         url_from: Vec::new(),
         secrets_sent: Vec::new(),
         plans_ids: Vec::new(),

@@ -275,6 +275,7 @@ mod tests {
             reused: false,
             repeated: false,
             proxy: None,
+            unverified: false,
             url_from: Vec::new(),
             secrets_sent: Vec::new(),
             plans_ids: Vec::new(),

@@ -388,6 +388,10 @@ fn facts(scene: &Scene<'_>, step: &StepRef, result: &StepResult, causes: &[Cause
             let text = "a kept connection was already closed; sent once more on a fresh one";
             out.push_str(&style.fact("note", text));
         }
+        if exchange.unverified {
+            let text = "the certificate was not checked (`insecure`): who answered is not known";
+            out.push_str(&style.fact("note", text));
+        }
         out.push_str(&style.whole("ids", &phrase::ids(exchange)));
         out.push_str(&style.facts("time", &phrase::phases(&exchange.phases, exchange.reused)));
         // One line however long, so that it can be copied.

@@ -136,6 +136,7 @@ pub(crate) fn exchange(method: &str, url: &str, status: u16, body: &Value) -> Ex
         reused: false,
         repeated: false,
         proxy: None,
+        unverified: false,
         url_from: Vec::new(),
         secrets_sent: vec![("api_key".into(), "header Authorization".into())],
         plans_ids: Vec::new(),

@@ -134,9 +134,11 @@ impl StepScene<'_> {
                 renderer.late(&retry.times)?,
                 renderer.late(&retry.delay)?,
                 renderer.late(&retry.max_delay)?,
+                renderer.late(&retry.backoff)?,
+                renderer.late(&retry.jitter)?,
             ))
         });
-        let (times, delay, max_delay) = match settings {
+        let (times, delay, max_delay, backoff, varies) = match settings {
             Ok(settings) => settings,
             Err(finding) => {
                 let finding: Box<Finding> = finding;
@@ -144,7 +146,7 @@ impl StepScene<'_> {
                 return (vec![Attempted::errored(1, at, vec![*finding])], 1, None);
             }
         };
-        let pauses = Pauses { delay, max_delay, exponential: retry.exponential };
+        let pauses = Pauses { delay, max_delay, backoff };
         let mut attempts: Vec<Attempted> = Vec::new();
         let mut number = 1;
         loop {
@@ -159,7 +161,7 @@ impl StepScene<'_> {
             }
             attempts.push(attempted);
             let Some(why) = again.filter(|_| number <= times) else { break };
-            let jitter = retry.jitter.then(|| self.jitter(number));
+            let jitter = varies.then(|| self.jitter(number));
             let wished = asked.as_ref().and_then(|asked| asked.as_ref().ok()).copied();
             let pause = pauses.after(number, jitter, wished);
             let why = match asked {

@@ -8,7 +8,7 @@ use super::shape::{
     object, one_of, or, or_template, own_named, reference, shape, size, string, text, word,
 };
 use crate::outcome::Phase;
-use crate::plan::{Connection, HttpWord, keys};
+use crate::plan::{Backoff, Connection, HttpWord, keys};
 use crate::query::Capture;
 use crate::units;
 
@@ -168,7 +168,7 @@ fn retry(key: &str) -> Option<Shape> {
     Some(match key {
         "times" => count(0),
         "delay" | "max_delay" => duration(),
-        "backoff" => word(&["fixed", "exponential"]),
+        "backoff" => word(&Backoff::WORDS.map(|(word, _)| word)),
         "jitter" => boolean(),
         "when" => {
             let what = json!({

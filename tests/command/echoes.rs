@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::Project;
 use crate::misbehaving::{Encoded, Misbehaving, encodings};
+use crate::scripted::{Reply, Scripted};
 
 const PLAIN: &str = "hk_live_Zq8rT2xW5vN1mK7p";
 const NASTY: &str = "p\"a's+s/w&o<r>d%é世\\1";
@@ -160,5 +161,92 @@ fn a_captured_token_is_secret_also_where_it_came_from() {
         let after = text.split("give=").nth(1).unwrap_or_default();
         assert!(!after.starts_with(token), "{name}: {text}");
         assert!(!text.contains(&format!("again={token}")), "{name}: {text}");
+    }
+}
+
+/// All encodings of a secret, as the members of one JSON object.
+fn all(secret: &str) -> String {
+    let members = encodings(secret).into_iter().map(|one| (one.how.to_owned(), one.written.into()));
+    serde_json::Value::Object(members.collect()).to_string()
+}
+
+/// A plan with these keys of `defaults`, run with everything that writes: none of it shows a secret.
+fn shown_by_nothing(hidden: &[&str], auth: &str, steps: &str, ends: i32) {
+    let project = Project::new();
+    project.write(
+        "p.yaml",
+        &format!(
+            "plan: P\non_failure: continue\nsecrets: {{api_key: {{}}}}\ndefaults: {{{auth}}}\nsteps:\n{steps}"
+        ),
+    );
+    let args = ["p.yaml", "-v", "--log-file", "log", "--report", "json=r.json", "--out", "run"];
+    let given = [("API_KEY", hidden[0]), ("RUST_LOG", "trace")];
+    let ran = project.run_with(&args, &given).ends(ends);
+    assert!(ran.out.contains("«secret"), "something was masked: {}", ran.out);
+    for (name, text) in outputs(&project, ran.out, ran.err) {
+        for (secret, Encoded { how, core, .. }) in hidden
+            .iter()
+            .flat_map(|secret| encodings(secret).into_iter().map(move |it| (secret, it)))
+        {
+            assert!(!text.contains(&core), "{name} shows {secret} as {how}: {text}");
+        }
+    }
+}
+
+#[test]
+fn the_secret_and_the_token_of_oauth2_show_nowhere_whatever_a_server_says() {
+    const TOKEN: &str = "t+k/Zq8rT2\"xW5vN1=mK7p";
+    for client in [PLAIN, NASTY] {
+        let server = Scripted::start(move |seen, nth| match (seen.path(), nth) {
+            ("/token", 0) => Reply::json(
+                200,
+                &serde_json::json!({"access_token": TOKEN, "said": all(client)}).to_string(),
+            ),
+            ("/none", _) => Reply::json(
+                400,
+                &serde_json::json!({"error": "invalid_client", "error_description": all(client)})
+                    .to_string(),
+            ),
+            _ => Reply::json(401, &all(TOKEN)).with("X-Said", &TOKEN.replace('"', "%22")),
+        });
+        let url = server.url();
+        let oauth2 = |path: &str| {
+            format!(
+                "auth: {{oauth2: {{token_url: {url}/{path}, client_id: me, client_secret: \"${{{{ secrets.api_key }}}}\"}}}}"
+            )
+        };
+        let steps = format!(
+            "  - {{GET: {url}/a, expect: {{text: none, \"$['raw']\": x}}}}\n  - {{GET: {url}/b, {}}}\n",
+            oauth2("none")
+        );
+        let defaults = format!("base_url: {url}, {}", oauth2("token"));
+        shown_by_nothing(&[client, TOKEN], &defaults, &steps, 5);
+    }
+}
+
+#[test]
+fn the_password_of_digest_shows_nowhere_whatever_a_server_says() {
+    for password in [PLAIN, NASTY] {
+        // What is hashed with the password would do in its place: RFC 7616 §3.4.2.
+        let joined = format!("ada:re:{password}");
+        let said = [all(password), all(&joined)].concat();
+        let server = Scripted::start(move |seen, _| {
+            let challenge = r#"Digest realm="re", nonce="n", qop="auth", algorithm=SHA-256"#;
+            let reply = Reply::json(401, &said).with("WWW-Authenticate", challenge);
+            match seen.header("authorization") {
+                Some(answer) => reply.with("X-Said", &answer.replace('"', "'")),
+                None => reply,
+            }
+        });
+        let url = server.url();
+        let auth = "digest: {user: ada, password: \"${{ secrets.api_key }}\"}";
+        let defaults = format!("base_url: {url}, auth: {{{auth}}}");
+        shown_by_nothing(&[password], &defaults, &format!("  - GET: {url}/a\n"), 1);
+        let answers: Vec<String> = server
+            .log()
+            .iter()
+            .filter_map(|seen| seen.header("authorization").map(str::to_owned))
+            .collect();
+        assert!(answers[0].contains("response="), "{answers:?}");
     }
 }

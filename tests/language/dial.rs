@@ -59,8 +59,9 @@ fn a_client_shows_its_own_certificate() {
     }
     let ran = bench(&server, "tls: {ca_file: tls/ca.pem}").run().exits(5);
     ran.says("name it: `tls: {cert: client.pem, key: client.key}`");
-    let ran = bench(&server, "tls: {ca_file: tls/ca.pem, cert: tls/client.pem}").run().exits(5);
-    ran.says("the private key is not PEM");
+    let ran = bench(&server, "tls: {ca_file: tls/ca.pem, cert: tls/client.pem}").run().exits(3);
+    let ran = ran.says("plan::bad-certificate");
+    ran.says("`tls/client.pem` cannot be used: there is no private key in PEM");
     let ran = bench(&server, "tls: {key: tls/client.key}").run().exits(3);
     ran.says("add `cert: client.pem`");
 }
@@ -77,7 +78,81 @@ fn files_of_certificates_are_there_before_anything_is_sent() {
         let rendered = format!("tls: {{ca_file: \"${{{{ '{file}' }}}}\"}}");
         bench(&server, &rendered).run().exits(5).says(code);
     }
-    bench(&server, "tls: {ca_file: plan.yaml}").run().exits(5).says("holds no certificate");
+}
+
+#[test]
+fn what_is_no_certificate_is_found_before_anything_is_sent() {
+    let server = TlsServer::start(Flaw::None);
+    let other = TlsServer::start(Flaw::None).client[1].clone();
+    let broken = "-----BEGIN CERTIFICATE-----\nno base64!\n-----END CERTIFICATE-----\n";
+    for (tls, place, said) in [
+        ("ca_file: plan.yaml", "plan.yaml:3:", "the CA file holds no certificate"),
+        ("ca_file: broken.pem", "plan.yaml:3:", "the CA file is not PEM"),
+        ("cert: plan.yaml, key: tls/client.key", "plan.yaml:3:", "holds no certificate"),
+        ("cert: tls/client.pem, key: plan.yaml", "plan.yaml:3:", "no private key in PEM"),
+        ("cert: tls/client.pem, key: other.key", "plan.yaml:3:", "does not fit the certificate"),
+    ] {
+        let bench = bench(&server, &format!("tls: {{{tls}}}"));
+        let ran = bench.file("other.key", &other).file("broken.pem", broken).run().exits(3);
+        let ran = ran.says("plan::bad-certificate").says(place);
+        let flat = ran.said.replace("\n  │", "");
+        assert!(flat.contains(said), "`{said}` was not said: {}", ran.said);
+    }
+    // What only the run knows, the run finds.
+    let templated = "tls: {ca_file: \"${{ 'plan.yaml' }}\"}";
+    bench(&server, templated).run().exits(5).says("holds no certificate");
+    let environment = "environment: e\ndefaults: {tls: {ca_file: e.yaml}}\n";
+    let plan = format!("plan: P\nsteps:\n  - GET: {}\n", server.url());
+    let ran = Bench::plan(&plan).environment("e", environment).run().exits(3);
+    ran.says("plan::bad-certificate").says("environments/e.yaml:2:");
+}
+
+#[test]
+fn a_certificate_that_is_not_checked_is_warned_of_before_and_after() {
+    let server = TlsServer::start(Flaw::SelfSigned);
+    let ran = bench(&server, "tls: {insecure: true}").with(&["--report", "html=r.html"]);
+    let html = |bench: &Bench| bench.read("r.html").contains("Certificates were not checked");
+    let said = ran.run().exits(0).says("plan::insecure-tls").says("certificate of `localhost:");
+    assert_eq!(said.step(0)["attempts"][0]["exchange"]["unverified"], true);
+    assert!(html(&ran));
+    bench(&server, "tls: {insecure: true}").with(&["--strict"]).run().exits(3);
+    // What a template decides, only the run knows.
+    let late = bench(&server, "expect: {status: 418}, tls: {insecure: \"${{ 1 == 1 }}\"}");
+    let said = late.run().exits(1).says("the certificate was not checked");
+    assert!(!said.said.contains("plan::insecure-tls"), "{}", said.said);
+    let checked =
+        bench(&TlsServer::start(Flaw::None), "tls: {ca_file: tls/ca.pem, insecure: false}");
+    let checked = checked.with(&["--report", "html=r.html"]);
+    let said = checked.run().exits(0);
+    assert!(!said.said.contains("insecure-tls") && !html(&checked), "{}", said.said);
+    assert!(said.step(0)["attempts"][0]["exchange"]["unverified"].is_null());
+}
+
+#[test]
+fn the_warning_names_the_host_of_each_request_that_defaults_make_insecure() {
+    let plan = "plan: P\ndefaults: {base_url: \"${{ env.url }}/v1\", tls: {insecure: true}}\nsteps:\n  - GET: /a\n  - GET: /b\n  - {GET: https://other.test/c, on_failure: continue}\n  - {GET: /d, tls: {insecure: false}}\n";
+    let checked = Bench::plan(plan).check();
+    assert_eq!(checked.said.matches("plan::insecure-tls").count(), 2, "{}", checked.said);
+    let checked = checked.says("the certificate of `${{ env.url }}` is not checked");
+    checked.says("the certificate of `other.test` is not checked");
+}
+
+#[test]
+fn two_is_spoken_over_tls_where_the_server_does() {
+    let server = TlsServer::http_2();
+    let trusted = "tls: {ca_file: tls/ca.pem}";
+    for word in ["", "http: \"2\", "] {
+        let plan = format!("{word}{trusted}, expect: {{http: \"2\", $.ok: true}}");
+        let ran = bench(&server, &plan).run().exits(0);
+        assert_eq!(ran.step(0)["attempts"][0]["exchange"]["response"]["http"], "2");
+    }
+    bench(&server, &format!("{trusted}, expect: {{http: \"1.1\"}}")).run().exits(1);
+    bench(&server, &format!("http: \"1.1\", {trusted}")).run().exits(5).says("transport::tls");
+    // One connection carries them all, and a body in both directions.
+    let many = "POST: \"URL\", text: hello, tls: {ca_file: tls/ca.pem}, repeat: 5";
+    let plan = format!("plan: P\nsteps:\n  - {{{}}}\n", many.replace("URL", &server.url()));
+    let ca = std::str::from_utf8(&server.ca).expect("PEM");
+    Bench::plan(&plan).file("tls/ca.pem", ca).run().exits(0);
 }
 
 #[test]

@@ -154,6 +154,9 @@ fn pauses_are_fixed_or_double_and_end_at_the_longest() {
     assert!(retried("{times: 3, delay: 30ms, backoff: fixed}") >= 90);
     assert!(retried("{times: 3, delay: 30ms, backoff: exponential}") >= 30 + 60 + 120);
     assert!(retried("{times: 3, delay: 30ms, backoff: exponential, jitter: true}") >= 15 + 30 + 60);
+    let templated =
+        "{times: 3, delay: 30ms, backoff: '${{ \"exponential\" }}', jitter: '${{ 1 == 2 }}'}";
+    assert!(retried(templated) >= 30 + 60 + 120);
     // Without its limit this would go on for hours: the deadline would end it, exit 5.
     assert!(retried("{times: 3, delay: 1h, max_delay: 20ms}") >= 60);
     assert!(

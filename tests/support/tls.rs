@@ -41,6 +41,63 @@ pub struct TlsServer {
 
 impl TlsServer {
     pub fn start(flaw: Flaw) -> Self {
+        let (server, config, listener) = Self::ready(flaw, b"http/1.1");
+        std::thread::spawn(move || {
+            // It ends with the process: a thread that waits costs a test nothing.
+            for stream in listener.incoming() {
+                let (Ok(mut stream), Ok(mut session)) =
+                    (stream, rustls::ServerConnection::new(Arc::clone(&config)))
+                else {
+                    return;
+                };
+                std::thread::spawn(move || {
+                    let mut tls = rustls::Stream::new(&mut session, &mut stream);
+                    let mut seen = Vec::new();
+                    let mut piece = [0; 4096];
+                    while let Ok(length @ 1..) = tls.read(&mut piece) {
+                        seen.extend_from_slice(&piece[..length]);
+                        if seen.ends_with(b"\r\n\r\n") {
+                            seen.clear();
+                            let _ = tls.write_all(
+                                b"HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{\"ok\":true}",
+                            );
+                        }
+                    }
+                });
+            }
+        });
+        server
+    }
+
+    /// The same over HTTP/2, and over nothing else.
+    pub fn http_2() -> Self {
+        let (server, config, listener) = Self::ready(Flaw::None, b"h2");
+        listener.set_nonblocking(true).expect("a socket of tokio");
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime").block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+                let acceptor = tokio_rustls::TlsAcceptor::from(config);
+                while let Ok((stream, _)) = listener.accept().await {
+                    let acceptor = acceptor.clone();
+                    tokio::spawn(async move {
+                        let Ok(tls) = acceptor.accept(stream).await else { return };
+                        let Ok(mut connection) = h2::server::handshake(tls).await else { return };
+                        while let Some(Ok((_, mut respond))) = connection.accept().await {
+                            let head = hyper::Response::new(());
+                            let mut body = respond.send_response(head, false).expect("a head");
+                            let json = bytes::Bytes::from_static(b"{\"ok\":true}");
+                            body.send_data(json, true).expect("a body");
+                        }
+                    });
+                }
+            });
+        });
+        server
+    }
+
+    /// Certificates for a server that speaks one protocol, and its socket.
+    fn ready(flaw: Flaw, protocol: &[u8]) -> (Self, Arc<rustls::ServerConfig>, TcpListener) {
         let mut authority = CertificateParams::new(Vec::<String>::new()).expect("parameters");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority =
@@ -86,36 +143,13 @@ impl TlsServer {
                 PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
             )
             .expect("a configuration");
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![protocol.to_vec()];
         let config = Arc::new(config);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
-        std::thread::spawn(move || {
-            // It ends with the process: a thread that waits costs a test nothing.
-            for stream in listener.incoming() {
-                let (Ok(mut stream), Ok(mut session)) =
-                    (stream, rustls::ServerConnection::new(Arc::clone(&config)))
-                else {
-                    return;
-                };
-                std::thread::spawn(move || {
-                    let mut tls = rustls::Stream::new(&mut session, &mut stream);
-                    let mut seen = Vec::new();
-                    let mut piece = [0; 4096];
-                    while let Ok(length @ 1..) = tls.read(&mut piece) {
-                        seen.extend_from_slice(&piece[..length]);
-                        if seen.ends_with(b"\r\n\r\n") {
-                            seen.clear();
-                            let _ = tls.write_all(
-                                b"HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{\"ok\":true}",
-                            );
-                        }
-                    }
-                });
-            }
-        });
         let client = [client.pem(), client_key.serialize_pem()];
-        Self { address, ca: authority.pem().into_bytes(), client }
+        let server = Self { address, ca: authority.pem().into_bytes(), client };
+        (server, config, listener)
     }
 
     pub fn url(&self) -> String {

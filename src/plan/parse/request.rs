@@ -3,7 +3,7 @@
 use super::super::keys;
 use super::super::reader::{Fields, Reader};
 use super::super::{
-    ApiKeyPlace, Auth, Connection, CookiesAst, HttpWord, RequestOptions, Retry, RetryWhen,
+    ApiKeyPlace, Auth, Backoff, Connection, CookiesAst, HttpWord, RequestOptions, Retry, RetryWhen,
     Templated, TlsAst,
 };
 use crate::finding::{Code, Finding};
@@ -225,20 +225,17 @@ fn retry(reader: &mut Reader, entry: &Entry) -> Option<Spanned<Retry>> {
     }
     let times = fields.value("times").and_then(|n| reader.templated(n, "a number of tries", "3"));
     let delay = fields.value("delay").and_then(|n| reader.duration(n));
-    let exponential = fields
+    let backoff = fields
         .value("backoff")
-        .and_then(|n| reader.word(n, &[("fixed", false), ("exponential", true)]))
-        .unwrap_or(false);
+        .and_then(|n| reader.templated_word(n, &Backoff::WORDS))
+        .map(|word| word.value);
     let max_delay = fields.value("max_delay").and_then(|n| reader.duration(n));
-    let jitter = fields
-        .value("jitter")
-        .and_then(|n| reader.typed(n, "true or false", "true"))
-        .unwrap_or(false);
+    let jitter = fields.value("jitter").and_then(|n| reader.templated(n, "true or false", "true"));
     let when = match fields.value("when") {
         Some(node) => when(reader, node),
         None => vec![RetryWhen::Transport, RetryWhen::Status(429), RetryWhen::Class(5)],
     };
-    let retry = Retry { times: times?, delay, exponential, max_delay, jitter, when };
+    let retry = Retry { times: times?, delay, backoff, max_delay, jitter, when };
     Some(Spanned::new(retry, node.place))
 }
 

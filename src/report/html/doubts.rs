@@ -22,6 +22,7 @@ pub(super) fn doubts(record: &Record, all: &[Listed<'_>]) -> Vec<String> {
         .collect();
     let environment = record.started.as_ref().and_then(|run| run.environment.as_deref());
     [
+        unverified(all),
         never_let_in(&passed),
         nothing_asserted(&passed),
         only_the_status(&passed),
@@ -31,6 +32,26 @@ pub(super) fn doubts(record: &Record, all: &[Listed<'_>]) -> Vec<String> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+fn unverified(all: &[Listed<'_>]) -> Option<String> {
+    let hosts: BTreeSet<String> = all
+        .iter()
+        .filter_map(|listed| listed.told.exchange())
+        .filter(|exchange| exchange.unverified)
+        .map(|exchange| {
+            let url = url::Url::parse(&exchange.request.url).ok();
+            url.and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+        })
+        .collect();
+    (!hosts.is_empty()).then(|| {
+        let hosts: Vec<String> = hosts.into_iter().collect();
+        format!(
+            "Certificates were not checked (`tls: {{insecure: true}}`): who answered for {} is not \
+             known.",
+            hosts.join(", ")
+        )
+    })
 }
 
 fn never_let_in(passed: &[(&Told<'_>, &Exchange)]) -> Option<String> {
