@@ -10,10 +10,10 @@
 
 #[path = "support/misbehaving.rs"]
 mod misbehaving;
-#[path = "support/tls.rs"]
-mod tls;
 #[path = "support/scripted.rs"]
 mod scripted;
+#[path = "support/tls.rs"]
+mod tls;
 
 #[path = "command/causes.rs"]
 mod causes;
