@@ -15,13 +15,10 @@ mod scripted;
 #[path = "support/tls.rs"]
 mod tls;
 
-#[path = "command/causes.rs"]
-mod causes;
-#[path = "support/scripted.rs"]
-mod scripted;
-
 #[path = "command/across.rs"]
 mod across;
+#[path = "command/causes.rs"]
+mod causes;
 #[path = "command/check.rs"]
 mod check;
 #[path = "command/compare.rs"]

@@ -269,10 +269,10 @@ impl Look<'_> {
     }
 }
 
-async fn gather(mut events: mpsc::Receiver<crate::secret::Redacted<Event>>) -> Vec<Event> {
+async fn gather(mut events: mpsc::Receiver<crate::secret::Sealed<Event>>) -> Vec<Event> {
     let mut all = Vec::new();
     while let Some(event) = events.recv().await {
-        all.push(event.into_inner());
+        all.push(event.open().into_inner());
     }
     all
 }
@@ -280,7 +280,7 @@ async fn gather(mut events: mpsc::Receiver<crate::secret::Redacted<Event>>) -> V
 #[expect(clippy::disallowed_methods, reason = "what is asked begins here")]
 fn context(
     prepared: &Prepared,
-    events: mpsc::Sender<crate::secret::Redacted<Event>>,
+    events: mpsc::Sender<crate::secret::Sealed<Event>>,
     stop: tokio::sync::watch::Receiver<Option<Stop>>,
 ) -> Context {
     let process = &prepared.process;

@@ -65,6 +65,7 @@ fn answered(status: u16, body: &Value) -> Scene {
             source: "environments/test.yaml".into(),
         }],
         secrets_sent: vec![("key".into(), "header Authorization".into())],
+        unverified: false,
         plans_ids: Vec::new(),
         secret_shapes: Vec::new(),
         sent_from: vec![
