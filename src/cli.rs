@@ -7,6 +7,7 @@ mod doctor;
 mod dry_run;
 mod fault;
 mod guard;
+mod help;
 mod inputs;
 mod list;
 mod notify;
@@ -46,7 +47,7 @@ use crate::finding::nearest;
 pub fn main() -> u8 {
     let words: Vec<OsString> = std::env::args_os().collect();
     let word = |at: usize| words.get(at).and_then(|word| word.to_str()).unwrap_or_default();
-    if let Some((name, instead)) = args::NOT_BUILT.iter().find(|(name, _)| *name == word(1)) {
+    if let Some((name, instead)) = help::NOT_BUILT.iter().find(|(name, _)| *name == word(1)) {
         complain(&format!("error: `planrun {name}` is not built yet\n{instead}"));
         return 2;
     }
@@ -69,7 +70,7 @@ pub fn main() -> u8 {
 /// What is said where a command is misspelt, so that the words after it make no sense.
 fn misspelt(first: &str, second: &str, kind: ErrorKind) -> Option<UsageFault> {
     if first == "help" && kind == ErrorKind::InvalidSubcommand {
-        let near = nearest(second, args::COMMANDS)?;
+        let near = nearest(second, help::COMMANDS)?;
         let words = format!("there is no command `{second}`; did you mean `planrun help {near}`?");
         return Some(UsageFault::new(words));
     }
@@ -80,11 +81,11 @@ fn misspelt(first: &str, second: &str, kind: ErrorKind) -> Option<UsageFault> {
             | ErrorKind::InvalidValue
             | ErrorKind::MissingRequiredArgument
     );
-    let is_known = args::COMMANDS.contains(&first) || first.starts_with('-');
+    let is_known = help::COMMANDS.contains(&first) || first.starts_with('-');
     if is_known || !is_about_options || Path::new(first).exists() {
         return None;
     }
-    let near = nearest(first, args::COMMANDS)?;
+    let near = nearest(first, help::COMMANDS)?;
     let words =
         format!("there is no command, file or folder `{first}`; did you mean `planrun {near}`?");
     Some(UsageFault::new(words))
@@ -93,7 +94,7 @@ fn misspelt(first: &str, second: &str, kind: ErrorKind) -> Option<UsageFault> {
 fn carry_out(cli: Cli) -> u8 {
     let bare = cli.command.is_none() && cli.run.paths.is_empty();
     if bare {
-        complain(args::USAGE);
+        complain(help::USAGE);
         return 2;
     }
     match dispatch(cli) {

@@ -25,7 +25,7 @@ impl fmt::Display for UsageFault {
 impl From<LoadFault> for UsageFault {
     fn from(fault: LoadFault) -> Self {
         if let LoadFault::NoSuchPath { path, similar: None } = &fault
-            && let Some(near) = nearest(path, super::args::COMMANDS)
+            && let Some(near) = nearest(path, super::help::COMMANDS)
         {
             return Self(format!("{fault}; did you mean the command `planrun {near}`?"));
         }

@@ -2,8 +2,9 @@
 
 use clap::{Command, CommandFactory as _};
 
-use super::args::{Cli, CompletionsArgs, Look, ManArgs, RUN_HELP, SchemaArgs, SchemaOf};
+use super::args::{Cli, CompletionsArgs, Look, ManArgs, SchemaArgs, SchemaOf};
 use super::fault::UsageFault;
+use super::help::RUN_HELP;
 use super::inputs::Process;
 use super::printer::Printer;
 use crate::finding::nearest;

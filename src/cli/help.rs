@@ -1,0 +1,111 @@
+//! What the command line says of itself: the first screen, examples, exit codes.
+
+/// All that is needed every day, on one screen of 24 lines.
+pub(super) const HELP: &str = "\
+Runs API test plans written in YAML and points at the line that failed
+
+Usage:  planrun [OPTIONS] PATH…     plan files, or folders with plans under them
+
+  check PATH…   checks, sends nothing       list PATH…  lists plans and steps
+  vars PLAN     values and their sources    curl PLAN   a request as a curl line
+  explain CODE  what a code means           report      the last run once more
+  compare       the last two runs, or any   doctor      is all well there?
+  demo   completions SHELL   man   schema KIND       to try; for shells, editors
+
+  -e, --env ENV            environment: environments/ENV.yaml near the plan
+      --var NAME=VALUE     sets a variable, env.NAME=VALUE an environment's
+      --secret NAME=@FILE  gives a secret; or NAME=env:VARIABLE
+  -t, --tag TAG            only plans with this tag; '!TAG': without it
+  -E, --filter FILTER      only such steps: 'tag(smoke) and not step(/upload/)'
+      --step ID            only this step, with setup, cleanup and what it needs
+      --last-failed        only what did not pass in the last run
+  -j, --jobs N             plans at once (16)
+      --report html=PATH   writes a report; also junit, markdown, github, json …
+      --dry-run            shows what would be sent, sends nothing
+  -v, -q                   shows every request and response, or only failures
+
+Exit: 0 passed, 1 failed, 2 command line, 3 invalid, 4 nothing ran, 5 errored,
+      6 over budget, 7 output, 124 deadline, 130 Ctrl-C";
+
+/// The commands, for whoever misspells one.
+pub(super) const COMMANDS: [&str; 14] = [
+    "run",
+    "check",
+    "list",
+    "vars",
+    "doctor",
+    "explain",
+    "curl",
+    "report",
+    "compare",
+    "completions",
+    "man",
+    "schema",
+    "demo",
+    "help",
+];
+
+/// Commands of the language that this version does not have, with what there is instead.
+pub(super) const NOT_BUILT: [(&str, &str); 1] =
+    [("import", "the README shows how a plan is written, `planrun check` what is wrong with one")];
+
+/// What a bare `planrun` says.
+pub(super) const USAGE: &str = "\
+planrun runs API test plans written in YAML and points at the line that failed
+
+  planrun plans/                   runs every plan under a folder
+  planrun plans/health.yaml -v     runs one and shows its requests and responses
+  planrun check plans/             checks them, sends nothing
+  planrun -h                       tells more
+
+error: name a plan or a folder";
+
+/// What `run` says beyond its options.
+pub(super) const RUN_HELP: &str = "\
+Examples:
+  planrun plans/registration.yaml                 on the default environment
+  planrun plans/ -e staging                       every plan under a folder
+  planrun plans/registration.yaml --step create   one step, with what it needs
+  planrun plans/ -t smoke --report json=run.json  plans and steps tagged smoke
+  planrun plans/x.yaml --secret api_key=@key.txt --var env.registry_url=http://localhost:5000
+
+Secrets come from --secret, PLANRUN_SECRET_name, the environment file, or a variable of the
+process named like the secret in upper case (api_key → API_KEY); `.env` at the project root is read.
+
+Exit codes: 0 passed · 1 an assertion failed · 2 command line · 3 invalid plan, nothing was sent ·
+4 nothing ran · 5 could not be carried out · 6 only budgets · 7 an output could not be written ·
+124 run deadline · 130 SIGINT · 143 SIGTERM";
+
+/// What `compare` takes.
+pub(super) const COMPARE_HELP: &str = "\
+Examples:
+  planrun compare                        the last run with the one before it
+  planrun compare 20260711-09 last       by id, or how it begins
+  planrun compare old/ new/ --format markdown
+  planrun compare plans/ -e staging -e production -E 'not step(/^create/)'
+
+Exit codes: 0 nothing is worse, both environments answer alike · 1 something is worse, or differs ·
+2 there is no such run · 3 to 143 as those of a run that could not be compared";
+
+/// How completions are installed.
+pub(super) const COMPLETIONS_HELP: &str = "\
+Install them:
+  bash        planrun completions bash > ~/.local/share/bash-completion/completions/planrun
+  zsh         planrun completions zsh > ~/.zfunc/_planrun      (with ~/.zfunc in $fpath)
+  fish        planrun completions fish > ~/.config/fish/completions/planrun.fish
+  elvish      planrun completions elvish >> ~/.config/elvish/rc.elv
+  powershell  planrun completions powershell >> $PROFILE";
+
+/// What the doctor does, and how it ends.
+pub(super) const DOCTOR_HELP: &str = "\
+Of each place that the plans ask: the name, the connection, TLS (issuer, names, days), HTTP (who
+answers), the clock. Of each plan the first step that shows a key and only reads is carried out.
+Nothing but GET, HEAD and OPTIONS is sent, unless a step is named.
+
+Exit codes: 0 all is well · 1 a key is refused · 2 command line · 3 a plan is invalid, a secret is
+missing or malformed · 4 no plan · 5 a layer fails";
+
+/// How a schema is used.
+pub(super) const SCHEMA_HELP: &str = "\
+The first line of a plan tells an editor with the YAML language server where the schema is:
+  # yaml-language-server: $schema=../schemas/plan.schema.json";
