@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod compare;
 mod doctor;
+mod coverage;
 mod dry_run;
 mod fault;
 mod guard;
@@ -19,6 +20,7 @@ mod preview;
 mod printer;
 mod prompt;
 mod reporters;
+mod requirements;
 mod run;
 mod secrets;
 mod section;
@@ -126,6 +128,7 @@ fn dispatch(cli: Cli) -> Result<u8, UsageFault> {
         Some(Command::List(args)) => list::list(&args, &current()?),
         Some(Command::Report(args)) => stored::report(&args, &current()?),
         Some(Command::Compare(args)) => compare::compare(&args, &current()?),
+        Some(Command::Coverage(args)) => coverage::coverage(&args, &current()?),
         Some(Command::Vars(args)) => vars::vars(&args, &current()?),
         Some(Command::Doctor(args)) => doctor::doctor(&args, &current()?),
         Some(Command::Explain(args)) => other::explain(&args),

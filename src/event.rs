@@ -372,6 +372,9 @@ pub struct PlanStarted {
     pub covers: Vec<String>,
     /// How many steps are selected, setup and cleanup included.
     pub steps: u32,
+    /// How many are not: a pass of the rest is none of the whole plan.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: u32,
     /// Since the run's start.
     #[serde(with = "nanos")]
     pub at: Duration,

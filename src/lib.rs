@@ -40,6 +40,8 @@ pub mod record;
 
 pub mod compare;
 
+pub mod requirement;
+
 pub mod schedule;
 
 pub mod project;

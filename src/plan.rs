@@ -151,6 +151,8 @@ pub struct Project {
     pub name: Spanned<String>,
     /// The environment that is used where none is chosen.
     pub default_environment: Option<Spanned<String>>,
+    /// The checklist that `covers` names items of.
+    pub requirements: Option<Spanned<String>>,
     /// What requests have in common; a plan's own come over them.
     pub defaults: RequestOptions,
     /// Team knowledge about failures; a plan's own comes before it.

@@ -16,6 +16,7 @@ mod style;
 
 pub mod check;
 pub mod comparison;
+pub mod coverage;
 pub mod ctrf;
 pub mod failure;
 pub mod finding;

@@ -60,6 +60,13 @@ impl Job {
         u32::try_from(counted(&self.plan, &|number| self.selected.get(number) == Some(&true)))
             .unwrap_or(u32::MAX)
     }
+
+    /// How many steps the selection leaves out.
+    #[must_use]
+    pub fn left_out(&self) -> u32 {
+        let all = u32::try_from(counted(&self.plan, &|_| true)).unwrap_or(u32::MAX);
+        all.saturating_sub(self.steps())
+    }
 }
 
 /// How many steps of a plan are counted, those of the plans that it includes too.

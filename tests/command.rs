@@ -25,6 +25,8 @@ mod check;
 mod compare;
 #[path = "command/doctor.rs"]
 mod doctor;
+#[path = "command/coverage.rs"]
+mod coverage;
 #[path = "command/dry_run.rs"]
 mod dry_run;
 #[path = "command/echoes.rs"]

@@ -206,7 +206,7 @@ fn project() -> TempDir {
         fs::create_dir(project.path().join(folder)).expect("a folder");
         for entry in fs::read_dir(root().join(folder)).expect("a folder of the repository") {
             let path = entry.expect("an entry").path();
-            if path.extension().is_some_and(|ending| ending == "yaml") {
+            if path.extension().is_some_and(|ending| ending == "yaml" || ending == "md") {
                 let name = path.file_name().expect("a name");
                 fs::copy(&path, project.path().join(folder).join(name)).expect("a copy");
             }

@@ -31,6 +31,10 @@ const NOT_OF_A_PLAN: &[Code] = &[
     Code::SecretSource,
     Code::ShortSecret,
     Code::BadFilter,
+    Code::UnknownRequirement,
+    Code::UncoveredRequirement,
+    Code::DuplicateRequirement,
+    Code::EmptyChecklist,
 ];
 
 /// Codes of a run that the built-in registry can be made to give.

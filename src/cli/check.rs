@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use super::args::{CheckArgs, CheckFormat};
+use super::args::{CheckArgs, CheckFormat, Requirements, Values};
 use super::fault::UsageFault;
 use super::other::{json_escaped, plural};
 use super::outputs;
@@ -19,8 +19,13 @@ use crate::source::SourceId;
 
 /// Checks plans; nothing is sent.
 pub(super) fn check(args: &CheckArgs, current: &Path) -> Result<u8, UsageFault> {
+    let requirements = match &args.requirements {
+        Some(file) => Requirements::Given(file.clone()),
+        None => Requirements::Covered,
+    };
+    let values = Values { requirements, ..args.values.clone() };
     let Checked { prepared, environments, extended } =
-        several::prepare(&args.paths, &args.values, current)?;
+        several::prepare(&args.paths, &values, current)?;
     let printer = Printer::new(&args.look, &prepared.process);
     let steps: usize = prepared.plans.iter().flatten().map(|plan| plan.steps().len()).sum();
     let count = prepared.plans.len();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::args::Values;
 use super::fault::UsageFault;
 use super::inputs::{self, GivenVars, Process};
+use super::requirements;
 use super::secrets::{self, Arguments, Places, Secrets};
 use crate::check::{
     self, CheckedEnvironment, CheckedPlan, Included, Role, ServiceFields, Surroundings, TlsFiles,
@@ -202,8 +203,10 @@ pub(super) fn prepare_on(
     suite.read_tables(&roots, current);
     suite.read_hints(&roots, current);
     suite.read_schemas(&roots, current);
+    let more = requirements::judge(&mut suite, paths, (values, &roots), current)?;
     suite.show_includers();
     let mut findings = suite.findings.clone();
+    findings.extend(more);
     findings.extend(unsafe_env);
     let given = inputs::vars(values, &process)?;
     inputs::unknown_vars(values, &given, &suite)?;

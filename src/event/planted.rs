@@ -275,6 +275,7 @@ fn events() -> Vec<Event> {
             tags: vec![s()],
             covers: vec![s()],
             steps: 1,
+            left_out: 0,
             at,
         }),
         Event::StepStarted { job, step: step(), at },

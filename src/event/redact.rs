@@ -89,8 +89,19 @@ fn redact_argument(argument: &mut String, gate: &Gate) {
 
 impl Redact for PlanStarted {
     fn redact(&mut self, gate: &Gate) {
-        let Self { job: _, name, path, case, case_of, place: _, tags, covers, steps: _, at: _ } =
-            self;
+        let Self {
+            job: _,
+            name,
+            path,
+            case,
+            case_of,
+            place: _,
+            tags,
+            covers,
+            steps: _,
+            left_out: _,
+            at: _,
+        } = self;
         case.redact(gate);
         redact_pairs(case_of, gate);
         name.redact(gate);

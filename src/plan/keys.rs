@@ -268,6 +268,7 @@ table! {
     PROJECT {
         has "project" "The name of the project." "project: registry";
         has "default_environment" "The environment where none is chosen." "default_environment: local";
+        has "requirements" "The checklist that `covers` names items of: a Markdown file." "requirements: checklist.md";
         has "defaults" "What requests have in common, under all others." "defaults: {timeout: 20s}";
         later "contracts" "OpenAPI documents that steps are compared with." "contracts: {auth: {spec: auth.yaml}}";
         has "hints" "Team knowledge beside the built-in diagnosis." "hints: {file: hints.yaml}";

@@ -66,10 +66,12 @@ pub fn parse_project(source: &SourceText) -> (Option<Project>, Vec<Finding>) {
     let default_environment = fields
         .value("default_environment")
         .and_then(|node| reader.spanned(node, "an environment's name"));
+    let requirements = fields.value("requirements").and_then(|node| reader.spanned(node, "a path"));
     let project = Project {
         source: source.id,
         name: name.unwrap_or_else(|| Spanned::new(String::new(), root.place)),
         default_environment,
+        requirements,
         defaults: defaults(&mut reader, fields.value("defaults"), &[]),
         hints: fields.value("hints").map(|node| hint::hints(&mut reader, node)),
     };

@@ -11,6 +11,7 @@ use super::find::{
     absolute, environments_near, find_environment, find_plans, find_root, resolved, shown,
 };
 use super::parallel::each;
+use super::requirements::LoadedChecklist;
 use crate::environment::{self, Environment, EnvironmentFile};
 use crate::finding::{Code, Fault as _, Finding, nearest};
 use crate::plan::{self, FileKind, HintAst, Plan, Project};
@@ -40,6 +41,8 @@ pub struct Suite {
     pub schemas: Schemas,
     /// The files that those are made of.
     pub schema_files: Vec<SourceId>,
+    /// The checklists of requirements.
+    pub checklists: Vec<LoadedChecklist>,
     /// All that is wrong in any file.
     pub findings: Vec<Finding>,
     /// The project root of the first path.

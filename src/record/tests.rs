@@ -26,6 +26,7 @@ fn plan_started(job: u32) -> Event {
         tags: Vec::new(),
         covers: Vec::new(),
         steps: 1,
+        left_out: 0,
         at: Duration::ZERO,
     })
 }

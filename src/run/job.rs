@@ -27,6 +27,7 @@ pub(super) async fn run(context: &Context, job: &Job, values: &PlanValues) {
             tags: plan.tags().to_vec(),
             covers: plan.covers().to_vec(),
             steps: job.steps(),
+            left_out: job.left_out(),
             at: started,
         }))
         .await;

@@ -46,7 +46,7 @@ fn environment(key: &str) -> Option<Shape> {
 fn project(key: &str) -> Option<Shape> {
     Some(match key {
         "project" => title(),
-        "default_environment" => text(),
+        "default_environment" | "requirements" => text(),
         "defaults" => defaults(&[]),
         "contracts" => plan::contracts(),
         "hints" => plan::hints(),
