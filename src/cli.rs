@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod commit;
 mod compare;
 mod doctor;
 mod coverage;

@@ -1,5 +1,6 @@
 //! What just happened, versioned: the wire between the run and everything that reports it.
 
+mod environment;
 mod line;
 #[cfg(test)]
 mod planted;
@@ -18,6 +19,7 @@ use crate::source::{Place, SourceId, SourceText};
 use crate::units::nanos;
 
 pub use crate::plan::Section;
+pub use environment::{Commit, EnvironmentTold, ServiceTold, VariableTold};
 pub use line::{LineFault, read_line, read_lines};
 
 /// The version of the stream; a reader refuses a larger one.
@@ -217,6 +219,8 @@ pub enum Event {
         /// What it says.
         finding: Finding,
     },
+    /// An environment has its values: its services run.
+    Environment(EnvironmentTold),
     /// A job begins.
     PlanStarted(PlanStarted),
     /// A step begins.
@@ -327,6 +331,10 @@ pub struct RunStarted {
     /// case: each with that variable.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, String>,
+    /// The commit that the project was at, as far as its repository says; whether files were changed
+    /// since is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<Commit>,
 }
 
 impl PlanStarted {

@@ -16,7 +16,7 @@ pub use exit::{Flaky, exit_code, gravest};
 pub use fold::Fold;
 pub use tally::{Counts, Tally};
 
-use crate::event::{Event, JobId, PlanStarted, RunStarted, StepKind, StepRef};
+use crate::event::{EnvironmentTold, Event, JobId, PlanStarted, RunStarted, StepKind, StepRef};
 use crate::finding::Finding;
 use crate::outcome::{BudgetBreach, SampleColumns, StepResult, Verdict};
 use crate::source::SourceSet;
@@ -28,6 +28,8 @@ pub struct Record {
     pub started: Option<RunStarted>,
     /// The texts that places refer to, secrets masked.
     pub sources: SourceSet,
+    /// The environments with their values.
+    pub environments: Vec<EnvironmentTold>,
     /// Findings of the check phase and about the run, in their order.
     pub findings: Vec<Finding>,
     /// The jobs, by number; those that did not end have no verdict.

@@ -5,10 +5,12 @@ mod curl;
 mod document;
 #[cfg(test)]
 mod documents;
+mod doubts;
 mod drawing;
 #[cfg(test)]
 mod fixture;
 mod frame;
+mod notices;
 mod overall;
 mod phrase;
 mod response;

@@ -277,6 +277,7 @@ impl Ready {
             steps,
             command: outputs::command(args),
             variables: self.prepared.variables(self.jobs.iter().map(|job| job.position)),
+            commit: super::commit::commit(&self.prepared.suite.root),
         }
     }
 
@@ -497,6 +498,11 @@ impl Ready {
         let how = Start { context: &context, purpose: Purpose::Run, groups: &groups };
         let World { values, running, mut problems } =
             world::start(&prepared, &jobs, &secrets, how).await;
+        for (environment, values) in &values {
+            if let Some(told) = world::told(&prepared, *environment, values) {
+                emit(Event::Environment(told)).await;
+            }
+        }
         if problems.is_empty() && context.stopped().is_none() {
             let values = plan_values(&prepared, &args.values, &values);
             run::run(Arc::clone(&context), jobs, values).await;

@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use super::args::Values;
 use super::prepare::Prepared;
 use super::secrets::Secrets;
-use crate::check::CheckedPlan;
+use crate::check::{CheckedPlan, CheckedWork};
+use crate::event::{EnvironmentTold, ServiceTold, VariableTold};
 use crate::finding::{Code, Finding};
 use crate::project::{FileRoot, LoadedPlan};
 use crate::run::{self, Context, EnvironmentValues, Given, PlanValues};
@@ -108,6 +109,50 @@ pub(super) async fn start(
         }
     }
     world
+}
+
+/// What is told of an environment whose services run; nothing where there is none and nothing was
+/// given from outside.
+pub(super) fn told(
+    prepared: &Prepared,
+    index: Option<usize>,
+    values: &EnvironmentValues,
+) -> Option<EnvironmentTold> {
+    let loaded = index.and_then(|index| prepared.suite.environments.get(index));
+    let checked = index.and_then(|index| prepared.environments.get(index));
+    if loaded.is_none() && values.origins.is_empty() {
+        return None;
+    }
+    let mut origins: Vec<_> = values.origins.iter().collect();
+    origins.sort_by_key(|(_, origin)| (origin.place.is_none(), origin.place));
+    let variables = origins.into_iter().map(|(name, origin)| VariableTold {
+        name: name.clone(),
+        value: values.variable(name).unwrap_or_default(),
+        place: origin.place,
+        source: origin.source.clone(),
+    });
+    let written = |place: Place| {
+        let source = prepared.suite.sources.get(place.source)?;
+        Some(source.slice(place.span).to_owned())
+    };
+    let services = checked.into_iter().flat_map(|checked| &checked.services);
+    let services = services.map(|service| match &service.work {
+        CheckedWork::Demo { place: _, fault } => ServiceTold {
+            name: service.name.value.clone(),
+            builtin: true,
+            fault: fault.as_ref().and_then(|(place, _)| written(*place)),
+        },
+        CheckedWork::Command { .. } => {
+            ServiceTold { name: service.name.value.clone(), builtin: false, fault: None }
+        }
+    });
+    Some(EnvironmentTold {
+        name: loaded.map(|loaded| loaded.environment.name().to_owned()),
+        protected: loaded.is_some_and(|loaded| loaded.environment.protected().is_some()),
+        variables: variables.collect(),
+        services: services.collect(),
+        secrets: values.secrets.clone(),
+    })
 }
 
 /// The environments that jobs use, each once.

@@ -117,6 +117,7 @@ fn run_of(path: &str, steps: &[Told]) -> Record {
             steps: 1,
             command: Vec::new(),
             variables: std::collections::BTreeMap::new(),
+            commit: None,
         }),
         Event::Source {
             id: SourceId(0),
@@ -134,6 +135,7 @@ fn run_of(path: &str, steps: &[Told]) -> Record {
             tags: Vec::new(),
             covers: Vec::new(),
             steps: 1,
+            left_out: 0,
             at: Duration::ZERO,
         }),
     ];

@@ -134,6 +134,7 @@ mod tests {
             steps: 1,
             command: Vec::new(),
             variables: std::collections::BTreeMap::new(),
+            commit: None,
         })
     }
 

@@ -8,7 +8,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{CaseRef, Event, JobId, PlanStarted, RunStarted, Section, StepRef, read_line};
+use super::{
+    CaseRef, Commit, EnvironmentTold, Event, JobId, PlanStarted, RunStarted, Section, ServiceTold,
+    StepRef, VariableTold, read_line,
+};
 use crate::finding::{Code, Finding, Label, Severity};
 use crate::outcome::{
     Actual, Assertion, Attempt, BODY_LIMIT, Body, BudgetBreach, CaptureResult, Content,
@@ -262,9 +265,22 @@ fn events() -> Vec<Event> {
             steps: 1,
             command: vec![s(), format!("key={SECRET}")],
             variables: [(s(), s())].into(),
+            commit: Some(Commit { id: s(), branch: Some(s()) }),
         }),
         Event::Source { id: SourceId(0), path: s(), sha256: s(), text: encodings().into() },
         Event::Finding { finding: finding() },
+        Event::Environment(EnvironmentTold {
+            name: Some(s()),
+            protected: true,
+            variables: vec![VariableTold {
+                name: s(),
+                value: json!({"a": [s()]}),
+                place: Some(place()),
+                source: s(),
+            }],
+            services: vec![ServiceTold { name: s(), builtin: true, fault: Some(s()) }],
+            secrets: vec![s()],
+        }),
         Event::PlanStarted(PlanStarted {
             case: Some(s()),
             case_of: vec![(s(), s())],
@@ -493,6 +509,7 @@ fn arguments_named_like_secrets_are_masked_and_sources_of_them_stay() {
         .map(str::to_owned)
         .to_vec(),
         variables: std::collections::BTreeMap::new(),
+        commit: None,
     });
     let Event::RunStarted(started) = gate().redact(event).into_inner() else {
         panic!("it stays what it is");

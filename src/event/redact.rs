@@ -17,6 +17,7 @@ impl Redact for Event {
                 }
             }
             Self::Finding { finding } => finding.redact(gate),
+            Self::Environment(environment) => environment.redact(gate),
             Self::PlanStarted(started) => started.redact(gate),
             Self::StepStarted { job: _, step, at: _ } => step.redact(gate),
             Self::StepRetried { job: _, step, attempt: _, why } => {
@@ -54,7 +55,9 @@ impl Redact for RunStarted {
             steps: _,
             command,
             variables,
+            commit,
         } = self;
+        commit.redact(gate);
         planrun.redact(gate);
         run.redact(gate);
         started_at.redact(gate);

@@ -37,6 +37,7 @@ impl Fold {
                 self.record.tally.finding(&finding);
                 self.record.findings.push(finding);
             }
+            Event::Environment(environment) => self.record.environments.push(environment),
             Event::PlanStarted(started) => {
                 let job = started.job;
                 self.open.insert(job, Open { plan: PlanRecord::new(started), settled: 0 });

@@ -110,6 +110,7 @@ fn nothing_from_outside_speaks_the_language_of_a_report() {
                 Event::RunStarted(_)
                 | Event::Source { .. }
                 | Event::Finding { .. }
+                | Event::Environment(_)
                 | Event::StepRetried { .. }
                 | Event::Samples { .. }
                 | Event::PlanFinished { .. }
@@ -194,6 +195,7 @@ fn a_step_that_was_under_way_is_neither_passed_nor_lost() {
             Event::RunStarted(_)
             | Event::Source { .. }
             | Event::Finding { .. }
+            | Event::Environment(_)
             | Event::PlanStarted(_)
             | Event::StepStarted { .. }
             | Event::StepRetried { .. }

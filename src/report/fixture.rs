@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::event::{Event, JobId, PlanStarted, RunStarted, Section, StepRef, VERSION};
+use crate::event::{
+    Commit, EnvironmentTold, Event, JobId, PlanStarted, RunStarted, Section, ServiceTold, StepRef,
+    VERSION, VariableTold,
+};
 use crate::finding::{Code, Finding, Severity};
 use crate::outcome::{
     Actual, Assertion, Attempt, Body, BudgetBreach, CaptureResult, Content, Exchange, Expected,
@@ -381,6 +384,10 @@ pub(crate) fn beginning(jobs: u32) -> Vec<Event> {
             steps: 5 * jobs,
             command: vec!["planrun".into(), "plans".into(), "-e".into(), "demo".into()],
             variables: [("deploy_key".to_owned(), "CI_DEPLOY_KEY".to_owned())].into(),
+            commit: Some(Commit {
+                id: "4f2a9c1d7e3b5a6f8091a2b3c4d5e6f708192a3b".into(),
+                branch: Some("main".into()),
+            }),
         }),
         source(0, PATH, PLAN),
         source(1, "plans/environments/demo.yaml", ENVIRONMENT),
@@ -388,7 +395,43 @@ pub(crate) fn beginning(jobs: u32) -> Vec<Event> {
             finding: Finding::warning(Code::UnusedName, "`service_id` is never used")
                 .at(Place { source: SourceId(1), span: Span::new(57, 67) }, "defined here"),
         },
+        Event::Environment(environment()),
     ]
+}
+
+/// What the run told of its environment.
+fn environment() -> EnvironmentTold {
+    let of_file = |name: &str, value: &str| {
+        let start = ENVIRONMENT.find(value).unwrap_or_default();
+        let span = Span::new(start, start + value.len());
+        VariableTold {
+            name: name.into(),
+            value: json!(value),
+            place: Some(Place { source: SourceId(1), span }),
+            source: "plans/environments/demo.yaml".into(),
+        }
+    };
+    let given = VariableTold {
+        name: "auth_url".into(),
+        value: json!("http://127.0.0.1:4401"),
+        place: None,
+        source: "PLANRUN_VAR_auth_url".into(),
+    };
+    EnvironmentTold {
+        name: Some("demo".into()),
+        protected: false,
+        variables: vec![
+            of_file("registry_url", "http://127.0.0.1:9"),
+            of_file("service_id", "platform"),
+            given,
+        ],
+        services: vec![ServiceTold {
+            name: "registry".into(),
+            builtin: true,
+            fault: Some("broken-contract".into()),
+        }],
+        secrets: vec!["api_key".into()],
+    }
 }
 
 /// One job with these steps.

@@ -3,7 +3,6 @@
 //! The page is a template over a plain value; everything in it is escaped, and its policy forbids
 //! what could be loaded or run, but for the one script whose digest it names.
 
-mod doubts;
 mod exchange;
 mod frame;
 mod latency;

@@ -3,12 +3,15 @@
 //! ```text
 //! {
 //!   "planrun_report": 1,                      the version of this form
-//!   "run": {"id", "started_at", "planrun", "environment", "seed", "command",
-//!           "duration_ns", "complete", "interrupted"},
+//!   "run": {"id", "started_at", "planrun", "commit": {"id", "branch"}, "environment", "seed",
+//!           "command", "duration_ns", "complete", "interrupted"},
 //!   "verdict": "passed" | "failed" | "errored" | "too-slow" | "nothing-ran" | "invalid"
 //!              | "interrupted" | "incomplete",
 //!   "exit_code": 0,
 //!   "counts": {"plans": {…}, "steps": {…}, "flaky", "requests", "warnings"},
+//!   "notices": [what to know before any number is read],
+//!   "environments": [{"name", "protected", "variables": [{"name", "value", "at", "source"}],
+//!                     "services": [{"name", "builtin", "fault"}], "secrets"}],
 //!   "findings": [{"code", "severity", "message", "labels": [{"at", "text"}], "help"}],
 //!   "diagnosis": {"failures", "blocked", "clusters": [{"failures", "plans", "blocked", "said",
 //!                 "cause", "first": {"job", "plan", "step", "at"}}], "flips": [{"plan", "step",
@@ -36,7 +39,9 @@ use serde_json::{Map, Value, json};
 
 use super::curl::{curl_line, variables_of};
 use super::document::ids;
+use super::{doubts, notices};
 use crate::diagnose::{self, Cause, Cluster, Diagnosis, Fact, Flip, SharedBackend, Witness};
+use crate::event::EnvironmentTold;
 use crate::finding::Finding;
 use crate::outcome::{
     Assertion, Attempt, BudgetBreach, SampleColumns, SamplesResult, SentPart, UrlPart, Violation,
@@ -65,6 +70,7 @@ pub fn render(record: &Record) -> String {
             "id": started.map(|run| &run.run),
             "started_at": started.map(|run| &run.started_at),
             "planrun": started.map(|run| &run.planrun),
+            "commit": started.and_then(|run| run.commit.as_ref()),
             "environment": started.and_then(|run| run.environment.as_ref()),
             "seed": started.map(|run| run.seed),
             "command": started.map(|run| &run.command),
@@ -81,6 +87,8 @@ pub fn render(record: &Record) -> String {
             "requests": tally.requests,
             "warnings": tally.warnings,
         },
+        "notices": document_notices(record),
+        "environments": record.environments.iter().map(|it| document.environment(it)).collect::<Vec<_>>(),
         "findings": document.findings(&record.findings),
         "diagnosis": document.diagnosis(&diagnose::whole_run(record)),
         "plans": record.plans.iter().map(|plan| document.plan(plan)).collect::<Vec<_>>(),
@@ -89,6 +97,15 @@ pub fn render(record: &Record) -> String {
     let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
     text.push('\n');
     text
+}
+
+/// What to know before any number is read.
+fn document_notices(record: &Record) -> Vec<String> {
+    let document = super::document::Document::new(record);
+    let all: Vec<_> = document.all().collect();
+    let mut notices = notices::banners(&document, &all);
+    notices.extend(doubts::doubts(record, &all));
+    notices
 }
 
 /// The word for the whole run, by its exit code.
@@ -124,6 +141,27 @@ struct Document<'a> {
 }
 
 impl Document<'_> {
+    fn environment(&self, environment: &EnvironmentTold) -> Value {
+        let variables = environment.variables.iter().map(|variable| {
+            json!({
+                "name": variable.name,
+                "value": variable.value,
+                "at": variable.place.map(|place| self.at(place)),
+                "source": variable.source,
+            })
+        });
+        let services = environment.services.iter().map(|service| {
+            json!({"name": service.name, "builtin": service.builtin, "fault": service.fault})
+        });
+        json!({
+            "name": environment.name,
+            "protected": environment.protected,
+            "variables": variables.collect::<Vec<_>>(),
+            "services": services.collect::<Vec<_>>(),
+            "secrets": environment.secrets,
+        })
+    }
+
     fn plan(&self, plan: &PlanRecord) -> Value {
         let witnesses = diagnose::witnesses(plan);
         json!({

@@ -4,8 +4,7 @@ use std::fmt::Write as _;
 
 use super::document::{Document, Told, word};
 use super::finding::count;
-use super::overall;
-use super::phrase;
+use super::{doubts, notices, overall, phrase};
 use crate::diagnose;
 use crate::event::Section;
 use crate::outcome::{StepResult, Verdict};
@@ -29,6 +28,7 @@ pub fn render(record: &Record) -> String {
     failures(&document, &mut out);
     not_evidenced(&document, &mut out);
     times(&document, &mut out);
+    environment(&document, &mut out);
     out
 }
 
@@ -40,8 +40,14 @@ fn head(document: &Document<'_>, out: &mut String) {
     let environment = started.and_then(|run| run.environment.as_deref());
     let on = environment.map(|name| format!(" on {}", text(name))).unwrap_or_default();
     let _ = writeln!(out, "# {} {verdict}{on}\n", if good { "✓" } else { "✗" });
+    let all: Vec<Told<'_>> = document.all().collect();
     if let Some(incomplete) = document.incomplete() {
         let _ = writeln!(out, "> **Not the whole run.** {incomplete}\n");
+    }
+    let banners = notices::banners(document, &all);
+    let banners = banners.iter().skip(usize::from(document.incomplete().is_some()));
+    for notice in banners.chain(&doubts::doubts(record, &all)) {
+        let _ = writeln!(out, "> {}\n", text(notice));
     }
     let steps = &record.tally.steps;
     let mut parts = vec![count(steps.total(), "step", "steps")];
@@ -71,6 +77,7 @@ fn head(document: &Document<'_>, out: &mut String) {
             facts.push(format!("took {}", show_duration(duration)));
         }
         facts.push(format!("planrun {}", run.planrun));
+        facts.extend(notices::commit(document).map(|commit| format!("commit {}", text(&commit))));
         facts.push(format!("seed {}", run.seed));
     }
     if !facts.is_empty() {
@@ -259,6 +266,28 @@ fn times(document: &Document<'_>, out: &mut String) {
     for (told, breach) in breaches {
         let said = phrase::breach(breach).replace('\n', ": ");
         let _ = writeln!(out, "- over budget: {}: {}", text(&told.title()), text(&said));
+    }
+}
+
+/// On what the run ran, with the source of each value.
+fn environment(document: &Document<'_>, out: &mut String) {
+    let all: Vec<Told<'_>> = document.all().collect();
+    let variables = notices::variables(document, &all);
+    let beside = notices::beside(document);
+    if variables.is_empty() && beside.is_empty() {
+        return;
+    }
+    out.push_str("\n## Environment\n\n");
+    if !variables.is_empty() {
+        out.push_str("| variable | value | from |\n|---|---|---|\n");
+        for it in variables {
+            let (name, value, source) = (text(&it.name), text(&it.value), text(&it.source));
+            let _ = writeln!(out, "| {name} | {value} | {source} |");
+        }
+        out.push('\n');
+    }
+    for line in beside {
+        let _ = writeln!(out, "- {}", text(&line));
     }
 }
 

@@ -38,6 +38,7 @@ fn covering(events: Vec<Event>, left_out: u32) -> Record {
             Event::RunStarted(_)
             | Event::Source { .. }
             | Event::Finding { .. }
+            | Event::Environment(_)
             | Event::StepRetried { .. }
             | Event::Samples { .. }
             | Event::PlanFinished { .. }
@@ -174,6 +175,7 @@ fn a_run_that_was_cut_off_is_no_evidence_for_what_was_under_way() {
             Event::RunStarted(_)
             | Event::Source { .. }
             | Event::Finding { .. }
+            | Event::Environment(_)
             | Event::PlanStarted(_)
             | Event::StepStarted { .. }
             | Event::StepRetried { .. }

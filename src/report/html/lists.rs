@@ -1,11 +1,9 @@
 //! Tables: cases, what was flaky, slow or idle, and where values came from.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use super::super::document::{Document, Told, word};
-use super::super::phrase;
+use super::super::{notices, phrase};
 use super::Listed;
 use crate::outcome::{Reason, Verdict};
 use crate::record::StepRecord;
@@ -226,23 +224,10 @@ pub(super) fn is_idle(told: &Told<'_>) -> bool {
     !matches!(told.verdict(), Some(Verdict::Passed | Verdict::Failed | Verdict::Errored))
 }
 
-/// Which variables gave parts of the URLs, and where each was set.
-pub(super) fn variables(document: &Document<'_>, all: &[Listed<'_>]) -> Vec<Value> {
-    let mut seen = BTreeSet::new();
-    let parts =
-        all.iter().filter_map(|it| it.told.exchange()).flat_map(|exchange| &exchange.url_from);
-    for part in parts.filter(|part| part.name.starts_with("env.")) {
-        let source = match part.place {
-            Some(place) if document.record.sources.get(place.source).is_some() => {
-                document.at(place)
-            }
-            Some(_) | None => part.source.clone(),
-        };
-        seen.insert((part.name.clone(), part.value.clone(), source));
-    }
-    seen.into_iter()
-        .map(|(name, value, source)| json!({"name": name, "value": value, "source": source}))
-        .collect()
+/// The variables of the environment, and where each came from.
+pub(super) fn variables(document: &Document<'_>, all: &[Told<'_>]) -> Vec<Value> {
+    let variables = notices::variables(document, all).into_iter();
+    variables.map(|it| json!({"name": it.name, "value": it.value, "source": it.source})).collect()
 }
 
 /// The environment's own files, as they were read; secrets masked.

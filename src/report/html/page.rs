@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::document::{Document, word};
+use super::super::document::{Document, Told, word};
 use super::super::finding::count;
-use super::super::overall;
-use super::super::phrase;
-use super::{Listed, doubts, frame, latency, lists, step};
+use super::super::{doubts, notices, overall, phrase};
+use super::{Listed, frame, latency, lists, step};
 use crate::diagnose;
 use crate::finding::Finding;
 use crate::outcome::Verdict;
@@ -24,6 +23,7 @@ pub(super) fn page(record: &Record) -> Value {
     let (verdict, good) = document.verdict();
     let started = record.started.as_ref();
     let all: Vec<Listed<'_>> = record.plans.iter().flat_map(listed).collect();
+    let told: Vec<Told<'_>> = all.iter().map(|it| it.told).collect();
     let everything = all.len() <= WHOLE;
     let mut failures = Vec::new();
     let mut plans = Vec::new();
@@ -51,8 +51,8 @@ pub(super) fn page(record: &Record) -> Value {
         "sentence": sentence(&document, verdict),
         "tally": tally(record),
         "facts": facts(&document),
-        "banners": banners(&document, &all),
-        "doubts": doubts::doubts(record, &all),
+        "banners": notices::banners(&document, &told),
+        "doubts": doubts::doubts(record, &told),
         "findings": findings(&document),
         "clusters": clusters(&document, &failures),
         "patterns": patterns(&document),
@@ -64,8 +64,9 @@ pub(super) fn page(record: &Record) -> Value {
         "flaky": lists::flaky(&all),
         "slow": lists::slow(&all),
         "idle": lists::idle(&all),
-        "variables": lists::variables(&document, &all),
+        "variables": lists::variables(&document, &told),
         "environment": lists::environment_file(&document),
+        "beside": notices::beside(&document),
         "plans": plans,
         "counts": {
             "all": all.len(),
@@ -170,6 +171,9 @@ fn facts(document: &Document<'_>) -> Vec<Value> {
         fact("begun", begun.unwrap_or_else(|| run.started_at.clone()));
         fact("run", run.run.clone());
         fact("planrun", run.planrun.clone());
+        if let Some(commit) = notices::commit(document) {
+            fact("commit", commit);
+        }
         fact("seed", run.seed.to_string());
     }
     let tally = &record.tally;
@@ -181,15 +185,6 @@ fn facts(document: &Document<'_>) -> Vec<Value> {
         fact("flaky", tally.flaky.to_string());
     }
     facts
-}
-
-/// What to know before any number is read.
-fn banners(document: &Document<'_>, all: &[Listed<'_>]) -> Vec<String> {
-    let mut banners: Vec<String> = document.incomplete().into_iter().collect();
-    let proxies: std::collections::BTreeSet<_> =
-        all.iter().filter_map(|it| it.told.exchange()?.proxy.as_deref()).collect();
-    banners.extend(proxies.iter().map(|proxy| format!("Requests went through the proxy {proxy}.")));
-    banners
 }
 
 fn findings(document: &Document<'_>) -> Vec<Value> {

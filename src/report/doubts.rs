@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::super::document::Told;
-use super::super::finding::count;
-use super::Listed;
+use super::document::Told;
+use super::finding::count;
 use crate::outcome::{Exchange, Verdict};
 use crate::record::Record;
 
@@ -13,16 +12,17 @@ const NAMED: usize = 5;
 /// Words in the name of an environment that is not this machine.
 const ELSEWHERE: [&str; 2] = ["prod", "stag"];
 
-pub(super) fn doubts(record: &Record, all: &[Listed<'_>]) -> Vec<String> {
+/// Why the verdict of a run is worth less than it says.
+pub(super) fn doubts(record: &Record, all: &[Told<'_>]) -> Vec<String> {
     let passed: Vec<(&Told<'_>, &Exchange)> = all
         .iter()
-        .map(|listed| &listed.told)
         .filter(|told| told.verdict() == Some(Verdict::Passed))
         .filter_map(|told| Some((told, told.exchange()?)))
         .collect();
     let environment = record.started.as_ref().and_then(|run| run.environment.as_deref());
     [
         unverified(all),
+        only_skipped(record),
         never_let_in(&passed),
         nothing_asserted(&passed),
         only_the_status(&passed),
@@ -51,6 +51,14 @@ fn unverified(all: &[Listed<'_>]) -> Option<String> {
              known.",
             hosts.join(", ")
         )
+    })
+}
+
+fn only_skipped(record: &Record) -> Option<String> {
+    let tally = &record.tally;
+    let idle = tally.evidence == 0 && tally.steps.skipped + tally.steps.blocked > 0;
+    idle.then(|| {
+        "No step passed: what was skipped or blocked is no evidence of anything.".to_owned()
     })
 }
 
@@ -132,12 +140,12 @@ fn one_answer_for_all(passed: &[(&Told<'_>, &Exchange)]) -> Option<String> {
 }
 
 /// An environment whose name says that it is somewhere else, and requests that never left here.
-fn another_place(environment: Option<&str>, all: &[Listed<'_>]) -> Option<String> {
+fn another_place(environment: Option<&str>, all: &[Told<'_>]) -> Option<String> {
     let name = environment?;
     let lower = name.to_lowercase();
     let mut hosts = all
         .iter()
-        .filter_map(|it| url::Url::parse(&it.told.exchange()?.request.url).ok())
+        .filter_map(|it| url::Url::parse(&it.exchange()?.request.url).ok())
         .filter_map(|url| url.host_str().map(str::to_owned))
         .peekable();
     hosts.peek()?;
