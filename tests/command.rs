@@ -23,10 +23,10 @@ mod causes;
 mod check;
 #[path = "command/compare.rs"]
 mod compare;
-#[path = "command/doctor.rs"]
-mod doctor;
 #[path = "command/coverage.rs"]
 mod coverage;
+#[path = "command/doctor.rs"]
+mod doctor;
 #[path = "command/dry_run.rs"]
 mod dry_run;
 #[path = "command/echoes.rs"]

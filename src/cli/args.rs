@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::help::{COMPARE_HELP, COMPLETIONS_HELP, DOCTOR_HELP, HELP, RUN_HELP, SCHEMA_HELP};
+use super::help::{
+    COMPARE_HELP, COMPLETIONS_HELP, COVERAGE_HELP, DOCTOR_HELP, HELP, RUN_HELP, SCHEMA_HELP,
+};
 
 /// Runs API test plans and points at the line that failed.
 #[derive(Debug, Parser)]
@@ -66,118 +68,6 @@ pub(super) enum Command {
     #[cfg(feature = "demo")]
     Demo(DemoArgs),
 }
-
-/// All that is needed every day, on one screen of 24 lines.
-pub(super) const HELP: &str = "\
-Runs API test plans written in YAML and points at the line that failed
-
-Usage:  planrun [OPTIONS] PATH…     plan files, or folders with plans under them
-
-  check PATH…   checks, sends nothing       list PATH…  lists plans and steps
-  vars PLAN     values and their sources    curl PLAN   a request as a curl line
-  explain CODE  what a code means           report      the last run once more
-  compare       the last two runs, or any   coverage  evidence by requirement
-  demo   completions SHELL   man   schema KIND       to try; for shells, editors
-
-  -e, --env ENV            environment: environments/ENV.yaml near the plan
-      --var NAME=VALUE     sets a variable, env.NAME=VALUE an environment's
-      --secret NAME=@FILE  gives a secret; or NAME=env:VARIABLE
-  -t, --tag TAG            only plans with this tag; '!TAG': without it
-  -E, --filter FILTER      only such steps: 'tag(smoke) and not step(/upload/)'
-      --step ID            only this step, with setup, cleanup and what it needs
-      --last-failed        only what did not pass in the last run
-  -j, --jobs N             plans at once (16)
-      --report html=PATH   writes a report; also junit, markdown, github, json …
-      --dry-run            shows what would be sent, sends nothing
-  -v, -q                   shows every request and response, or only failures
-
-Exit: 0 passed, 1 failed, 2 command line, 3 invalid, 4 nothing ran, 5 errored,
-      6 over budget, 7 output, 124 deadline, 130 Ctrl-C";
-
-/// The commands, for whoever misspells one.
-pub(super) const COMMANDS: [&str; 14] = [
-    "run",
-    "check",
-    "list",
-    "vars",
-    "explain",
-    "curl",
-    "report",
-    "compare",
-    "coverage",
-    "completions",
-    "man",
-    "schema",
-    "demo",
-    "help",
-];
-
-/// Commands of the language that this version does not have, with what there is instead.
-pub(super) const NOT_BUILT: [(&str, &str); 1] =
-    [("import", "the README shows how a plan is written, `planrun check` what is wrong with one")];
-
-/// What a bare `planrun` says.
-pub(super) const USAGE: &str = "\
-planrun runs API test plans written in YAML and points at the line that failed
-
-  planrun plans/                   runs every plan under a folder
-  planrun plans/health.yaml -v     runs one and shows its requests and responses
-  planrun check plans/             checks them, sends nothing
-  planrun -h                       tells more
-
-error: name a plan or a folder";
-
-/// What `run` says beyond its options.
-pub(super) const RUN_HELP: &str = "\
-Examples:
-  planrun plans/registration.yaml                 on the default environment
-  planrun plans/ -e staging                       every plan under a folder
-  planrun plans/registration.yaml --step create   one step, with what it needs
-  planrun plans/ -t smoke --report json=run.json  plans and steps tagged smoke
-  planrun plans/x.yaml --secret api_key=@key.txt --var env.registry_url=http://localhost:5000
-
-Secrets come from --secret, PLANRUN_SECRET_name, the environment file, or a variable of the
-process named like the secret in upper case (api_key → API_KEY); `.env` at the project root is read.
-
-Exit codes: 0 passed · 1 an assertion failed · 2 command line · 3 invalid plan, nothing was sent ·
-4 nothing ran · 5 could not be carried out · 6 only budgets · 7 an output could not be written ·
-124 run deadline · 130 SIGINT · 143 SIGTERM";
-
-/// What `compare` takes.
-const COMPARE_HELP: &str = "\
-Examples:
-  planrun compare                        the last run with the one before it
-  planrun compare 20260711-09 last       by id, or how it begins
-  planrun compare old/ new/ --format markdown
-
-Exit codes: 0 nothing is worse · 1 something is worse · 2 there is no such run";
-
-/// What `coverage` means.
-const COVERAGE_HELP: &str = "\
-Examples:
-  planrun coverage --requirements checklist.md           the last run
-  planrun coverage --requirements checklist.md a/ b/     several runs together
-  planrun coverage --requirements checklist.md -o evidence.md
-
-Only passed is evidence. What a plan `covers` is evidenced by a pass of the whole plan, what a step
-covers by its own. Of several runs the last one of a step counts, unless it was skipped there.
-
-Exit codes: 0 nothing that covers a requirement failed · 1 something did · 2 no such run or file ·
-3 the checklist is invalid · 7 the output could not be written";
-
-/// How completions are installed.
-const COMPLETIONS_HELP: &str = "\
-Install them:
-  bash        planrun completions bash > ~/.local/share/bash-completion/completions/planrun
-  zsh         planrun completions zsh > ~/.zfunc/_planrun      (with ~/.zfunc in $fpath)
-  fish        planrun completions fish > ~/.config/fish/completions/planrun.fish
-  elvish      planrun completions elvish >> ~/.config/elvish/rc.elv
-  powershell  planrun completions powershell >> $PROFILE";
-
-/// How a schema is used.
-const SCHEMA_HELP: &str = "\
-The first line of a plan tells an editor with the YAML language server where the schema is:
-  # yaml-language-server: $schema=../schemas/plan.schema.json";
 
 /// Where values come from; the same for every command that reads plans.
 #[derive(Debug, Args, Clone, Default)]

@@ -8,9 +8,9 @@ Usage:  planrun [OPTIONS] PATH…     plan files, or folders with plans under th
 
   check PATH…   checks, sends nothing       list PATH…  lists plans and steps
   vars PLAN     values and their sources    curl PLAN   a request as a curl line
-  explain CODE  what a code means           report      the last run once more
-  compare       the last two runs, or any   doctor      is all well there?
-  demo   completions SHELL   man   schema KIND       to try; for shells, editors
+  doctor PATH…  is all well there?          report      the last run once more
+  compare       runs, or environments       coverage    evidence by requirement
+  explain CODE  completions SHELL  man  schema KIND  demo          help COMMAND
 
   -e, --env ENV            environment: environments/ENV.yaml near the plan
       --var NAME=VALUE     sets a variable, env.NAME=VALUE an environment's
@@ -28,7 +28,7 @@ Exit: 0 passed, 1 failed, 2 command line, 3 invalid, 4 nothing ran, 5 errored,
       6 over budget, 7 output, 124 deadline, 130 Ctrl-C";
 
 /// The commands, for whoever misspells one.
-pub(super) const COMMANDS: [&str; 14] = [
+pub(super) const COMMANDS: [&str; 15] = [
     "run",
     "check",
     "list",
@@ -38,6 +38,7 @@ pub(super) const COMMANDS: [&str; 14] = [
     "curl",
     "report",
     "compare",
+    "coverage",
     "completions",
     "man",
     "schema",
@@ -109,3 +110,16 @@ missing or malformed · 4 no plan · 5 a layer fails";
 pub(super) const SCHEMA_HELP: &str = "\
 The first line of a plan tells an editor with the YAML language server where the schema is:
   # yaml-language-server: $schema=../schemas/plan.schema.json";
+
+/// What `coverage` means.
+pub(super) const COVERAGE_HELP: &str = "\
+Examples:
+  planrun coverage --requirements checklist.md           the last run
+  planrun coverage --requirements checklist.md a/ b/     several runs together
+  planrun coverage --requirements checklist.md -o evidence.md
+
+Only passed is evidence. What a plan `covers` is evidenced by a pass of the whole plan, what a step
+covers by its own. Of several runs the last one of a step counts, unless it was skipped there.
+
+Exit codes: 0 nothing that covers a requirement failed · 1 something did · 2 no such run or file ·
+3 the checklist is invalid · 7 the output could not be written";

@@ -553,6 +553,7 @@ fn plan(job: u32, steps: Vec<(StepRef, StepResult)>) -> PlanRecord {
         tags: Vec::new(),
         covers: Vec::new(),
         steps: 1,
+        left_out: 0,
         at: Duration::ZERO,
     };
     let mut record = PlanRecord::new(started);

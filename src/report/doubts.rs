@@ -34,10 +34,10 @@ pub(super) fn doubts(record: &Record, all: &[Told<'_>]) -> Vec<String> {
     .collect()
 }
 
-fn unverified(all: &[Listed<'_>]) -> Option<String> {
+fn unverified(all: &[Told<'_>]) -> Option<String> {
     let hosts: BTreeSet<String> = all
         .iter()
-        .filter_map(|listed| listed.told.exchange())
+        .filter_map(Told::exchange)
         .filter(|exchange| exchange.unverified)
         .map(|exchange| {
             let url = url::Url::parse(&exchange.request.url).ok();
