@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use exit::{Flaky, exit_code, gravest};
-pub use fold::Fold;
+pub use fold::{Fold, Keeps};
 pub use tally::{Counts, Tally};
 
 use crate::event::{EnvironmentTold, Event, JobId, PlanStarted, RunStarted, StepKind, StepRef};
@@ -45,7 +45,7 @@ impl Record {
     pub fn fold(events: impl IntoIterator<Item = Event>) -> Self {
         let mut fold = Fold::default();
         let mut plans: Vec<PlanRecord> =
-            events.into_iter().filter_map(|event| fold.push(event)).collect();
+            events.into_iter().filter_map(|event| fold.push(&event)).collect();
         let (mut record, open) = fold.into_record();
         plans.extend(open);
         plans.sort_by_key(|plan| plan.started.job);

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::error::TryRecvError;
 
 use super::printer::quiet;
 use crate::event::Event;
-use crate::record::{Fold, PlanRecord};
+use crate::record::{Fold, Keeps, PlanRecord};
 use crate::report::Terminal;
 use crate::secret::{Redacted, Sealed};
 
@@ -58,6 +58,8 @@ pub(super) struct Reporters {
     pub(super) log: Option<(Terminal, BufWriter<File>)>,
     /// Whether whole plans are kept, for document reports.
     pub(super) keep: bool,
+    /// The line of an event: one piece of memory for all.
+    pub(super) line: Vec<u8>,
 }
 
 /// What the listeners leave when the run has ended.
@@ -71,7 +73,9 @@ pub(super) struct Heard {
 impl Reporters {
     /// Listens until the run has ended; unparking the thread cuts a pause short.
     pub(super) fn listen(mut self, mut events: Receiver<Sealed<Event>>) -> Heard {
-        let mut heard = Heard { fold: Fold::default(), plans: Vec::new(), failures: Vec::new() };
+        let keeps = if self.keep { Keeps::Whole } else { Keeps::Verdicts };
+        let fold = Fold::keeping(keeps);
+        let mut heard = Heard { fold, plans: Vec::new(), failures: Vec::new() };
         let mut busy = false;
         loop {
             let event = match events.try_recv() {
@@ -104,9 +108,9 @@ impl Reporters {
     fn one(&mut self, event: Redacted<Event>, heard: &mut Heard) {
         if let Some(file) = &mut self.events {
             // A line at a time: a run that is killed leaves whole lines.
-            let mut line = Event::to_line(&event);
-            line.push('\n');
-            if let Err(error) = file.write_all(line.as_bytes()) {
+            self.line.clear();
+            Event::write_line(&event, &mut self.line);
+            if let Err(error) = file.write_all(&self.line) {
                 heard.failures.push(format!("the stored run: {error}"));
                 self.events = None;
             }
@@ -134,7 +138,7 @@ impl Reporters {
                 self.terminal = None;
             }
         }
-        if let Some(plan) = heard.fold.push(event.into_inner())
+        if let Some(plan) = heard.fold.push(&event)
             && self.keep
         {
             heard.plans.push(plan);

@@ -405,6 +405,7 @@ impl Ready {
                 (Terminal::new(style, options), file)
             }),
             keep,
+            line: Vec::new(),
         };
         let (sender, receiver) = mpsc::channel(WAITING);
         let groups = Arc::new(Groups::default());

@@ -79,7 +79,7 @@ fn left_of(path: &Path) -> Result<Option<Again>, UsageFault> {
             if let Event::RunStarted(started) = &event {
                 again = Again::of(&started.run);
             }
-            if let Some(plan) = fold.push(event) {
+            if let Some(plan) = fold.push(&event) {
                 again.take(&plan);
             }
             ControlFlow::Continue(())

@@ -209,7 +209,7 @@ pub(super) fn read(path: &Path) -> Result<Record, UsageFault> {
     let mut fold = Fold::default();
     let mut plans = Vec::new();
     each_event(path, |event| {
-        plans.extend(fold.push(event));
+        plans.extend(fold.push(&event));
         ControlFlow::Continue(())
     })?;
     Ok(outputs::whole(fold, plans))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Exchange, Phase, SamplesResult};
+use super::{Content, Exchange, Phase, SamplesResult};
 use crate::finding::{Code, Finding, Severity};
 use crate::source::Place;
 use crate::units::nanos;
@@ -276,6 +276,52 @@ pub struct StepResult {
 }
 
 impl StepResult {
+    /// A result with nothing in it but how it ended.
+    #[must_use]
+    pub fn of(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            reason: None,
+            flaky: false,
+            attempts: Vec::new(),
+            tries: 0,
+            duration: Duration::ZERO,
+            code: None,
+            message: None,
+            ended_at: None,
+            only_budget: false,
+            samples: None,
+        }
+    }
+
+    /// Whether it passed at once, and no warning, no remark and no failed assertion is in it.
+    #[must_use]
+    pub fn tells_nothing(&self) -> bool {
+        let is_plain = |attempt: &Attempt| {
+            attempt.assertions.iter().all(|assertion| assertion.passed)
+                && attempt.captures.iter().all(|capture| capture.missing.is_none())
+                && attempt.breaches.is_empty()
+                && attempt.findings.is_empty()
+                && attempt.hints.is_empty()
+        };
+        self.verdict == Verdict::Passed
+            && self.tries <= 1
+            && self.samples.is_none()
+            && self.attempts.iter().all(is_plain)
+    }
+
+    /// Lets go of what was judged and of what was sent beside the request line.
+    pub fn forget_details(&mut self) {
+        for attempt in &mut self.attempts {
+            attempt.assertions = Vec::new();
+            attempt.captures = Vec::new();
+            if let Some(exchange) = &mut attempt.exchange {
+                exchange.request.headers = Vec::new();
+                exchange.request.body.content = Content::Empty;
+            }
+        }
+    }
+
     /// Whether a step that holds others has a fault beside theirs: a deadline, a budget, that none
     /// of its ways passed.
     #[must_use]

@@ -15,6 +15,22 @@ use crate::source::{SourceSet, SourceText};
 pub struct Fold {
     record: Record,
     open: BTreeMap<JobId, Open>,
+    keeps: Keeps,
+    /// The step that ended last: its event may still be shown.
+    fresh: Option<(JobId, usize)>,
+}
+
+/// What is kept of a step that ended, as long as its plan goes on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Keeps {
+    /// All of it.
+    #[default]
+    Whole,
+    /// Of one that passed and has nothing to tell, what was asked and what was answered: it may be
+    /// evidence about another. All of any other.
+    Exchanges,
+    /// How it ended.
+    Verdicts,
 }
 
 /// A job under way.
@@ -26,45 +42,53 @@ struct Open {
 }
 
 impl Fold {
+    /// One that keeps no more than it has to.
+    #[must_use]
+    pub fn keeping(keeps: Keeps) -> Self {
+        Self { keeps, ..Self::default() }
+    }
+
     /// Takes one event; the plan that ended with it, if one did.
-    pub fn push(&mut self, event: Event) -> Option<PlanRecord> {
+    pub fn push(&mut self, event: &Event) -> Option<PlanRecord> {
+        self.forget();
         match event {
-            Event::RunStarted(started) => self.record.started = Some(started),
+            Event::RunStarted(started) => self.record.started = Some(started.clone()),
             Event::Source { id, path, sha256: _, text } => {
-                self.record.sources.insert(SourceText::new(id, path, text));
+                self.record.sources.insert(SourceText::new(*id, path.clone(), Arc::clone(text)));
             }
             Event::Finding { finding } => {
-                self.record.tally.finding(&finding);
-                self.record.findings.push(finding);
+                self.record.tally.finding(finding);
+                self.record.findings.push(finding.clone());
             }
             Event::Environment(environment) => self.record.environments.push(environment),
             Event::PlanStarted(started) => {
-                let job = started.job;
-                self.open.insert(job, Open { plan: PlanRecord::new(started), settled: 0 });
+                let plan = PlanRecord::new(started.clone());
+                self.open.insert(started.job, Open { plan, settled: 0 });
             }
             Event::StepStarted { job, step, at } => {
-                if let Some(open) = self.open.get_mut(&job) {
-                    open.plan.steps.push(StepRecord::begun(step, at));
+                if let Some(open) = self.open.get_mut(job) {
+                    open.plan.steps.push(StepRecord::begun(step.clone(), *at));
                 }
             }
             // For the live terminal; the result counts the attempts.
             Event::StepRetried { job: _, step: _, attempt: _, why: _ } => {}
             Event::Samples { job, step, of: _, columns } => {
-                let open = self.open.get_mut(&job);
+                let open = self.open.get_mut(job);
                 let record = open.and_then(|open| {
                     let mut steps = open.plan.steps.iter_mut().skip(open.settled);
-                    steps.find(|begun| begun.result.is_none() && begun.step.is(&step))
+                    steps.find(|begun| begun.result.is_none() && begun.step.is(step))
                 });
-                if let Some(record) = record {
-                    record.samples.push(*columns);
+                if let Some(record) = record.filter(|_| self.keeps != Keeps::Verdicts) {
+                    record.samples.push(columns.as_ref().clone());
                 }
             }
-            Event::StepFinished { job, step, result } => self.step_finished(job, step, result),
+            Event::StepFinished { job, step, result } => self.step_finished(*job, step, result),
             Event::PlanFinished { job, verdict, duration, findings, breach } => {
-                return self.plan_finished(job, verdict, duration, findings, breach);
+                return self.plan_finished(*job, *verdict, *duration, (findings, breach.as_ref()));
             }
             Event::RunFinished { duration, interrupted } => {
-                self.record.end = match interrupted {
+                let duration = *duration;
+                self.record.end = match interrupted.clone() {
                     Some(by) => End::Interrupted { duration, by },
                     None => End::Finished { duration },
                 };
@@ -124,19 +148,40 @@ impl Fold {
         (self.record, open)
     }
 
-    fn step_finished(&mut self, job: JobId, step: StepRef, result: Arc<StepResult>) {
+    /// Lets go of the details of the step that ended last, if it has nothing to tell and nobody else
+    /// looks at them.
+    fn forget(&mut self) {
+        let Some((job, number)) = self.fresh.take().filter(|_| self.keeps == Keeps::Exchanges)
+        else {
+            return;
+        };
+        let record = self.open.get_mut(&job).and_then(|open| open.plan.steps.get_mut(number));
+        let result = record.and_then(|record| record.result.as_mut()).and_then(Arc::get_mut);
+        if let Some(result) = result.filter(|result| result.tells_nothing()) {
+            result.forget_details();
+        }
+    }
+
+    fn step_finished(&mut self, job: JobId, step: &StepRef, result: &Arc<StepResult>) {
         let Some(open) = self.open.get_mut(&job) else { return };
         let plan = &mut open.plan;
-        self.record.tally.step(&step, &result);
+        self.record.tally.step(step, result);
+        let result = match self.keeps {
+            Keeps::Whole | Keeps::Exchanges => Arc::clone(result),
+            Keeps::Verdicts => Arc::new(StepResult::of(result.verdict)),
+        };
+        let plan_steps = plan.steps.len();
         let begun = plan
             .steps
             .iter_mut()
+            .enumerate()
             .skip(open.settled)
-            .find(|begun| begun.result.is_none() && begun.step.is(&step));
+            .find(|(_, begun)| begun.result.is_none() && begun.step.is(step));
+        self.fresh = Some((job, begun.as_ref().map_or(plan_steps, |(number, _)| *number)));
         match begun {
-            Some(begun) => begun.result = Some(result),
+            Some((_, begun)) => begun.result = Some(result),
             None => plan.steps.push(StepRecord {
-                step,
+                step: step.clone(),
                 at: None,
                 samples: Vec::new(),
                 result: Some(result),
@@ -152,8 +197,7 @@ impl Fold {
         job: JobId,
         verdict: Verdict,
         duration: std::time::Duration,
-        findings: Vec<Finding>,
-        breach: Option<BudgetBreach>,
+        (findings, breach): (&[Finding], Option<&BudgetBreach>),
     ) -> Option<PlanRecord> {
         let mut plan = self.open.remove(&job)?.plan;
         if plan.steps.iter().any(|step| !step.step.within.is_empty()) {
@@ -162,8 +206,8 @@ impl Fold {
         }
         plan.verdict = Some(verdict);
         plan.duration = duration;
-        plan.findings = findings;
-        plan.breach = breach;
+        plan.findings = findings.to_vec();
+        plan.breach = breach.cloned();
         self.record.tally.plan(&plan);
         Some(plan)
     }

@@ -260,9 +260,8 @@ fn a_flaky_pass_passes_unless_it_may_not() {
     assert_eq!(Record::fold(steps(&[Verdict::Passed])).exit_code(Flaky::Fails), 0);
 }
 
-#[test]
-fn assertions_under_warn_are_counted_and_fail_nothing() {
-    let assertion = |severity, passed| Assertion {
+fn assertion(severity: Severity, passed: bool) -> Assertion {
+    Assertion {
         subject: "status".to_owned(),
         place: place(),
         severity,
@@ -273,7 +272,51 @@ fn assertions_under_warn_are_counted_and_fail_nothing() {
         outcome: None,
         note: None,
         violations: Vec::new(),
+    }
+}
+
+#[test]
+fn of_a_pass_that_tells_nothing_a_live_fold_keeps_no_judgement_and_counts_the_same() {
+    let judged = |verdict, severity, passed| StepResult {
+        attempts: vec![Attempt { assertions: vec![assertion(severity, passed)], ..attempt() }],
+        ..ended(verdict)
     };
+    let events = || {
+        run(
+            Verdict::Failed,
+            vec![
+                (Section::Steps, judged(Verdict::Passed, Severity::Error, true)),
+                (Section::Steps, judged(Verdict::Passed, Severity::Warning, false)),
+                (Section::Steps, judged(Verdict::Failed, Severity::Error, false)),
+            ],
+        )
+    };
+    let kept = |keeps| {
+        let mut fold = Fold::keeping(keeps);
+        let mut plans = Vec::new();
+        for event in events() {
+            plans.extend(fold.push(&event));
+        }
+        let plan = plans.pop().expect("it ended");
+        let count = |step: &StepRecord| {
+            let attempts = step.result.iter().flat_map(|result| &result.attempts);
+            attempts.map(|attempt| attempt.assertions.len()).sum::<usize>()
+        };
+        let counts: Vec<usize> = plan.steps.iter().map(count).collect();
+        (counts, fold.tally().clone(), fold.exit_code(Flaky::Passes))
+    };
+    let (whole, tally, code) = kept(Keeps::Whole);
+    let (exchanges, ..) = kept(Keeps::Exchanges);
+    let (verdicts, ..) = kept(Keeps::Verdicts);
+    assert_eq!((whole, exchanges, verdicts), (vec![1, 1, 1], vec![0, 1, 1], vec![0, 0, 0]));
+    for keeps in [Keeps::Exchanges, Keeps::Verdicts] {
+        let (_, other, other_code) = kept(keeps);
+        assert_eq!((&other, other_code), (&tally, code));
+    }
+}
+
+#[test]
+fn assertions_under_warn_are_counted_and_fail_nothing() {
     let mut passed = ended(Verdict::Passed);
     passed.attempts = vec![Attempt {
         assertions: vec![
@@ -334,15 +377,15 @@ fn plans_that_run_at_once_stand_in_the_order_of_their_jobs() {
 fn a_fold_hands_out_each_plan_and_keeps_none() {
     let mut fold = Fold::default();
     for job in 0..100 {
-        assert!(fold.push(plan_started(job)).is_none());
+        assert!(fold.push(&plan_started(job)).is_none());
         assert!(fold.open(JobId(job)).is_some());
-        assert!(fold.push(finished(job, Section::Steps, 0, ended(Verdict::Passed))).is_none());
-        let plan = fold.push(plan_finished(job, Verdict::Passed));
+        assert!(fold.push(&finished(job, Section::Steps, 0, ended(Verdict::Passed))).is_none());
+        let plan = fold.push(&plan_finished(job, Verdict::Passed));
         assert_eq!(plan.map(|plan| plan.steps.len()), Some(1));
         assert!(fold.open(JobId(job)).is_none());
     }
     assert_eq!(fold.tally().evidence, 100);
-    fold.push(run_finished(None));
+    fold.push(&run_finished(None));
     assert_eq!(fold.exit_code(Flaky::Passes), 0);
     let (record, open) = fold.into_record();
     assert!(record.plans.is_empty() && open.is_empty());
@@ -459,7 +502,7 @@ fn a_plan_that_never_ended_is_no_pass_in_a_run_that_did() {
     let lost = vec![plan_started(0), passed(), run_finished(None)];
     let mut fold = Fold::default();
     for event in lost.clone() {
-        fold.push(event);
+        fold.push(&event);
     }
     assert_eq!(fold.exit_code(Flaky::Passes), 7);
     assert_eq!(code(lost), 7);

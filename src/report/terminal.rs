@@ -22,7 +22,7 @@ use crate::diagnose;
 use crate::event::{Event, JobId, PlanStarted, Section, StepKey, StepRef};
 use crate::finding::{Code, Finding, Severity};
 use crate::outcome::{Exchange, StepResult, Verdict};
-use crate::record::{Flaky, Fold, PlanRecord, StepRecord};
+use crate::record::{Flaky, Fold, Keeps, PlanRecord, StepRecord};
 use crate::secret::{Redacted, sanitise_line};
 
 pub(super) use line::{part_line, short as in_short};
@@ -93,7 +93,7 @@ impl Terminal {
         Self {
             style,
             options,
-            fold: Fold::default(),
+            fold: Fold::keeping(Keeps::Exchanges),
             blocks: BTreeMap::new(),
             head: 0,
             begun: false,
@@ -137,7 +137,7 @@ impl Terminal {
 
     /// What an event makes visible.
     fn take(&mut self, event: &Event) -> String {
-        let ended = self.fold.push(event.clone());
+        let ended = self.fold.push(event);
         match event {
             Event::RunStarted(run) => {
                 if let Some(progress) = &mut self.progress {

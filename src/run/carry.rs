@@ -277,20 +277,13 @@ fn goes_on(step: &CheckedStep) -> bool {
 pub(super) fn bare(verdict: Verdict, reason: Option<Reason>) -> StepResult {
     let deadline = matches!(reason, Some(Reason::Deadline(_)));
     StepResult {
-        verdict,
-        flaky: false,
-        attempts: Vec::new(),
-        tries: 0,
-        duration: Duration::ZERO,
         code: deadline.then_some(Code::DeadlineExceeded),
         message: match &reason {
             Some(Reason::Deadline(what)) => Some(what.clone()),
             _ => None,
         },
         reason,
-        ended_at: None,
-        only_budget: false,
-        samples: None,
+        ..StepResult::of(verdict)
     }
 }
 
