@@ -20,7 +20,7 @@ pub struct Dial {
     /// The version of HTTP; whatever is negotiated if absent.
     pub http: Option<Late<HttpWord>>,
     /// TLS settings.
-    pub tls: Option<TlsSettings>,
+    pub tls: Option<Box<TlsSettings>>,
     /// The proxy, or `none`; what the process says if absent.
     pub proxy: Option<(ValueTemplate, Place)>,
     /// Addresses of hosts.
@@ -87,7 +87,7 @@ impl Checker<'_> {
         let http = all().find_map(|options| options.http.as_ref());
         let http = http.and_then(|http| self.late(&http.value));
         let tls = all().find_map(|options| options.tls.as_ref());
-        let tls = tls.and_then(|tls| self.tls(&tls.value, tls.place));
+        let tls = tls.and_then(|tls| self.tls(&tls.value, tls.place)).map(Box::new);
         let proxy = all().find_map(|options| options.proxy.as_ref());
         let proxy = proxy.and_then(|node| self.proxy(node));
         let resolve = all().find(|options| !options.resolve.is_empty());

@@ -45,7 +45,7 @@ impl Checker<'_> {
                 );
             }
             self.check_due(node, &one_of);
-            Some((self.template(node)?, node.place))
+            Some(Box::new((self.template(node)?, node.place)))
         });
         let place = ast.one_of.first().map(|outcome| outcome.name.place);
         let expect = Expect { assertions, one_of, due, place };
@@ -160,7 +160,7 @@ impl Checker<'_> {
             value_place: ast.predicate.place,
             predicate: predicate?,
             operands: operands?,
-            expression: expression?,
+            expression: expression?.map(Box::new),
             implied: false,
         })
     }

@@ -35,7 +35,7 @@ impl Checker<'_> {
         let condition = step.condition.as_ref().and_then(|node| {
             let condition = self.expression(node)?;
             self.check_condition(&condition.template, node);
-            Some(condition)
+            Some(Box::new(condition))
         });
         let needs = step
             .needs
@@ -76,7 +76,7 @@ impl Checker<'_> {
             Action::Assert(_) | Action::Sleep(_) | Action::Group(..) | Action::Include(_) => None,
         };
         let is_request = method.is_some();
-        let poll = step.poll.as_ref().and_then(|poll| self.poll(step, &poll.value));
+        let poll = step.poll.as_ref().and_then(|poll| self.poll(step, &poll.value)).map(Box::new);
         // `values:` sees this step's own captures, so they are defined before `expect` is read.
         let captures = self.captures(&step.capture, index);
         self.exports(step, index);
@@ -109,7 +109,7 @@ impl Checker<'_> {
             skip: step.skip.as_ref().map(|reason| reason.value.clone()),
             cases,
             samples: match samples {
-                Some(samples) => Some(samples?),
+                Some(samples) => Some(Box::new(samples?)),
                 None => None,
             },
             condition,

@@ -234,9 +234,9 @@ pub struct CheckedStep {
     /// What it is repeated with.
     pub cases: Option<Cases>,
     /// How often it is done.
-    pub samples: Option<Samples>,
+    pub samples: Option<Box<Samples>>,
     /// Runs when true.
-    pub condition: Option<Condition>,
+    pub condition: Option<Box<Condition>>,
     /// Blocked unless those passed.
     pub needs: Vec<StepIndex>,
     /// What it uses of others.
@@ -262,7 +262,7 @@ pub struct CheckedStep {
     /// Trying again.
     pub retry: Option<Retry>,
     /// Waiting for something.
-    pub poll: Option<Poll>,
+    pub poll: Option<Box<Poll>>,
 }
 
 impl CheckedStep {
@@ -413,7 +413,7 @@ pub struct Expect {
     /// Named outcomes; the first that holds is the step's.
     pub one_of: Vec<Outcome>,
     /// Which outcome is due.
-    pub due: Option<(Template, Place)>,
+    pub due: Option<Box<(Template, Place)>>,
     /// Where `one_of` is written.
     pub place: Option<Place>,
 }
@@ -452,7 +452,7 @@ pub struct Assertion {
     /// The operands that are templates, in the order in which the predicate wants them.
     pub operands: Vec<ValueTemplate>,
     /// The expression of `values`, instead of something in the response.
-    pub expression: Option<Template>,
+    pub expression: Option<Box<Template>>,
     /// Whether planrun added it: 2xx where no status is stated.
     pub implied: bool,
 }

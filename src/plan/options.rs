@@ -25,7 +25,7 @@ pub struct RequestOptions {
     /// Cookies to send, or `none`.
     pub cookies: Option<CookiesAst>,
     /// How the request shows who it is.
-    pub auth: Option<Spanned<Auth>>,
+    pub auth: Option<Box<Spanned<Auth>>>,
     /// The limit of the whole exchange; 30 s if absent.
     pub timeout: Option<Spanned<Templated<Duration>>>,
     /// The limit of making the connection; 10 s if absent.
@@ -41,7 +41,7 @@ pub struct RequestOptions {
     /// Trying again.
     pub retry: Option<Spanned<Retry>>,
     /// TLS settings.
-    pub tls: Option<Spanned<TlsAst>>,
+    pub tls: Option<Box<Spanned<TlsAst>>>,
     /// The proxy of every request, or `none`; of an environment alone.
     pub proxy: Option<Node>,
     /// Addresses of hosts; of an environment alone.

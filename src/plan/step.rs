@@ -28,7 +28,7 @@ pub struct Step {
     /// Blocked unless those passed.
     pub needs: Vec<Spanned<String>>,
     /// Waiting for something.
-    pub poll: Option<Spanned<Poll>>,
+    pub poll: Option<Box<Spanned<Poll>>>,
     /// What its failure does to the rest; the plan's if absent.
     pub on_failure: Option<Spanned<Templated<OnFailure>>>,
     /// The limit of all attempts.

@@ -75,7 +75,7 @@ pub(super) fn expect(
         // None holds: what each lacks is shown, and the step fails on it.
         judged.assertions.extend(tried.into_iter().flatten());
     }
-    if let Some((template, place)) = &expect.due {
+    if let Some((template, place)) = expect.due.as_deref() {
         judged.due(template, *place, expect, severity, &views.before);
     }
     judged

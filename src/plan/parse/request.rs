@@ -18,7 +18,7 @@ pub(crate) fn options(reader: &mut Reader, fields: &Fields<'_>) -> RequestOption
         cookies: fields.value("cookies").map(|n| cookies(reader, n)),
         auth: fields
             .value("auth")
-            .and_then(|n| auth(reader, n).map(|auth| Spanned::new(auth, n.place))),
+            .and_then(|n| auth(reader, n).map(|auth| Box::new(Spanned::new(auth, n.place)))),
         timeout: fields.value("timeout").and_then(|n| reader.limit_at(n, "30s")),
         connect_timeout: fields.value("connect_timeout").and_then(|n| reader.limit_at(n, "10s")),
         follow_redirects: fields.value("follow_redirects").and_then(|n| follow(reader, n)),
@@ -30,7 +30,7 @@ pub(crate) fn options(reader: &mut Reader, fields: &Fields<'_>) -> RequestOption
             .and_then(|n| reader.templated_word(n, &Connection::WORDS)),
         http: fields.value("http").and_then(|n| reader.templated_word(n, &HttpWord::WORDS)),
         retry: fields.get("retry").and_then(|entry| retry(reader, entry)),
-        tls: fields.value("tls").map(|n| Spanned::new(tls(reader, n), n.place)),
+        tls: fields.value("tls").map(|n| Box::new(Spanned::new(tls(reader, n), n.place))),
         proxy: None,
         resolve: Vec::new(),
     }

@@ -50,7 +50,7 @@ pub(super) fn step(reader: &mut Reader, node: &Node) -> Option<Step> {
         condition: fields.value("if").filter(|node| is_condition(reader, node)).cloned(),
         skip: fields.value("skip").and_then(|node| skip(reader, node)),
         needs: fields.value("needs").map(|n| needs(reader, n)).unwrap_or_default(),
-        poll: fields.get("poll").and_then(|entry| poll(reader, entry)),
+        poll: fields.get("poll").and_then(|entry| poll(reader, entry)).map(Box::new),
         on_failure: fields.value("on_failure").and_then(|n| on_failure(reader, n)),
         deadline: fields.value("deadline").and_then(|n| reader.limit_at(n, "1m")),
         covers: fields.value("covers").map(|n| reader.texts(n, "ids")).unwrap_or_default(),
