@@ -18,7 +18,7 @@ mod tables;
 pub use files::{FileFault, FileRoot, Upload};
 pub use find::{environments_near, find_plans, find_root};
 pub use load::{Choice, Folders, LoadFault, LoadedEnvironment, LoadedPlan, Suite, load};
-pub use parallel::each;
+pub use parallel::{each, each_mut};
 pub use requirements::{LoadedChecklist, ReadChecklist, checklist_of, read_checklist};
 pub use secrets::{DotEnv, read_dot_env, read_secret_file};
 pub use survey::{Survey, survey};

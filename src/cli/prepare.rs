@@ -221,7 +221,8 @@ pub(super) fn prepare_on(
     let names: Vec<String> = given.plans.keys().cloned().collect();
     let included: Vec<Included<'_>> = suite.included.iter().map(included).collect();
     let folders = suite.folders();
-    let checked = project::each(&suite.plans, |loaded| {
+    let mut loaded_plans = std::mem::take(&mut suite.plans);
+    let checked = project::each_mut(&mut loaded_plans, |loaded| {
         let environment = loaded.environment.and_then(|index| suite.environments.get(index));
         let shape = shape(environment.map(|loaded| &loaded.environment), &given);
         let project = loaded.project.and_then(|index| suite.projects.get(index));
@@ -244,8 +245,12 @@ pub(super) fn prepare_on(
             role: Role::Alone,
             schemas: Some(&suite.schemas),
         };
-        check::check(&loaded.plan, &around)
+        let checked = check::check(&loaded.plan, &around);
+        // What was written has become what is run: it need not stay beside it.
+        loaded.plan.forget_steps();
+        checked
     });
+    suite.plans = loaded_plans;
     let mut plans = Vec::with_capacity(checked.len());
     for ((plan, more), loaded) in checked.into_iter().zip(&suite.plans) {
         findings.extend(more.into_iter().filter(|finding| !is_said_already(finding, &suite)));
@@ -258,8 +263,7 @@ pub(super) fn prepare_on(
     if findings.iter().any(Finding::is_error) {
         findings.retain(|finding| finding.code != Code::UnusedName);
     }
-    for loaded in suite.plans.iter_mut().chain(&mut suite.included) {
-        // What was written has become what is run: it need not stay beside it.
+    for loaded in &mut suite.included {
         loaded.plan.forget_steps();
     }
     findings.sort_by_key(|finding| finding.place().map(|place| (place.source, place.span)));

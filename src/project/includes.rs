@@ -113,6 +113,9 @@ impl Includes<'_> {
         home: &Home,
         chain: &mut Chain,
     ) -> (BTreeMap<String, usize>, usize) {
+        if home.links.is_empty() {
+            return (BTreeMap::new(), 1);
+        }
         let files = FileRoot::new(&home.root, self.more);
         let mut found = BTreeMap::new();
         let mut weight = 1;
