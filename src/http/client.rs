@@ -1,6 +1,5 @@
 //! Makes exchanges: one pool of connections for the whole run, one reqwest client for each way to connect.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper_util::client::proxy::matcher::Matcher;
@@ -42,11 +41,12 @@ pub struct Client {
 #[derive(Debug)]
 struct Inner {
     proxies: Option<Matcher>,
-    made: Mutex<HashMap<Key, reqwest::Client>>,
+    /// A run has a handful of them: one that is compared is found sooner than one that is hashed.
+    made: Mutex<Vec<(Key, reqwest::Client)>>,
 }
 
 /// What tells one reqwest client from another.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Key {
     dial: Arc<Dial>,
     /// Whether it can speak TLS: one that cannot reads no roots.
@@ -162,11 +162,11 @@ impl Client {
         // Held while a client is made, so that the system's roots are read once and not by
         // everyone who waits for them. Nothing awaits here.
         let mut made = self.inner.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = made.get(&key) {
+        if let Some((_, client)) = made.iter().find(|(known, _)| *known == key) {
             return Ok(client.clone());
         }
         let client = build(&key)?;
-        made.insert(key, client.clone());
+        made.push((key, client.clone()));
         Ok(client)
     }
 }

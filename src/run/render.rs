@@ -121,10 +121,6 @@ impl Renderer<'_> {
     pub(super) fn request(&self, request: &Request) -> Result<Rendered, Fault> {
         let mut url = self.url(request)?;
         let url_from_response = url.origin_is_captured();
-        let base = match &request.base_url {
-            Some((template, place)) => Some(self.plain_url(template, *place)?),
-            None => None,
-        };
         let mut sent = Vec::new();
         for secret in url.secrets.drain(..) {
             sent.push((secret, "url".to_owned()));
@@ -139,9 +135,12 @@ impl Renderer<'_> {
         }
         let auth = self.auth(request)?;
         let mut parsed = Url::parse(url.as_str());
+        // A URL that begins with its base leads to it, and is a URL only if its base is one.
+        let begins_there = url.has_base && parsed.as_ref().is_ok_and(|url| unsound(url).is_none());
+        let base = if begins_there { None } else { self.base(request)? };
         let at_base = match (&base, &parsed) {
             (Some(base), Ok(url)) => is_same_origin(base, url),
-            (None, _) | (Some(_), Err(_)) => false,
+            (None, _) | (Some(_), Err(_)) => begins_there,
         };
         let auth_inherited = request.auth.as_ref().is_some_and(|(_, inherited)| *inherited);
         if let Some(Credential::Query { name, text, taint }) = &auth
@@ -201,6 +200,7 @@ impl Renderer<'_> {
         out.dial = Arc::new(self.dial(&request.dial)?);
         // Nobody else asks where it may lead; the request for a token takes it over.
         if url_from_response || out.follow_redirects > 0 || login.is_some() {
+            let base = if begins_there { self.base(request)? } else { base };
             out.allow = Arc::new(self.allow(base.as_ref()));
         }
         let decides =
@@ -236,6 +236,9 @@ impl Renderer<'_> {
             url.push(&parts, &captured(base, request))
                 .map_err(|fault| refused_url(&fault, *base_place))?;
             url.slash();
+            // Without a host what follows would be taken for one.
+            let authority = url.as_str().split_once("://").map(|(_, authority)| authority);
+            url.has_base = authority.is_some_and(|authority| !authority.is_empty());
         }
         url.push(&parts, &captured(&request.url, request))
             .map_err(|fault| refused_url(&fault, place))?;
@@ -282,13 +285,16 @@ impl Renderer<'_> {
             )
         };
         let url = parsed.map_err(|error| bad(&format!("is not a URL: {error}")))?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(bad("is neither http nor https"));
+        match unsound(&url) {
+            Some(why) => Err(bad(why)),
+            None => Ok(url),
         }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(bad("holds a user name: use `auth: {basic: …}`"));
-        }
-        Ok(url)
+    }
+
+    /// The base URL, if there is one.
+    fn base(&self, request: &Request) -> Result<Option<Url>, Fault> {
+        let Some((template, place)) = &request.base_url else { return Ok(None) };
+        self.plain_url(template, *place).map(Some)
     }
 
     fn headers(
@@ -440,6 +446,15 @@ fn captured(template: &Template, request: &Request) -> Vec<Range<usize>> {
         .map(|name| name.range.start)
         .collect();
     template.expressions().filter(|range| names.iter().any(|start| range.contains(start))).collect()
+}
+
+/// Why a URL cannot be asked.
+fn unsound(url: &Url) -> Option<&'static str> {
+    if !matches!(url.scheme(), "http" | "https") {
+        return Some("is neither http nor https");
+    }
+    let is_named = !url.username().is_empty() || url.password().is_some();
+    is_named.then_some("holds a user name: use `auth: {basic: …}`")
 }
 
 /// Whether two URLs that can be asked lead to the same scheme, host and port.

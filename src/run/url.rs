@@ -20,6 +20,8 @@ pub(super) struct UrlText {
     pub(super) secrets: Vec<String>,
     /// Names that gave parts of it, with what they gave.
     pub(super) names: Vec<(String, String)>,
+    /// Whether it begins with the base URL.
+    pub(super) has_base: bool,
     /// Where each part begins that came out of a response.
     captured: Vec<usize>,
 }

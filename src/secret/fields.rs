@@ -42,16 +42,20 @@ impl Kind {
         };
         // Every header and every key of every body comes by here: bytes, in one pass, and only a
         // long name needs memory.
-        let letters = name
-            .bytes()
-            .filter(|byte| !matches!(byte, b'-' | b'_' | b'.' | b' '))
-            .map(|byte| byte.to_ascii_lowercase());
+        let is_letter = |byte: &u8| !matches!(byte, b'-' | b'_' | b'.' | b' ');
         let (mut short, mut long) = ([0; SHORT], Vec::new());
-        let name = if name.len() <= SHORT {
-            let filled = short.iter_mut().zip(letters).map(|(slot, byte)| *slot = byte).count();
+        let name = if let Some(room) = short.get_mut(..name.len()) {
+            let mut filled = 0;
+            for byte in name.bytes() {
+                if let Some(slot) = room.get_mut(filled) {
+                    *slot = byte.to_ascii_lowercase();
+                }
+                // One that says nothing is written over.
+                filled += usize::from(is_letter(&byte));
+            }
             short.get(..filled).unwrap_or_default()
         } else {
-            long.extend(letters);
+            long.extend(name.bytes().filter(is_letter).map(|byte| byte.to_ascii_lowercase()));
             long.as_slice()
         };
         match name {
@@ -62,19 +66,16 @@ impl Kind {
         }
         let mut found = None;
         let mut rest = name;
-        while let Some((first, after)) = rest.split_first() {
-            let words: &[&[u8]] = match first {
-                b's' => &[b"secret"],
-                b'p' => &[b"password", b"passwd", b"passphrase", b"privatekey"],
-                b'a' => &[b"apikey"],
-                b't' if rest.starts_with(b"token") => {
-                    found = Some(Self::Token);
-                    &[]
-                }
-                _ => &[],
-            };
-            if words.iter().any(|word| rest.starts_with(word)) {
-                return Some(Self::Password);
+        while let [_, after @ ..] = rest {
+            match rest {
+                [b's', b'e', b'c', b'r', b'e', b't', ..]
+                | [b'p', b'a', b's', b's', b'w', b'o', b'r', b'd', ..]
+                | [b'p', b'a', b's', b's', b'w', b'd', ..]
+                | [b'p', b'a', b's', b's', b'p', b'h', b'r', b'a', b's', b'e', ..]
+                | [b'p', b'r', b'i', b'v', b'a', b't', b'e', b'k', b'e', b'y', ..]
+                | [b'a', b'p', b'i', b'k', b'e', b'y', ..] => return Some(Self::Password),
+                [b't', b'o', b'k', b'e', b'n', ..] => found = Some(Self::Token),
+                _ => {}
             }
             rest = after;
         }
