@@ -45,23 +45,26 @@ pub(super) fn compare(
     again: Option<(&Exchange, &Captured)>,
 ) -> Answers {
     let mut answers = raw(rules, (before, after), captured);
-    let noise: BTreeSet<String> = again
-        .map(|(exchange, captures)| raw(rules, (before, exchange), (captured.0, captures)))
-        .map(|raw| {
-            raw.spots
-                .iter()
-                .filter(|spot| spot.is_of_one_type())
-                .map(|spot| spot.path.clone())
-                .collect()
-        })
-        .unwrap_or_default();
     let all = answers.spots.len();
+    // A status is never noise, nor is the body that comes with another one.
+    let noise = again.filter(|_| status(before) == status(after));
+    let noise: BTreeSet<String> = noise
+        .map(|(exchange, captures)| raw(rules, (before, exchange), (captured.0, captures)).spots)
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|spot| spot.is_of_one_type() && spot.path != "status")
+        .map(|spot| spot.path)
+        .collect();
     answers.spots.retain(|spot| !(spot.is_of_one_type() && noise.contains(&spot.path)));
     Answers {
         noise: all - answers.spots.len(),
         ignored: answers.ignored,
         differences: together(answers.spots),
     }
+}
+
+fn status(exchange: &Exchange) -> Option<u16> {
+    exchange.response.as_ref().map(|response| response.status)
 }
 
 /// Every place in which two answers differ.

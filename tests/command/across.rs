@@ -90,6 +90,15 @@ fn what_differs_between_two_tries_on_one_side_is_noise_unless_its_type_does() {
 }
 
 #[test]
+fn a_status_is_no_noise_although_it_differs_on_one_side_too() {
+    let one = Scripted::start(|_, number| Reply::json(if number == 0 { 200 } else { 500 }, "{}"));
+    let two = Scripted::start(|_, _| Reply::json(503, "{}"));
+    let steps = "  - {name: Look, GET: \"${{ env.url }}/\", expect: {status: any}}\n";
+    let project = project(&one, &two, steps);
+    project.run(&BOTH).ends(1).says("200 → 503").says("one: 200").says("two: 503");
+}
+
+#[test]
 fn another_status_shows_both_bodies_shortened_and_no_paths() {
     let one = always(r#"{"a": 1}"#);
     let two =
