@@ -41,6 +41,24 @@ cleanup:
     expect: {status: [200, 404]}
 """
 
+# Only what reads: a comparison sends each request three times.
+TWO_WAYS = """\
+plan: A registry by two ways
+secrets:
+  api_key: {}
+defaults:
+  base_url: ${{ env.base }}
+  auth: {bearer: "${{ secrets.api_key }}"}
+steps:
+  - name: Search
+    GET: /api/2.0/mlflow/registered-models/search
+    query: {max_results: 5}
+  - name: A model that is not there
+    GET: /api/2.0/mlflow/registered-models/get
+    query: {name: planrun-e2e-nobody}
+    expect: {status: 404, $.error_code: RESOURCE_DOES_NOT_EXIST}
+"""
+
 
 def bearer(key):
     return {"Authorization": f"Bearer {key}"}
@@ -270,6 +288,23 @@ def misrouted(at):
     at.no_key_at_all()
     says(seen, "API key required", "`api_key` was sent")
     never_says(seen, "registered for service", "same key was accepted")
+
+
+@check("MLflow itself and the way through nginx answer alike, but for who serves")
+def two_ways(at):
+    (at.folder / "two-ways.yaml").write_text(TWO_WAYS)
+    (at.folder / "environments").mkdir()
+    ways = {"direct": f"http://127.0.0.1:{at.bed.mlflow_port}", "proxied": at.bed.registry_url}
+    for name, base in ways.items():
+        secret = "secrets: {api_key: {env_var: PLANRUN_API_KEY}}"
+        (at.folder / "environments" / f"{name}.yaml").write_text(f"environment: {name}\nvars: {{base: {base}}}\n{secret}\n")
+    compare = ("compare", "two-ways.yaml", "-e", "direct", "-e", "proxied")
+    says(ended(at.planrun(*compare), 1), "headers.server", "nginx")
+    seen = ended(at.planrun(*compare, "--ignore", "headers.Server"), 0)
+    says(seen, "alike: 2 steps")
+    # A key that only the proxy asks for: the way through it is told from the other by what each answers.
+    seen = ended(at.planrun(*compare, "--ignore", "headers.Server", PLANRUN_API_KEY=unknown_key()), 1)
+    says(seen, "Only on direct as expected", "200", "401", "Invalid or expired API key")
 
 
 @check("with nginx stopped it ends 5 and names the address and the variable that set it")
