@@ -60,7 +60,7 @@ impl Fold {
                 self.record.tally.finding(finding);
                 self.record.findings.push(finding.clone());
             }
-            Event::Environment(environment) => self.record.environments.push(environment),
+            Event::Environment(environment) => self.record.environments.push(environment.clone()),
             Event::PlanStarted(started) => {
                 let plan = PlanRecord::new(started.clone());
                 self.open.insert(started.job, Open { plan, settled: 0 });
