@@ -199,12 +199,7 @@ pub(super) fn prepare_on(
     };
     let mut suite = project::load(paths, choice, current)?;
     let roots: Vec<PathBuf> = values.file_roots.iter().map(|root| current.join(root)).collect();
-    suite.read_includes(&roots, current);
-    suite.read_tables(&roots, current);
-    suite.read_hints(&roots, current);
-    suite.read_schemas(&roots, current);
-    let more = requirements::judge(&mut suite, paths, (values, &roots), current)?;
-    suite.show_includers();
+    let more = read_beside(&mut suite, paths, (values, &roots), current)?;
     let mut findings = suite.findings.clone();
     findings.extend(more);
     findings.extend(unsafe_env);
@@ -286,6 +281,22 @@ pub(super) fn prepare_on(
         prepared.be_strict();
     }
     Ok(prepared)
+}
+
+/// Reads what plans and their project name beside themselves, and says what the checklists make of it.
+fn read_beside(
+    suite: &mut Suite,
+    paths: &[PathBuf],
+    (values, roots): (&Values, &[PathBuf]),
+    current: &Path,
+) -> Result<Vec<Finding>, UsageFault> {
+    suite.read_includes(roots, current);
+    suite.read_tables(roots, current);
+    suite.read_hints(roots, current);
+    suite.read_schemas(roots, current);
+    let findings = requirements::judge(suite, paths, (values, roots), current)?;
+    suite.show_includers();
+    Ok(findings)
 }
 
 /// Files that a plan names literally and that cannot be read: found before anything is sent.

@@ -96,7 +96,7 @@ impl Reporters {
                 },
             };
             busy = true;
-            self.one(event.open(), &mut heard);
+            self.one(&event.open(), &mut heard);
             if self.held.text.len() >= HELD {
                 self.flush(&mut heard);
             }
@@ -105,18 +105,18 @@ impl Reporters {
         heard
     }
 
-    fn one(&mut self, event: Redacted<Event>, heard: &mut Heard) {
+    fn one(&mut self, event: &Redacted<Event>, heard: &mut Heard) {
         if let Some(file) = &mut self.events {
             // A line at a time: a run that is killed leaves whole lines.
             self.line.clear();
-            Event::write_line(&event, &mut self.line);
+            Event::write_line(event, &mut self.line);
             if let Err(error) = file.write_all(&self.line) {
                 heard.failures.push(format!("the stored run: {error}"));
                 self.events = None;
             }
         }
         if let Some((log, file)) = &mut self.log {
-            let written = catch_unwind(AssertUnwindSafe(|| log.event(&event, file)))
+            let written = catch_unwind(AssertUnwindSafe(|| log.event(event, file)))
                 .unwrap_or_else(|_| Err(io::Error::other("its reporter failed")));
             if let Err(error) = written {
                 heard.failures.push(format!("the log file: {error}"));
@@ -126,9 +126,9 @@ impl Reporters {
         if let Some(terminal) = &mut self.terminal {
             let shown = catch_unwind(AssertUnwindSafe(|| {
                 if self.held.is_live {
-                    terminal.event(&event, &mut io::stdout().lock())
+                    terminal.event(event, &mut io::stdout().lock())
                 } else {
-                    terminal.event(&event, &mut self.held)
+                    terminal.event(event, &mut self.held)
                 }
             }));
             if let Ok(result) = shown {
@@ -138,7 +138,7 @@ impl Reporters {
                 self.terminal = None;
             }
         }
-        if let Some(plan) = heard.fold.push(&event)
+        if let Some(plan) = heard.fold.push(event)
             && self.keep
         {
             heard.plans.push(plan);
