@@ -8,6 +8,7 @@ mod alike;
 mod body;
 mod case_names;
 mod cases;
+mod contract;
 mod dial;
 mod environment;
 mod expect;
@@ -31,6 +32,7 @@ mod written;
 
 pub use body::{FilePath, Part, PartContent, RequestBody, SeedNumber};
 pub use cases::{Axis, AxisValue, AxisValues, Cases, Row, RowFields};
+pub use contract::{CheckedContract, Exception};
 pub use dial::{Dial, TlsFiles, TlsSettings, is_proxy};
 pub use environment::{
     CheckedEnvironment, CheckedService, CheckedWork, ServiceFields, Words, check_environment,
@@ -47,8 +49,9 @@ pub use written::WrittenPart;
 
 use std::collections::BTreeMap;
 
+use crate::contract::Documents;
 use crate::environment::EnvironmentShape;
-use crate::plan::{HintAst, RequestOptions};
+use crate::plan::{ContractAst, HintAst, RequestOptions};
 use crate::predicate::Schemas;
 use crate::source::{SourceId, SourceSet};
 
@@ -77,6 +80,19 @@ pub struct Surroundings<'a> {
     pub role: Role<'a>,
     /// The JSON Schemas that were read.
     pub schemas: Option<&'a Schemas>,
+    /// What is known of contracts beside the plan's own.
+    pub contracts: Contracts<'a>,
+}
+
+/// What is known of contracts beside those that the plan itself names.
+#[derive(Debug, Clone, Copy)]
+pub struct Contracts<'a> {
+    /// Those of the project; the plan's own of the same name come over them.
+    pub of_project: &'a [ContractAst],
+    /// The documents that were read; nothing where none could be.
+    pub documents: Option<&'a Documents>,
+    /// The day, for exceptions that end; nothing where it is not known.
+    pub today: Option<jiff::civil::Date>,
 }
 
 /// A plan that names no CSV file.
@@ -100,6 +116,7 @@ impl<'a> Surroundings<'a> {
             includes: &NO_INCLUDES,
             role: Role::Alone,
             schemas: None,
+            contracts: Contracts { of_project: &[], documents: None, today: None },
         }
     }
 }

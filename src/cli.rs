@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod commit;
 mod compare;
+mod contract_coverage;
 mod coverage;
 mod doctor;
 mod dry_run;
@@ -129,6 +130,9 @@ fn dispatch(cli: Cli) -> Result<u8, UsageFault> {
         Some(Command::List(args)) => list::list(&args, &current()?),
         Some(Command::Report(args)) => stored::report(&args, &current()?),
         Some(Command::Compare(args)) => compare::compare(&args, &current()?),
+        Some(Command::Coverage(args)) if args.contracts => {
+            contract_coverage::coverage(&args, &current()?)
+        }
         Some(Command::Coverage(args)) => coverage::coverage(&args, &current()?),
         Some(Command::Vars(args)) => vars::vars(&args, &current()?),
         Some(Command::Doctor(args)) => doctor::doctor(&args, &current()?),

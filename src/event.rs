@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::contract::Listed;
 use crate::finding::Finding;
 use crate::outcome::{SampleColumns, StepResult, Verdict};
 use crate::source::{Place, SourceId, SourceText};
@@ -214,6 +215,8 @@ pub enum Event {
         /// The text, secrets masked with the same width.
         text: Arc<str>,
     },
+    /// What can be covered of a contract; once for each.
+    Contract(Listed),
     /// A finding of the check phase or about the run as a whole (warnings; errors with exit 3).
     Finding {
         /// What it says.

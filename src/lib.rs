@@ -30,6 +30,8 @@ pub mod predicate;
 
 pub mod budget;
 
+pub mod contract;
+
 pub mod schema;
 
 pub mod check;

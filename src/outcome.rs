@@ -1,10 +1,12 @@
 //! What happened, as data: exchanges, attempts, assertions and verdicts, as they go over the wire.
 
+mod contract;
 mod exchange;
 mod judged;
 mod redact;
 mod samples;
 
+pub use contract::ContractUse;
 pub use exchange::{
     Body, Content, Exchange, Headers, Hop, Ids, Part, PartContent, Phase, Phases, REQUEST_ID,
     Request, Response, SecretShape, SentPart, TRACEPARENT, Transport, TransportClass, UrlPart,

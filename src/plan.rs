@@ -5,6 +5,7 @@
 
 mod body;
 mod cases;
+mod contract;
 mod expect;
 mod hint;
 pub mod keys;
@@ -18,6 +19,7 @@ mod step;
 
 pub use body::{BodyAst, PartAst, PartContentAst};
 pub use cases::{AxisAst, AxisValuesAst, CasesAst, ColumnType, PlacedCases, RowsAst};
+pub use contract::{ContractAst, IgnoreAst};
 pub use expect::{AssertionAst, ExpectAst, OutcomeAst, SubjectAst};
 pub use hint::{HintAst, HintsAst};
 pub use kind::{FileKind, include_only_by_look, kind, kind_by_look};
@@ -81,6 +83,8 @@ pub struct Plan {
     pub cleanup: Vec<Step>,
     /// Team knowledge about failures.
     pub hints: Option<HintsAst>,
+    /// OpenAPI documents that steps are compared with.
+    pub contracts: Vec<ContractAst>,
 }
 
 impl Plan {
@@ -157,4 +161,6 @@ pub struct Project {
     pub defaults: RequestOptions,
     /// Team knowledge about failures; a plan's own comes before it.
     pub hints: Option<HintsAst>,
+    /// OpenAPI documents that steps are compared with; a plan's own of the same name come over them.
+    pub contracts: Vec<ContractAst>,
 }

@@ -19,6 +19,7 @@ use serde_json::Value;
 pub use format::Format;
 pub use operator::{Check, Op, Operator, TYPES, Test};
 pub use schema::{Document, Read, Reference, Schema, Schemas, schema_paths};
+pub(crate) use schema::{telling, wanted};
 pub use status::StatusPattern;
 
 use crate::finding::Finding;
@@ -174,6 +175,12 @@ impl Predicate {
         let ops: Vec<(Op, Place)> = placed(other, at).chain(placed(self, place)).collect();
         let ops: Vec<(&Op, Place)> = ops.iter().map(|(op, place)| (op, *place)).collect();
         read::contradiction(&ops)
+    }
+
+    /// Its operators, where no template decides and nothing is transformed first.
+    #[must_use]
+    pub fn literal(&self) -> Option<&[Op]> {
+        (self.templated.is_none() && self.apply.is_empty()).then_some(self.test.ops.as_slice())
     }
 
     /// Whether a status would be accepted; unknown where templates decide.

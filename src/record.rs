@@ -3,6 +3,7 @@
 //! A live reporter pushes events into a [`Fold`] and gets each plan when it ends, so that memory
 //! does not grow with the number of plans; a document is rendered from a whole [`Record`].
 
+mod covered;
 mod exit;
 mod fold;
 mod tally;
@@ -12,10 +13,14 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use covered::{
+    ContractCoverage, CoveredContract, CoveredOperation, Item, Level, Undocumented, reached,
+};
 pub use exit::{Flaky, exit_code, gravest};
 pub use fold::{Fold, Keeps};
 pub use tally::{Counts, Tally};
 
+use crate::contract::Listed;
 use crate::event::{EnvironmentTold, Event, JobId, PlanStarted, RunStarted, StepKind, StepRef};
 use crate::finding::Finding;
 use crate::outcome::{BudgetBreach, SampleColumns, StepResult, Verdict};
@@ -30,6 +35,8 @@ pub struct Record {
     pub sources: SourceSet,
     /// The environments with their values.
     pub environments: Vec<EnvironmentTold>,
+    /// What can be covered of each contract.
+    pub contracts: Vec<Listed>,
     /// Findings of the check phase and about the run, in their order.
     pub findings: Vec<Finding>,
     /// The jobs, by number; those that did not end have no verdict.

@@ -18,6 +18,7 @@ mod style;
 
 pub mod check;
 pub mod comparison;
+pub mod contract_coverage;
 pub mod coverage;
 pub mod ctrf;
 pub mod failure;

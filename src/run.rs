@@ -5,6 +5,7 @@ mod body;
 mod carry;
 mod cases;
 mod context;
+mod contract;
 mod dial;
 mod environment;
 mod examine;

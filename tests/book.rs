@@ -233,6 +233,7 @@ fn the_reference_has_a_row_for_every_word_of_the_language() {
         ),
         ("expect", vec![keys::EXPECT, keys::OUTCOMES, keys::WARN_ONLY, keys::CLOSE_TO]),
         ("capture", vec![keys::CAPTURE]),
+        ("contracts", vec![keys::CONTRACT, keys::CONTRACT_IGNORE]),
         ("samples", vec![keys::ROWS, keys::EXPECT_ALL]),
         (
             "environments",

@@ -202,7 +202,7 @@ fn check(project: &TempDir, block: &Block) -> Output {
 /// A copy of the repository's plans, with the files that the README tells to write.
 fn project() -> TempDir {
     let project = tempfile::tempdir().expect("a temporary folder");
-    for folder in ["plans", "plans/environments", "plans/flows"] {
+    for folder in ["plans", "plans/environments", "plans/flows", "plans/specs"] {
         fs::create_dir(project.path().join(folder)).expect("a folder");
         for entry in fs::read_dir(root().join(folder)).expect("a folder of the repository") {
             let path = entry.expect("an entry").path();

@@ -35,6 +35,7 @@ const NOT_OF_A_PLAN: &[Code] = &[
     Code::UncoveredRequirement,
     Code::DuplicateRequirement,
     Code::EmptyChecklist,
+    Code::ContractBadDocument,
 ];
 
 /// Codes of a run that the built-in registry can be made to give.
@@ -63,6 +64,39 @@ fn needs_a_bad_server(code: Code) -> bool {
 const HERE: &str = "environment: here
 services: {registry: {builtin: demo}}
 vars: {url: \"${{ services.registry.url }}\", registry_url: \"${{ services.registry.url }}\"}
+";
+
+/// What the examples of contracts are compared with.
+const SHOP: &str = "openapi: 3.1.0
+info: {title: Shop, version: '1'}
+paths:
+  /items:
+    get:
+      parameters: [{name: limit, in: query, required: true, schema: {type: integer}}]
+      responses:
+        '200':
+          description: all
+          content:
+            application/json: {schema: {type: array, items: {$ref: '#/components/schemas/Item'}}}
+    post:
+      requestBody:
+        required: true
+        content: {application/json: {schema: {$ref: '#/components/schemas/Item'}}}
+      responses: {'201': {description: made}}
+  /keys/validate:
+    post:
+      requestBody:
+        required: true
+        content:
+          application/json:
+            schema: {type: object, required: [api_key], properties: {api_key: {type: string}}}
+      responses: {'200': {description: valid}, '422': {description: not so}}
+components:
+  schemas:
+    Item:
+      type: object
+      required: [name]
+      properties: {name: {type: string}, price: {type: number}}
 ";
 
 /// A plan that passes and captures nothing.
@@ -148,6 +182,7 @@ fn said_of(example: &str, code: Code) -> String {
         "plan: Log in\ninputs: [user]\nsteps: [{GET: \"${{ env.url }}/${{ user }}\"}]\n",
     );
     write("guest.yaml", GUEST);
+    write("shop.openapi.yaml", SHOP);
     let mut environment = "here";
     if example.starts_with("environment:") {
         write("environments/staging.yaml", example);
@@ -188,7 +223,10 @@ fn around(example: &str, code: Code) -> String {
             text
         })
     };
-    let base = "plan: Example\ndefaults: {base_url: \"${{ env.url }}\"}\n";
+    let mut base = "plan: Example\ndefaults: {base_url: \"${{ env.url }}\"}\n".to_owned();
+    if code.as_str().starts_with("contract::") {
+        base.push_str("contracts: {shop: {spec: shop.openapi.yaml, base: \"${{ env.url }}\"}}\n");
+    }
     if first == "plan" || code == Code::NotAPlan {
         example.to_owned()
     } else if example.starts_with("- ") {

@@ -17,6 +17,8 @@ mod tls;
 mod bodies;
 #[path = "language/cases.rs"]
 mod cases;
+#[path = "language/contracts.rs"]
+mod contracts;
 #[path = "language/dial.rs"]
 mod dial;
 #[path = "language/ending.rs"]

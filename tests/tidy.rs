@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms in their order: each imports only from rooms that stand before it.
-const ROOMS: [&str; 27] = [
+const ROOMS: [&str; 28] = [
     "units",
     "json",
     "source",
@@ -24,6 +24,7 @@ const ROOMS: [&str; 27] = [
     "query",
     "predicate",
     "budget",
+    "contract",
     "schema",
     "check",
     "event",

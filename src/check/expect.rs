@@ -29,7 +29,8 @@ impl Checker<'_> {
                     assertions.extend(implied_2xx(outcome.name.place));
                     assertions.rotate_right(1);
                 }
-                Outcome { name: outcome.name.clone(), assertions }
+                let contract = outcome.expect.contract;
+                Outcome { name: outcome.name.clone(), assertions, contract }
             })
             .collect();
         if one_of.is_empty() && !states_status(&ast.assertions) {
@@ -48,7 +49,7 @@ impl Checker<'_> {
             Some(Box::new((self.template(node)?, node.place)))
         });
         let place = ast.one_of.first().map(|outcome| outcome.name.place);
-        let expect = Expect { assertions, one_of, due, place };
+        let expect = Expect { assertions, one_of, due, place, contract: ast.contract };
         self.possible_status(&expect.assertions);
         for outcome in &expect.one_of {
             self.possible_status(&outcome.assertions);

@@ -83,6 +83,7 @@ impl Checker<'_> {
             || step.budget.is_some()
             || step.captures.iter().any(|capture| capture.default.is_none())
             || !step.expect.one_of.is_empty()
+            || step.expect.contract.is_some()
         {
             return;
         }

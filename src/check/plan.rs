@@ -34,6 +34,8 @@ pub fn check(plan: &Plan, around: &Surroundings<'_>) -> (Option<CheckedPlan>, Ve
     let deadline = checker.late_duration(plan.deadline.as_ref());
     let cleanup_timeout = checker.cleanup_timeout(plan);
     let hints = checker.hints(around.hints);
+    let contracts = checker.contracts(plan);
+    checker.against_contracts(plan, &steps, &contracts);
     let secrets = checker.secrets(plan, &steps, &vars, cases.as_ref());
     // Where something is wrong, a use may be what is wrong.
     if !checker.findings.iter().any(Finding::is_error) {
@@ -71,6 +73,7 @@ pub fn check(plan: &Plan, around: &Surroundings<'_>) -> (Option<CheckedPlan>, Ve
         steps,
         literal_origins,
         hints,
+        contracts,
         files: checker.files,
         tls_files: checker.tls_files,
     };
@@ -425,7 +428,8 @@ impl Checker<'_> {
                 .iter()
                 .filter(|a| matches!(a.subject.kind, SubjectKind::Status))
                 .any(|a| accepts_only_errors(&a.predicate));
-            let says_more = step.expect.assertions.iter().any(|a| a.subject.tells_what_came());
+            let says_more = step.expect.contract.is_some()
+                || step.expect.assertions.iter().any(|a| a.subject.tells_what_came());
             if negative && !says_more {
                 let place = expect
                     .assertions

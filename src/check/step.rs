@@ -92,6 +92,7 @@ impl Checker<'_> {
                 .as_ref()
                 .map(|expect| self.only_stated(expect, "warn"))
                 .unwrap_or_default(),
+            contract: step.warn.as_ref().and_then(|warn| warn.contract),
             ..super::types::Expect::default()
         };
         let budget = self.budget(step.budget.as_ref(), scope);

@@ -6,6 +6,7 @@ use regex::Regex;
 
 use super::body::RequestBody;
 use super::cases::Cases;
+use super::contract::CheckedContract;
 use super::dial::{Dial, TlsFiles};
 use super::include::Include;
 pub use super::late::{Late, LateValue, Redirects};
@@ -44,6 +45,7 @@ pub struct CheckedPlan {
     pub(super) steps: Vec<CheckedStep>,
     pub(super) literal_origins: Vec<String>,
     pub(super) hints: Vec<Hint>,
+    pub(super) contracts: Vec<CheckedContract>,
     pub(super) files: Vec<Spanned<String>>,
     pub(super) tls_files: Vec<TlsFiles>,
 }
@@ -149,6 +151,12 @@ impl CheckedPlan {
     #[must_use]
     pub fn hints(&self) -> &[Hint] {
         &self.hints
+    }
+
+    /// The documents that its steps belong to.
+    #[must_use]
+    pub fn contracts(&self) -> &[CheckedContract] {
+        &self.contracts
     }
 
     /// Origins of URLs that are literal in the plan.
@@ -412,6 +420,8 @@ pub struct Expect {
     pub assertions: Vec<Assertion>,
     /// Named outcomes; the first that holds is the step's.
     pub one_of: Vec<Outcome>,
+    /// Where `contract: true` is written.
+    pub contract: Option<Place>,
     /// Which outcome is due.
     pub due: Option<Box<(Template, Place)>>,
     /// Where `one_of` is written.
@@ -425,6 +435,8 @@ pub struct Outcome {
     pub name: Spanned<String>,
     /// What must hold for it.
     pub assertions: Vec<Assertion>,
+    /// Where `contract: true` is written.
+    pub contract: Option<Place>,
 }
 
 /// A budget with the templates of its limits.

@@ -53,7 +53,7 @@ pub(super) enum Command {
     /// Compares two stored runs, or the same plans on two environments
     #[command(after_help = COMPARE_HELP)]
     Compare(CompareArgs),
-    /// Tells which requirements of a checklist have evidence in stored runs
+    /// Tells which requirements have evidence in stored runs, or what of their contracts was used
     #[command(after_help = COVERAGE_HELP)]
     Coverage(CoverageArgs),
     /// Prints the completions of a shell
@@ -457,6 +457,12 @@ pub(super) struct CoverageArgs {
     /// The checklist, a Markdown file; the project's `requirements` where none is named
     #[arg(long, value_name = "FILE")]
     pub(super) requirements: Option<PathBuf>,
+    /// Tells what of the contracts was used, instead of requirements
+    #[arg(long, conflicts_with_all = ["requirements", "fail_on_unevidenced"])]
+    pub(super) contracts: bool,
+    /// A file that takes what of the contracts is covered; ends with 1 where it holds more
+    #[arg(long, value_name = "FILE", requires = "contracts")]
+    pub(super) ratchet: Option<PathBuf>,
     /// Ends with 1 also where a requirement has no evidence, but for those of which the checklist
     /// says why no plan shows them
     #[arg(long)]

@@ -117,9 +117,14 @@ Examples:
   planrun coverage --requirements checklist.md           the last run
   planrun coverage --requirements checklist.md a/ b/     several runs together
   planrun coverage --requirements checklist.md -o evidence.md
+  planrun coverage --contracts --ratchet contracts.ratchet.json
 
 Only passed is evidence. What a plan `covers` is evidenced by a pass of the whole plan, what a step
 covers by its own. Of several runs the last one of a step counts, unless it was skipped there.
 
-Exit codes: 0 nothing that covers a requirement failed · 1 something did · 2 no such run or file ·
-3 the checklist is invalid · 7 the output could not be written";
+Of each operation of a contract: called, validated (`contract: true`), asserted (more is said of its
+response). Only what was carried out counts. The ratchet file takes what is covered now, and what it
+holds may not be lost again.
+
+Exit codes: 0 nothing that covers a requirement failed, nothing was lost · 1 something did, or less is
+covered than the ratchet holds · 2 no such run or file · 3 the checklist is invalid · 7 output";

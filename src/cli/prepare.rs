@@ -10,7 +10,8 @@ use super::inputs::{self, GivenVars, Process};
 use super::requirements;
 use super::secrets::{self, Arguments, Places, Secrets};
 use crate::check::{
-    self, CheckedEnvironment, CheckedPlan, Included, Role, ServiceFields, Surroundings, TlsFiles,
+    self, CheckedEnvironment, CheckedPlan, Contracts, Included, Role, ServiceFields, Surroundings,
+    TlsFiles,
 };
 use crate::environment::{EnvironmentShape, SourceOfSecret};
 use crate::finding::{Code, Finding, Severity};
@@ -213,6 +214,7 @@ pub(super) fn prepare_on(
         findings.extend(more);
         environments.push(checked);
     }
+    let today = today();
     let names: Vec<String> = given.plans.keys().cloned().collect();
     let included: Vec<Included<'_>> = suite.included.iter().map(included).collect();
     let folders = suite.folders();
@@ -239,6 +241,11 @@ pub(super) fn prepare_on(
             includes: &loaded.includes,
             role: Role::Alone,
             schemas: Some(&suite.schemas),
+            contracts: Contracts {
+                of_project: project.map_or(&[], |project| &*project.contracts),
+                documents: Some(&suite.documents),
+                today: Some(today),
+            },
         };
         let checked = check::check(&loaded.plan, &around);
         // What was written has become what is run: it need not stay beside it.
@@ -295,6 +302,7 @@ fn read_beside(
     suite.read_hints(roots, current);
     suite.read_schemas(roots, current);
     let findings = requirements::judge(suite, paths, (values, roots), current)?;
+    suite.read_contracts(roots, current);
     suite.show_includers();
     Ok(findings)
 }
@@ -358,6 +366,12 @@ fn bad_certificate(file: &Spanned<String>, fault: &RequestFault) -> Finding {
     Finding::error(Code::BadCertificate, format!("`{}` cannot be used: {why}", file.value))
         .at(file.place, "this file")
         .help("certificates and keys are PEM: text that begins with `-----BEGIN`")
+}
+
+/// The day, for exceptions that end.
+#[expect(clippy::disallowed_methods, reason = "an exception from a contract ends on a day")]
+fn today() -> jiff::civil::Date {
+    jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
 }
 
 /// A plan that others include, as the check phase takes it.

@@ -495,6 +495,9 @@ impl Ready {
         for source in common {
             emit(Event::source(source)).await;
         }
+        for listed in world::contracts(&prepared, &jobs) {
+            emit(Event::Contract(listed)).await;
+        }
         told(&prepared, prepared.findings.iter(), &emit).await;
         let how = Start { context: &context, purpose: Purpose::Run, groups: &groups };
         let World { values, running, mut problems } =

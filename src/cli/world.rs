@@ -13,6 +13,7 @@ use super::args::Values;
 use super::prepare::Prepared;
 use super::secrets::Secrets;
 use crate::check::{CheckedPlan, CheckedWork};
+use crate::contract::Listed;
 use crate::event::{EnvironmentTold, ServiceTold, VariableTold};
 use crate::finding::{Code, Finding};
 use crate::project::{FileRoot, LoadedPlan};
@@ -23,7 +24,8 @@ use crate::services::{self, Groups, Purpose, Services, StartFault};
 use crate::source::{Place, SourceId, SourceText};
 use crate::template::Names;
 
-/// Texts that any plan may refer to: environments, project files, hints and JSON Schemas.
+/// Texts that any plan may refer to: environments, project files, hints, JSON Schemas and OpenAPI
+/// documents.
 pub(super) fn common_sources(prepared: &Prepared) -> Vec<&SourceText> {
     let suite = &prepared.suite;
     let environments = suite.environments.iter().flat_map(|loaded| loaded.environment.files());
@@ -32,6 +34,7 @@ pub(super) fn common_sources(prepared: &Prepared) -> Vec<&SourceText> {
         .chain(suite.projects.iter().map(|project| project.source))
         .chain(suite.hint_files.iter().copied())
         .chain(suite.schema_files.iter().copied())
+        .chain(suite.spec_files.iter().copied())
         .chain(suite.included.iter().map(|loaded| loaded.plan.source));
     let mut found: Vec<&SourceText> = Vec::new();
     for id in ids {
@@ -195,6 +198,26 @@ async fn one(
             Err(StartFault::Failed(finding))
         }
     }
+}
+
+/// What can be covered of each contract that the plans of the jobs have, once each.
+pub(super) fn contracts(prepared: &Prepared, jobs: &[Job]) -> Vec<Listed> {
+    let mut found: Vec<Listed> = Vec::new();
+    for job in jobs {
+        job.plan.each_plan(&mut |plan| {
+            for contract in plan.contracts() {
+                let source = contract.document.source();
+                let source = source.and_then(|id| prepared.suite.sources.get(id));
+                let shown = source.map_or("", |source| &source.path);
+                let is_known =
+                    |one: &Listed| one.contract == contract.name && one.document == shown;
+                if !found.iter().any(is_known) {
+                    found.push(contract.document.listed(&contract.name, shown));
+                }
+            }
+        });
+    }
+    found
 }
 
 /// What each plan of the suite needs, by its position among the checked plans.

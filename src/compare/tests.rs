@@ -66,6 +66,7 @@ fn result(told: &Told) -> StepResult {
         breaches: Vec::new(),
         findings: Vec::new(),
         outcome: None,
+        contract: None,
         hints: Vec::new(),
     };
     StepResult {

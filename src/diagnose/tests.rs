@@ -238,6 +238,7 @@ impl Scene {
             breaches: Vec::new(),
             findings: Vec::new(),
             outcome: None,
+            contract: None,
             hints: Vec::new(),
         };
         StepResult {

@@ -12,12 +12,13 @@ use super::{
     CaseRef, Commit, EnvironmentTold, Event, JobId, PlanStarted, RunStarted, Section, ServiceTold,
     StepRef, VariableTold, read_line,
 };
+use crate::contract::{Listed, ListedOperation};
 use crate::finding::{Code, Finding, Label, Severity};
 use crate::outcome::{
     Actual, Assertion, Attempt, BODY_LIMIT, Body, BudgetBreach, CaptureResult, Content,
-    DistinctCount, Exchange, Expected, Hint, Hop, Phase, Phases, Reason, Request, Response,
-    SampleBefore, SampleColumns, SampleRow, SamplesResult, SecretShape, SentPart, StepResult,
-    Transport, TransportClass, UrlPart, Verdict, Violation,
+    ContractUse, DistinctCount, Exchange, Expected, Hint, Hop, Phase, Phases, Reason, Request,
+    Response, SampleBefore, SampleColumns, SampleRow, SamplesResult, SecretShape, SentPart,
+    StepResult, Transport, TransportClass, UrlPart, Verdict, Violation,
 };
 use crate::secret::Gate;
 use crate::source::{Place, SourceId, Span};
@@ -222,6 +223,20 @@ fn result(reason: Reason) -> StepResult {
             breaches: vec![breach()],
             findings: vec![finding()],
             outcome: Some(s()),
+            contract: Some(Box::new(ContractUse {
+                contract: s(),
+                operation: s(),
+                documented: true,
+                pointer: Some(s()),
+                place: Some(place()),
+                status: Some(200),
+                response: Some(s()),
+                parameters: vec![s()],
+                media: Some(s()),
+                security: Some(s()),
+                validated: true,
+                asserted: true,
+            })),
             hints: vec![Hint {
                 place: place(),
                 cause: s(),
@@ -268,6 +283,17 @@ fn events() -> Vec<Event> {
             commit: Some(Commit { id: s(), branch: Some(s()) }),
         }),
         Event::Source { id: SourceId(0), path: s(), sha256: s(), text: encodings().into() },
+        Event::Contract(Listed {
+            contract: s(),
+            document: s(),
+            operations: vec![ListedOperation {
+                operation: s(),
+                statuses: vec![s()],
+                parameters: vec![s()],
+                media: vec![s()],
+                security: vec![s()],
+            }],
+        }),
         Event::Finding { finding: finding() },
         Event::Environment(EnvironmentTold {
             name: Some(s()),
@@ -407,6 +433,7 @@ fn masked_assertion(subject: &str, actual: Value, note: &str) -> Assertion {
         breaches: Vec::new(),
         findings: Vec::new(),
         outcome: None,
+        contract: None,
         hints: Vec::new(),
     }];
     let mut redacted = gate().redact(result).into_inner();

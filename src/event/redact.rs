@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{CaseRef, Event, PlanStarted, RunStarted, StepRef};
+use crate::contract::{Listed, ListedOperation};
 use crate::secret::{Gate, Redact, names_secret};
 
 impl Redact for Event {
@@ -16,6 +17,7 @@ impl Redact for Event {
                     *text = masked.into();
                 }
             }
+            Self::Contract(listed) => listed.redact(gate),
             Self::Finding { finding } => finding.redact(gate),
             Self::Environment(environment) => environment.redact(gate),
             Self::PlanStarted(started) => started.redact(gate),
@@ -39,6 +41,26 @@ impl Redact for Event {
             }
             Self::RunFinished { duration: _, interrupted } => interrupted.redact(gate),
         }
+    }
+}
+
+impl Redact for Listed {
+    fn redact(&mut self, gate: &Gate) {
+        let Self { contract, document, operations } = self;
+        contract.redact(gate);
+        document.redact(gate);
+        operations.redact(gate);
+    }
+}
+
+impl Redact for ListedOperation {
+    fn redact(&mut self, gate: &Gate) {
+        let Self { operation, statuses, parameters, media, security } = self;
+        operation.redact(gate);
+        statuses.redact(gate);
+        parameters.redact(gate);
+        media.redact(gate);
+        security.redact(gate);
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Content, Exchange, Phase, SamplesResult};
+use super::{Content, ContractUse, Exchange, Phase, SamplesResult};
 use crate::finding::{Code, Finding, Severity};
 use crate::source::Place;
 use crate::units::nanos;
@@ -218,6 +218,9 @@ pub struct Attempt {
     /// The outcome of `one_of` that held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
+    /// What was used of a contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<Box<ContractUse>>,
     /// The hints that fit a failing attempt.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<Hint>,

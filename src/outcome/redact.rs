@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::{
-    Actual, Assertion, Attempt, Body, BudgetBreach, CaptureResult, Content, DistinctCount,
-    Exchange, Expected, Headers, Hint, Hop, Part, PartContent, Reason, Request, Response,
-    SampleColumns, SamplesResult, SecretShape, SentPart, StepResult, Transport, UrlPart, Violation,
+    Actual, Assertion, Attempt, Body, BudgetBreach, CaptureResult, Content, ContractUse,
+    DistinctCount, Exchange, Expected, Headers, Hint, Hop, Part, PartContent, Reason, Request,
+    Response, SampleColumns, SamplesResult, SecretShape, SentPart, StepResult, Transport, UrlPart,
+    Violation,
 };
 use crate::secret::{Gate, Redact, names_secret};
 
@@ -98,6 +99,7 @@ impl Redact for Attempt {
             breaches,
             findings,
             outcome,
+            contract,
             hints,
         } = self;
         exchange.redact(gate);
@@ -106,7 +108,36 @@ impl Redact for Attempt {
         breaches.redact(gate);
         findings.redact(gate);
         outcome.redact(gate);
+        if let Some(contract) = contract {
+            contract.redact(gate);
+        }
         hints.redact(gate);
+    }
+}
+
+impl Redact for ContractUse {
+    fn redact(&mut self, gate: &Gate) {
+        let Self {
+            contract,
+            operation,
+            documented: _,
+            pointer,
+            place: _,
+            status: _,
+            response,
+            parameters,
+            media,
+            security,
+            validated: _,
+            asserted: _,
+        } = self;
+        contract.redact(gate);
+        operation.redact(gate);
+        pointer.redact(gate);
+        response.redact(gate);
+        parameters.redact(gate);
+        media.redact(gate);
+        security.redact(gate);
     }
 }
 

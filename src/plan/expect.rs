@@ -14,6 +14,8 @@ pub struct ExpectAst {
     pub one_of: Vec<OutcomeAst>,
     /// Which outcome is due.
     pub outcome: Option<Node>,
+    /// `contract: true`, at its value: the response must be as its document says.
+    pub contract: Option<Place>,
     /// A budget that only warns; under `warn` alone.
     pub budget: Option<Node>,
 }

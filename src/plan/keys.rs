@@ -55,7 +55,7 @@ table! {
         has "cleanup" "Steps that always run at the end." "cleanup: [{DELETE: /models/1}]";
         has "matrix" "A case for every combination of values." "matrix: {size: [1, 2]}";
         has "rows" "A case for every row, in the plan or in a CSV file." "rows: [{email: a@b.c}]";
-        later "contracts" "OpenAPI documents that steps are compared with." "contracts: {auth: {spec: auth.yaml}}";
+        has "contracts" "OpenAPI documents that steps are compared with." "contracts: {auth: {spec: auth.yaml}}";
         has "hints" "Team knowledge beside the built-in diagnosis." "hints: [{when: {status: 401}, cause: \"…\"}]";
     }
     /// What requests have in common: `defaults`, and every request.
@@ -116,7 +116,7 @@ table! {
         has "expect_all" "What must hold of all samples together." "expect_all: {outcomes: {created: 1}}";
         later "load" "An open load model." "load: {rate: 50/s, for: 30s}";
         later "baseline" "Compares with stored samples." "baseline: {metric: total}";
-        later "violates_contract" "Marks a deliberate violation." "violates_contract: the name is missing";
+        has "violates_contract" "Marks a deliberate violation." "violates_contract: the name is missing";
     }
     /// What every step has.
     STEP {
@@ -209,7 +209,7 @@ table! {
         has "http" "The version of HTTP that was spoken." "http: \"1.1\"";
         has "remote_ip" "The address that answered." "remote_ip: 127.0.0.1";
         has "values" "Any expression, this step's captures included." "values: {user_id: {gt: 0}}";
-        later "contract" "Compares the response with its contract." "contract: true";
+        has "contract" "Compares the response with its contract." "contract: true";
     }
     /// What names outcomes in `expect`.
     OUTCOMES {
@@ -270,7 +270,7 @@ table! {
         has "default_environment" "The environment where none is chosen." "default_environment: local";
         has "requirements" "The checklist that `covers` names items of: a Markdown file." "requirements: checklist.md";
         has "defaults" "What requests have in common, under all others." "defaults: {timeout: 20s}";
-        later "contracts" "OpenAPI documents that steps are compared with." "contracts: {auth: {spec: auth.yaml}}";
+        has "contracts" "OpenAPI documents that steps are compared with." "contracts: {auth: {spec: auth.yaml}}";
         has "hints" "Team knowledge beside the built-in diagnosis." "hints: {file: hints.yaml}";
     }
     /// One of `hints`.
@@ -336,6 +336,14 @@ table! {
         has "spec" "The OpenAPI document." "spec: specs/auth.openapi.yaml";
         has "base" "Steps whose URL lies under it are bound to the document." "base: ${{ env.auth_url }}";
         has "on_violation" "`warn` or `error`: what a violation in the plan is." "on_violation: error";
+        has "ignore" "What is left out of it, with a reason and an end." "ignore: [{operation: GET /pets, code: unknown-field, reason: \"…\", until: 2027-01-31}]";
+    }
+    /// One of `ignore` of a contract.
+    CONTRACT_IGNORE {
+        has "operation" "The operation, as `METHOD /path` or by its id." "operation: GET /pets";
+        has "code" "What is left out: a code of `planrun explain`." "code: unknown-field";
+        has "reason" "Why." "reason: the document lags behind";
+        has "until" "The last day on which it is left out." "until: 2027-01-31";
     }
     /// The operand of `close_to`.
     CLOSE_TO {

@@ -2,6 +2,7 @@
 
 mod body;
 mod cases;
+mod contract;
 mod expect;
 mod hint;
 mod include;
@@ -74,6 +75,10 @@ pub fn parse_project(source: &SourceText) -> (Option<Project>, Vec<Finding>) {
         requirements,
         defaults: defaults(&mut reader, fields.value("defaults"), &[]),
         hints: fields.value("hints").map(|node| hint::hints(&mut reader, node)),
+        contracts: fields
+            .value("contracts")
+            .map(|node| contract::contracts(&mut reader, node))
+            .unwrap_or_default(),
     };
     (Some(project), finish(source, reader.findings))
 }
@@ -209,6 +214,10 @@ fn plan(reader: &mut Reader, root: &Node, source: &SourceText) -> Plan {
         setup: fields.value("setup").map(|n| self::steps(reader, n)).unwrap_or_default(),
         steps,
         hints: fields.value("hints").map(|node| hint::hints(reader, node)),
+        contracts: fields
+            .value("contracts")
+            .map(|node| contract::contracts(reader, node))
+            .unwrap_or_default(),
         cleanup: fields.value("cleanup").map(|n| self::steps(reader, n)).unwrap_or_default(),
     }
 }

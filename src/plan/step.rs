@@ -43,6 +43,8 @@ pub struct Step {
     pub capture: Vec<CaptureAst>,
     /// The time it may take: the node, read by `budget`.
     pub budget: Option<Node>,
+    /// Why it violates its contract on purpose.
+    pub violates_contract: Option<Spanned<String>>,
 }
 
 /// What a step does; exactly one thing.

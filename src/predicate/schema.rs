@@ -3,6 +3,8 @@
 mod document;
 mod words;
 
+pub(crate) use words::{telling, wanted};
+
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::fmt;

@@ -12,6 +12,7 @@ use super::find::{
 };
 use super::parallel::each;
 use super::requirements::LoadedChecklist;
+use crate::contract::Documents;
 use crate::environment::{self, Environment, EnvironmentFile};
 use crate::finding::{Code, Fault as _, Finding, nearest};
 use crate::plan::{self, FileKind, HintAst, Plan, Project};
@@ -43,6 +44,10 @@ pub struct Suite {
     pub schema_files: Vec<SourceId>,
     /// The checklists of requirements.
     pub checklists: Vec<LoadedChecklist>,
+    /// The OpenAPI documents that plans and projects name.
+    pub documents: Documents,
+    /// The files that those are made of.
+    pub spec_files: Vec<SourceId>,
     /// All that is wrong in any file.
     pub findings: Vec<Finding>,
     /// The project root of the first path.

@@ -63,6 +63,7 @@ fn attempt() -> Attempt {
         breaches: Vec::new(),
         findings: Vec::new(),
         outcome: None,
+        contract: None,
         hints: Vec::new(),
     }
 }

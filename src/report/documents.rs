@@ -109,6 +109,7 @@ fn nothing_from_outside_speaks_the_language_of_a_report() {
                 }
                 Event::RunStarted(_)
                 | Event::Source { .. }
+                | Event::Contract(_)
                 | Event::Finding { .. }
                 | Event::Environment(_)
                 | Event::StepRetried { .. }
@@ -194,6 +195,7 @@ fn a_step_that_was_under_way_is_neither_passed_nor_lost() {
             Event::PlanFinished { .. } | Event::RunFinished { .. } => false,
             Event::RunStarted(_)
             | Event::Source { .. }
+            | Event::Contract(_)
             | Event::Finding { .. }
             | Event::Environment(_)
             | Event::PlanStarted(_)

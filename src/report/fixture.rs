@@ -183,6 +183,7 @@ pub(crate) fn attempt(exchange: Exchange, assertions: Vec<Assertion>) -> Attempt
         breaches: Vec::new(),
         findings: Vec::new(),
         outcome: None,
+        contract: None,
         hints: Vec::new(),
     }
 }

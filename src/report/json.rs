@@ -44,7 +44,8 @@ use crate::diagnose::{self, Cause, Cluster, Diagnosis, Fact, Flip, SharedBackend
 use crate::event::EnvironmentTold;
 use crate::finding::Finding;
 use crate::outcome::{
-    Assertion, Attempt, BudgetBreach, SampleColumns, SamplesResult, SentPart, UrlPart, Violation,
+    Assertion, Attempt, BudgetBreach, ContractUse, SampleColumns, SamplesResult, SentPart, UrlPart,
+    Violation,
 };
 use crate::record::{Counts, End, Flaky, PlanRecord, Record, StepRecord};
 use crate::source::{Place, SourceSet};
@@ -301,6 +302,7 @@ impl Document<'_> {
             breaches,
             findings,
             outcome,
+            contract,
             hints: _,
         } = attempt;
         let mut shown = serde_json::to_value(exchange).unwrap_or_default();
@@ -336,7 +338,17 @@ impl Document<'_> {
             "breaches": breaches.iter().map(|breach| self.breach(breach)).collect::<Vec<_>>(),
             "findings": self.findings(findings),
             "outcome": outcome,
+            "contract": contract.as_deref().map(|used| self.contract(used)),
         })
+    }
+
+    fn contract(&self, used: &ContractUse) -> Value {
+        let mut shown = serde_json::to_value(used).unwrap_or_default();
+        if let (Some(place), Some(fields)) = (used.place, shown.as_object_mut()) {
+            fields.remove("place");
+            fields.insert("at".to_owned(), self.at(place));
+        }
+        shown
     }
 
     fn assertion(&self, assertion: &Assertion) -> Value {

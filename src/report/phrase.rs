@@ -201,6 +201,15 @@ fn alike(left: &Value, right: &Value) -> bool {
 
 /// What is said in a JSON Schema of a value that does not fit it.
 pub(crate) fn violation(violation: &Violation) -> String {
+    match violation.keyword.as_str() {
+        "status" => return "the status that came is not among these".to_owned(),
+        "media-type" => return "another kind of content came".to_owned(),
+        "header" => return "the header that came is not so".to_owned(),
+        "undocumented" => {
+            return format!("`{}` is not among these", sanitise_line(&violation.at));
+        }
+        _ => {}
+    }
     match violation.at.as_str() {
         "" => "the value itself is not so".to_owned(),
         at => format!("not so at `{}`", sanitise_line(at)),

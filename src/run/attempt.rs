@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::cases::Case;
 use super::context::{Context, Held, PlanValues, Stop};
+use super::contract::Contracted;
 use super::files::{Absent, PlanFiles};
 use super::ids::TraceId;
 use super::judge::{self, Views};
@@ -255,7 +256,7 @@ impl StepScene<'_> {
         }
         let mut wire = wire::exchange(&exchanged, rendered.provenance);
         let mut attempted = match response_of(&exchanged) {
-            Ok(response) => self.judge(response, number, at, &exchanged),
+            Ok(response) => self.judge(response, (number, at), &exchanged, &wire),
             Err(code) => Attempted::new(number, at, Ended::Errored(code)),
         };
         if let (Ok(answer), Some(response)) = (&exchanged.answer, &mut wire.response) {
@@ -276,14 +277,21 @@ impl StepScene<'_> {
     fn judge(
         &self,
         response: Response,
-        number: u32,
-        at: Duration,
+        (number, at): (u32, Duration),
         exchanged: &Exchanged,
+        wire: &outcome::Exchange,
     ) -> Attempted {
         let step = self.step;
         let mut attempted = Attempted::new(number, at, Ended::Passed);
         let (captures, values, mut findings) = self
             .render(number, None, |renderer| judge::captures(&step.captures, &response, renderer));
+        let contracted = match self.contracted(number, wire, &response) {
+            Ok(contracted) => contracted,
+            Err(more) => {
+                findings.extend(more);
+                Contracted::default()
+            }
+        };
         let mut own = Names::default();
         for (name, value, secret) in &values {
             let taint = secret.then(|| name.as_str().into());
@@ -291,10 +299,15 @@ impl StepScene<'_> {
         }
         let (mut judged, mut warned, gave_up) = self.render(number, None, |before| {
             self.render(number, Some(&own), |after| {
-                let views = Views { before: *before, after: *after };
+                let contract = Some(&contracted);
+                let views = Views { before: *before, after: *after, contract };
                 let judged = judge::expect(&step.expect, Severity::Error, &response, &views);
-                let warned =
+                let mut warned =
                     judge::assertions(&step.warn.assertions, Severity::Warning, &response, &views);
+                if let Some(place) = step.warn.contract {
+                    let of_contract = contracted.assertions(place, Severity::Warning, None);
+                    warned.assertions.extend(of_contract);
+                }
                 let gave_up = step.poll.as_ref().is_some_and(|poll| {
                     !poll.give_up.is_empty() && {
                         let judged =
@@ -348,6 +361,7 @@ impl StepScene<'_> {
         attempted.attempt.assertions = judged.assertions;
         attempted.attempt.assertions.append(&mut warned.assertions);
         attempted.attempt.outcome = judged.outcome;
+        attempted.attempt.contract = contracted.used.map(Box::new);
         attempted.attempt.captures = captures;
         attempted.attempt.limit = limit;
         attempted.attempt.breaches = breaches;
@@ -434,6 +448,7 @@ impl Attempted {
                 breaches: Vec::new(),
                 findings: Vec::new(),
                 outcome: None,
+                contract: None,
                 hints: Vec::new(),
             },
             ended,

@@ -22,7 +22,7 @@ impl StepScene<'_> {
         }
         self.render(number, None, |before| {
             self.render(number, Some(own), |after| {
-                let views = Views { before: *before, after: *after };
+                let views = Views { before: *before, after: *after, contract: None };
                 self.plan.hints().iter().filter_map(|hint| fits(hint, response, &views)).collect()
             })
         })

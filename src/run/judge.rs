@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::contract::Contracted;
 use super::render::{Renderer, as_text};
 use crate::check::{Assertion, Capture, Expect};
 use crate::finding::{Finding, Severity};
@@ -16,6 +17,21 @@ use crate::template::Template;
 pub(super) struct Views<'a> {
     pub(super) before: Renderer<'a>,
     pub(super) after: Renderer<'a>,
+    /// What `contract: true` gives; nothing where it has no meaning.
+    pub(super) contract: Option<&'a Contracted>,
+}
+
+impl Views<'_> {
+    /// What `contract: true` at a place gives.
+    fn of_contract(
+        &self,
+        place: Option<Place>,
+        severity: Severity,
+        outcome: Option<&str>,
+    ) -> Vec<outcome::Assertion> {
+        let (Some(contract), Some(place)) = (self.contract, place) else { return Vec::new() };
+        contract.assertions(place, severity, outcome)
+    }
 }
 
 /// What judging one response gave.
@@ -55,6 +71,7 @@ pub(super) fn expect(
 ) -> Judged {
     let mut judged = Judged::default();
     all(&expect.assertions, None, severity, response, views, &mut judged);
+    judged.assertions.extend(views.of_contract(expect.contract, severity, None));
     if expect.one_of.is_empty() {
         return judged;
     }
@@ -63,6 +80,7 @@ pub(super) fn expect(
         let mut attempt = Judged::default();
         let name = named.name.value.as_str();
         all(&named.assertions, Some(name), severity, response, views, &mut attempt);
+        attempt.assertions.extend(views.of_contract(named.contract, severity, Some(name)));
         judged.findings.append(&mut attempt.findings);
         if attempt.holds() {
             judged.assertions.append(&mut attempt.assertions);

@@ -12,7 +12,8 @@ impl StepScene<'_> {
             || self.assertions().any(|assertion| assertion.subject.reads_body())
             || self.captures_from_the_body()
             || self.counts_values_of_the_body()
-            || self.body_is_read_later;
+            || self.body_is_read_later
+            || self.asks_for_contract();
         let is_md5 = |assertion: &Assertion| matches!(assertion.subject.kind, SubjectKind::Md5);
         // A hint judges the beginning of a body that nothing else reads, but a digest is of the whole.
         let hinted = self.plan.hints().iter().flat_map(|hint| &hint.when);

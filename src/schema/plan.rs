@@ -18,6 +18,7 @@ const STEP: Keys = Keys { table: keys::STEP, shape: of_step };
 const SECRET: Keys = Keys { table: keys::SECRET, shape: secret };
 const ROWS: Keys = Keys { table: keys::ROWS, shape: rows };
 const CONTRACT: Keys = Keys { table: keys::CONTRACT, shape: contract };
+const CONTRACT_IGNORE: Keys = Keys { table: keys::CONTRACT_IGNORE, shape: contract_ignore };
 const HINT: Keys = Keys { table: keys::HINT, shape: hint };
 const HINTS: Keys = Keys { table: keys::HINTS, shape: hints_file };
 
@@ -149,7 +150,7 @@ pub(super) fn contracts() -> Shape {
     named(
         "A contract: the document, and where it counts.",
         json!({"spec": "specs/auth.openapi.yaml", "base": "${{ env.auth_url }}"}),
-        object(&[CONTRACT], &[]),
+        object(&[CONTRACT], &["spec", "base"]),
     )
 }
 
@@ -157,6 +158,18 @@ fn contract(key: &str) -> Option<Shape> {
     Some(match key {
         "spec" | "base" => string(),
         "on_violation" => word(&["warn", "error"]),
+        "ignore" => {
+            let all = ["operation", "code", "reason", "until"];
+            list(object(&[CONTRACT_IGNORE], &all), 0)
+        }
+        _ => return None,
+    })
+}
+
+fn contract_ignore(key: &str) -> Option<Shape> {
+    Some(match key {
+        "operation" | "code" | "reason" => text(),
+        "until" => shape(json!({"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"})),
         _ => return None,
     })
 }
@@ -181,4 +194,5 @@ fn hints_file(key: &str) -> Option<Shape> {
 
 /// Every table of this file, for the test that none of its keys lacks a shape.
 #[cfg(test)]
-pub(super) const TABLES: [Keys; 7] = [PLAN, STEP, SECRET, ROWS, CONTRACT, HINT, HINTS];
+pub(super) const TABLES: [Keys; 8] =
+    [PLAN, STEP, SECRET, ROWS, CONTRACT, CONTRACT_IGNORE, HINT, HINTS];

@@ -74,6 +74,7 @@ pub(super) fn expect(reader: &mut Reader, entry: &Entry, under: Under) -> Option
         assertions: Vec::new(),
         one_of: Vec::new(),
         outcome: None,
+        contract: None,
         budget: None,
     };
     if node.entries().is_empty() {
@@ -127,6 +128,17 @@ fn subject(reader: &mut Reader, entry: &Entry, under: Under, expect: &mut Expect
         "one_of" => expect.one_of = outcomes(reader, entry),
         "outcome" => expect.outcome = Some(entry.value.clone()),
         "budget" => expect.budget = Some(entry.value.clone()),
+        "contract" if matches!(under, Under::GiveUp | Under::When) => {
+            let message = format!("`contract` has no meaning under {}", under.what());
+            let finding = Finding::error(Code::Conflict, message)
+                .at(entry.key.place, "")
+                .help("write it under `expect` or `warn`");
+            reader.push(finding);
+        }
+        "contract" => {
+            let holds = reader.typed(&entry.value, "true or false", "true").unwrap_or(false);
+            expect.contract = holds.then_some(entry.value.place);
+        }
         group if GROUPS.contains(&group) => {
             let example = format!("{group}: {{name: value}}");
             if matches!(&entry.value.kind, Kind::Map(inner) if inner.is_empty()) {

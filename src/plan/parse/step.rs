@@ -62,6 +62,16 @@ pub(super) fn step(reader: &mut Reader, node: &Node) -> Option<Step> {
             .and_then(|entry| expect::expect(reader, entry, expect::Under::Warn)),
         capture: fields.value("capture").map(|n| captures(reader, n)).unwrap_or_default(),
         budget: fields.value("budget").cloned(),
+        violates_contract: fields.value("violates_contract").and_then(|node| {
+            let reason = reader.spanned(node, "the reason")?;
+            if reason.value.trim().is_empty() {
+                let finding = Finding::error(Code::BadValue, "the reason is empty")
+                    .at(node.place, "")
+                    .help("write what it breaks: `violates_contract: the name is missing`");
+                reader.push(finding);
+            }
+            Some(reason)
+        }),
     })
 }
 

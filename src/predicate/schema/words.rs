@@ -11,7 +11,7 @@ const SHOWN: usize = 80;
 
 /// The errors that tell most: where of several alternatives only one can have been meant, what
 /// keeps the value from fitting that one.
-pub(super) fn telling<'e>(error: &'e ValidationError<'e>) -> Vec<&'e ValidationError<'e>> {
+pub(crate) fn telling<'e>(error: &'e ValidationError<'e>) -> Vec<&'e ValidationError<'e>> {
     let (Kind::AnyOf { context } | Kind::OneOfNotValid { context }) = error.kind() else {
         return vec![error];
     };
@@ -30,7 +30,7 @@ pub(super) fn telling<'e>(error: &'e ValidationError<'e>) -> Vec<&'e ValidationE
 }
 
 /// What is wanted where an error is.
-pub(super) fn wanted(error: &ValidationError<'_>) -> String {
+pub(crate) fn wanted(error: &ValidationError<'_>) -> String {
     let wanted = of_kind(error);
     let of_names = error.schema_path().as_str().contains("/propertyNames");
     match error.instance().as_ref() {
