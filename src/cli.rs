@@ -1,6 +1,7 @@
 //! The command: arguments and process environment in, exit code out.
 
 mod args;
+mod bug_report;
 mod check;
 mod commit;
 mod compare;
@@ -133,6 +134,7 @@ fn dispatch(cli: Cli) -> Result<u8, UsageFault> {
         Some(Command::Coverage(args)) if args.contracts => {
             contract_coverage::coverage(&args, &current()?)
         }
+        Some(Command::BugReport(args)) => bug_report::bug_report(&args, &current()?),
         Some(Command::Coverage(args)) => coverage::coverage(&args, &current()?),
         Some(Command::Vars(args)) => vars::vars(&args, &current()?),
         Some(Command::Doctor(args)) => doctor::doctor(&args, &current()?),

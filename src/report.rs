@@ -16,6 +16,7 @@ mod phrase;
 mod response;
 mod style;
 
+pub mod bug;
 pub mod check;
 pub mod comparison;
 pub mod contract_coverage;

@@ -17,6 +17,8 @@ mod tls;
 
 #[path = "command/across.rs"]
 mod across;
+#[path = "command/bug_report.rs"]
+mod bug_report;
 #[path = "command/causes.rs"]
 mod causes;
 #[path = "command/check.rs"]

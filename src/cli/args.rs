@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::help::{
-    COMPARE_HELP, COMPLETIONS_HELP, COVERAGE_HELP, DOCTOR_HELP, HELP, RUN_HELP, SCHEMA_HELP,
+    BUG_REPORT_HELP, COMPARE_HELP, COMPLETIONS_HELP, COVERAGE_HELP, DOCTOR_HELP, HELP, RUN_HELP,
+    SCHEMA_HELP,
 };
 
 /// Runs API test plans and points at the line that failed.
@@ -54,6 +55,10 @@ pub(super) enum Command {
     #[command(after_help = COMPARE_HELP)]
     Compare(CompareArgs),
     /// Tells which requirements have evidence in stored runs, or what of their contracts was used
+    /// Writes the bug report of a step that did not pass
+    #[command(after_help = BUG_REPORT_HELP)]
+    BugReport(BugReportArgs),
+    /// Tells which requirements of a checklist have evidence in stored runs
     #[command(after_help = COVERAGE_HELP)]
     Coverage(CoverageArgs),
     /// Prints the completions of a shell
@@ -445,6 +450,20 @@ pub(super) enum CompareFormat {
     Json,
     /// For a comment, a wiki.
     Markdown,
+}
+
+/// Options of `bug-report`.
+#[derive(Debug, Args)]
+pub(super) struct BugReportArgs {
+    /// The run and the step: a folder, an id or how it begins, `last` or `previous`, then `#` and the
+    /// step's id, name or number; the first failure of the last run where none is named
+    #[arg(value_name = "RUN#STEP")]
+    pub(super) what: Option<String>,
+    /// Writes a file instead of standard output
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub(super) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) look: Look,
 }
 
 /// Options of `coverage`.

@@ -3,14 +3,14 @@
 /// All that is needed every day, on one screen of 24 lines.
 pub(super) const HELP: &str = "\
 Runs API test plans written in YAML and points at the line that failed
-
 Usage:  planrun [OPTIONS] PATH…     plan files, or folders with plans under them
 
   check PATH…   checks, sends nothing       list PATH…  lists plans and steps
   vars PLAN     values and their sources    curl PLAN   a request as a curl line
   doctor PATH…  is all well there?          report      the last run once more
   compare       runs, or environments       coverage    evidence by requirement
-  explain CODE  completions SHELL  man  schema KIND  demo          help COMMAND
+  bug-report    of the first failure        explain CODE  what a code means
+  completions SHELL   man   schema KIND   demo                     help COMMAND
 
   -e, --env ENV            environment: environments/ENV.yaml near the plan
       --var NAME=VALUE     sets a variable, env.NAME=VALUE an environment's
@@ -28,7 +28,7 @@ Exit: 0 passed, 1 failed, 2 command line, 3 invalid, 4 nothing ran, 5 errored,
       6 over budget, 7 output, 124 deadline, 130 Ctrl-C";
 
 /// The commands, for whoever misspells one.
-pub(super) const COMMANDS: [&str; 15] = [
+pub(super) const COMMANDS: [&str; 16] = [
     "run",
     "check",
     "list",
@@ -38,6 +38,7 @@ pub(super) const COMMANDS: [&str; 15] = [
     "curl",
     "report",
     "compare",
+    "bug-report",
     "coverage",
     "completions",
     "man",
@@ -87,6 +88,17 @@ Examples:
 
 Exit codes: 0 nothing is worse, both environments answer alike · 1 something is worse, or differs ·
 2 there is no such run · 3 to 143 as those of a run that could not be compared";
+
+/// What `bug-report` takes.
+pub(super) const BUG_REPORT_HELP: &str = "\
+Examples:
+  planrun bug-report                       the first failure of the last run
+  planrun bug-report -o bug.md
+  planrun bug-report '#create'             a step by its id, its name or its number
+  planrun bug-report 20260711-09#create    of another run: its folder, its id, or how that begins
+
+Exit codes: 0 written · 2 there is no such run or step · 4 nothing failed there · 7 the output could
+not be written";
 
 /// How completions are installed.
 pub(super) const COMPLETIONS_HELP: &str = "\

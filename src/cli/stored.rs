@@ -16,7 +16,7 @@ use super::store;
 use crate::event::{Event, read_line};
 use crate::finding::nearest;
 use crate::project::find_root;
-use crate::record::{Fold, Record};
+use crate::record::{Fold, PlanRecord, Record};
 use crate::report::{Options, Terminal};
 use crate::secret::Gate;
 
@@ -206,10 +206,18 @@ fn each_event(
 
 /// The record of a stored run; one that was killed is whole up to its last line.
 pub(super) fn read(path: &Path) -> Result<Record, UsageFault> {
+    read_only(path, |_| true)
+}
+
+/// The record of a stored run, with those of its plans that are wanted.
+pub(super) fn read_only(
+    path: &Path,
+    wanted: impl Fn(&PlanRecord) -> bool,
+) -> Result<Record, UsageFault> {
     let mut fold = Fold::default();
     let mut plans = Vec::new();
     each_event(path, |event| {
-        plans.extend(fold.push(&event));
+        plans.extend(fold.push(&event).filter(&wanted));
         ControlFlow::Continue(())
     })?;
     Ok(outputs::whole(fold, plans))
