@@ -247,6 +247,15 @@ pub enum Event {
         /// Why, in a few words.
         why: String,
     },
+    /// A body that takes long is on its way: for the live terminal, and never stored.
+    Moving {
+        /// The job.
+        job: JobId,
+        /// The step.
+        step: Box<StepRef>,
+        /// How far it has come.
+        transfer: Transfer,
+    },
     /// Samples of a step that is repeated, since the last such event of the step.
     Samples {
         /// The job.
@@ -294,7 +303,39 @@ pub enum Event {
     },
 }
 
+/// Which way a body goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// With the request.
+    Up,
+    /// With the response.
+    Down,
+}
+
+/// How far a body has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transfer {
+    /// Which way it goes.
+    pub way: Way,
+    /// The bytes that have gone.
+    pub bytes: u64,
+    /// All its bytes, where that is known.
+    pub of: Option<u64>,
+    /// Since the begin of the exchange.
+    #[serde(with = "nanos")]
+    pub took: Duration,
+    /// Bytes in a second, since it was told last.
+    pub rate: u64,
+}
+
 impl Event {
+    /// Whether it is of use only while it happens: no stored run and no document holds it.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Moving { .. })
+    }
+
     /// A text that later events refer to.
     #[must_use]
     pub fn source(source: &SourceText) -> Self {

@@ -14,6 +14,7 @@ mod exchange;
 mod fault;
 mod head;
 mod jar;
+mod moved;
 mod peek;
 mod probe;
 mod reading;
@@ -29,6 +30,7 @@ pub use certificate::Certificate;
 pub use client::{Client, Options};
 pub use digest::{Asked, digest_answer};
 pub use jar::Jar;
+pub use moved::{Moved, Moving};
 pub use peek::certificate;
 pub use redirect::{AllowOrigins, Origin};
 pub use request::{

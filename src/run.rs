@@ -33,6 +33,7 @@ mod samples;
 mod saving;
 mod step;
 mod url;
+mod watch;
 mod wire;
 
 use std::sync::Arc;

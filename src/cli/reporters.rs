@@ -106,7 +106,7 @@ impl Reporters {
     }
 
     fn one(&mut self, event: &Redacted<Event>, heard: &mut Heard) {
-        if let Some(file) = &mut self.events {
+        if let Some(file) = self.events.as_mut().filter(|_| !event.is_transient()) {
             // A line at a time: a run that is killed leaves whole lines.
             self.line.clear();
             Event::write_line(event, &mut self.line);

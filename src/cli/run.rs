@@ -387,6 +387,7 @@ impl Ready {
                 quiet: args.quiet,
                 verbose: args.verbose,
                 is_terminal: printer.is_terminal,
+                lines: !args.quiet,
                 flaky,
             },
         );
@@ -401,7 +402,7 @@ impl Ready {
             log: log.map(|file| {
                 let style = report::Style { width: 100, color: false, unicode: true };
                 let options =
-                    report::Options { quiet: false, verbose: true, is_terminal: false, flaky };
+                    report::Options { verbose: true, flaky, ..report::Options::default() };
                 (Terminal::new(style, options), file)
             }),
             keep,

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     CaseRef, Commit, EnvironmentTold, Event, JobId, PlanStarted, RunStarted, Section, ServiceTold,
-    StepRef, VariableTold, read_line,
+    StepRef, Transfer, VariableTold, Way, read_line,
 };
 use crate::contract::{Listed, ListedOperation};
 use crate::finding::{Code, Finding, Label, Severity};
@@ -322,6 +322,17 @@ fn events() -> Vec<Event> {
         }),
         Event::StepStarted { job, step: step(), at },
         Event::StepRetried { job, step: step(), attempt: 1, why: s() },
+        Event::Moving {
+            job,
+            step: Box::new(step()),
+            transfer: Transfer {
+                way: Way::Up,
+                bytes: 1,
+                of: Some(2),
+                took: Duration::from_secs(3),
+                rate: 4,
+            },
+        },
         Event::Samples { job, step: step(), of: 1, columns: Box::new(columns()) },
         Event::PlanFinished {
             job,

@@ -26,6 +26,7 @@ impl Redact for Event {
                 step.redact(gate);
                 why.redact(gate);
             }
+            Self::Moving { job: _, step, transfer: _ } => step.redact(gate),
             Self::Samples { job: _, step, of: _, columns } => {
                 step.redact(gate);
                 columns.redact(gate);

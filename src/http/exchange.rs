@@ -255,7 +255,7 @@ impl<'a> Walk<'a> {
         }
         let mut message = reqwest::Request::new(self.method.clone(), url);
         *message.headers_mut() = headers;
-        let body = Sending::new(&self.body, Arc::clone(&self.trace));
+        let body = Sending::new(&self.body, Arc::clone(&self.trace), self.request.moved.clone());
         *message.body_mut() = Some(reqwest::Body::wrap(body));
         Ok(message)
     }
@@ -331,6 +331,9 @@ impl<'a> Walk<'a> {
     async fn read(&mut self, response: &mut reqwest::Response) -> Result<(), Transport> {
         let encoding = self.head.as_ref().map(Head::encoding).unwrap_or_default();
         self.received = 0;
+        if let Some(moved) = &self.request.moved {
+            moved.begins_to_receive(self.head.as_ref().and_then(Head::announced));
+        }
         let made =
             Decoder::new(&encoding, self.request.max_body, (self.request.keep, self.request.md5));
         let decoder = match made {
@@ -341,6 +344,9 @@ impl<'a> Walk<'a> {
             match response.chunk().await {
                 Ok(Some(chunk)) => {
                     self.received += chunk.len() as u64;
+                    if let Some(moved) = &self.request.moved {
+                        moved.received(chunk.len());
+                    }
                     if let Err(fault) = decoder.feed(&chunk) {
                         break fault;
                     }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use url::Url;
 
 use super::barrier::Barrier;
+use super::moved::Moved;
 use super::redirect::AllowOrigins;
 
 /// The decoded body that is held at most, unless the plan says otherwise.
@@ -52,6 +53,8 @@ pub struct Request {
     pub keep: Keep,
     /// Whether an MD5 digest of the response body is wanted.
     pub md5: bool,
+    /// Counts what of both bodies has gone.
+    pub moved: Option<Arc<Moved>>,
     /// Holds the request back until all connections of a wave are there (`start: together`).
     pub barrier: Option<Barrier>,
 }
@@ -87,6 +90,7 @@ impl Request {
             dial: Arc::default(),
             keep: Keep::Whole,
             md5: false,
+            moved: None,
             barrier: None,
         }
     }

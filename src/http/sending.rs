@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 
+use super::moved::Moved;
 use super::reading::Reading;
 use super::request::Body;
 use super::trace::{Trace, now};
@@ -20,6 +21,7 @@ const PIECE: usize = 64 * 1024;
 /// A body on its way out.
 pub(crate) struct Sending {
     trace: Arc<Trace>,
+    moved: Option<Arc<Moved>>,
     source: Source,
 }
 
@@ -35,13 +37,20 @@ impl fmt::Debug for Sending {
 }
 
 impl Sending {
-    pub(crate) fn new(body: &Body, trace: Arc<Trace>) -> Self {
+    pub(crate) fn new(body: &Body, trace: Arc<Trace>, moved: Option<Arc<Moved>>) -> Self {
+        if let Some(moved) = &moved {
+            moved.begins_to_send(match body {
+                Body::Empty => Some(0),
+                Body::Bytes(bytes) => Some(bytes.len() as u64),
+                Body::Stream { size, .. } => *size,
+            });
+        }
         let source = match body {
             Body::Empty => Source::Memory(Bytes::new()),
             Body::Bytes(bytes) => Source::Memory(bytes.clone()),
             Body::Stream { size, open } => Source::Reading(Reading::new(*size, Arc::clone(open))),
         };
-        Self { trace, source }
+        Self { trace, moved, source }
     }
 
     fn is_done(&self) -> bool {
@@ -66,6 +75,9 @@ impl hyper::body::Body for Sending {
             Source::Memory(bytes) => Some(Ok(bytes.split_to(PIECE.min(bytes.len())))),
             Source::Reading(reading) => std::task::ready!(reading.poll(cx)),
         };
+        if let (Some(moved), Some(Ok(bytes))) = (&this.moved, &piece) {
+            moved.sent(bytes.len());
+        }
         let done = this.is_done();
         let digest = match &this.source {
             Source::Reading(reading) => reading.digest().cloned(),

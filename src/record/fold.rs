@@ -71,8 +71,9 @@ impl Fold {
                     open.plan.steps.push(StepRecord::begun(step.clone(), *at));
                 }
             }
-            // For the live terminal; the result counts the attempts.
-            Event::StepRetried { job: _, step: _, attempt: _, why: _ } => {}
+            // For the live terminal; the result counts attempts and bytes.
+            Event::StepRetried { job: _, step: _, attempt: _, why: _ }
+            | Event::Moving { job: _, step: _, transfer: _ } => {}
             Event::Samples { job, step, of: _, columns } => {
                 let open = self.open.get_mut(job);
                 let record = open.and_then(|open| {

@@ -113,6 +113,7 @@ fn nothing_from_outside_speaks_the_language_of_a_report() {
                 | Event::Finding { .. }
                 | Event::Environment(_)
                 | Event::StepRetried { .. }
+                | Event::Moving { .. }
                 | Event::Samples { .. }
                 | Event::PlanFinished { .. }
                 | Event::RunFinished { .. } => {}
@@ -201,6 +202,7 @@ fn a_step_that_was_under_way_is_neither_passed_nor_lost() {
             | Event::PlanStarted(_)
             | Event::StepStarted { .. }
             | Event::StepRetried { .. }
+            | Event::Moving { .. }
             | Event::Samples { .. } => true,
         })
         .collect();

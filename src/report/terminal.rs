@@ -6,12 +6,14 @@
 
 mod closing;
 mod line;
+mod moving;
 mod progress;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use closing::{Ending, Tally};
+use moving::Lines;
 use progress::Progress;
 
 use super::failure::{self, Scene};
@@ -36,6 +38,8 @@ pub struct Options {
     pub verbose: bool,
     /// Whether a line may be drawn over: progress is shown only then.
     pub is_terminal: bool,
+    /// Whether a line now and then tells of a body that takes long, where no line moves.
+    pub lines: bool,
     /// Whether a flaky pass fails the run (`--fail-on-flaky`).
     pub flaky: Flaky,
 }
@@ -54,6 +58,7 @@ pub struct Terminal {
     tally: Tally,
     stored: Option<String>,
     progress: Option<Progress>,
+    lines: Lines,
     /// Findings about the run so far.
     findings: usize,
     /// What failures of all plans have in common.
@@ -100,6 +105,7 @@ impl Terminal {
             tally: Tally::default(),
             stored: None,
             progress: options.is_terminal.then(|| Progress::new(&style)),
+            lines: Lines::default(),
             findings: 0,
             clusters: diagnose::Clusters::default(),
             retries: BTreeMap::new(),
@@ -164,6 +170,14 @@ impl Terminal {
                 let whys = self.retries.entry((*job, step.key())).or_default();
                 if whys.len() < RETRIES {
                     whys.push(sanitise_line(why).into_owned());
+                }
+                String::new()
+            }
+            Event::Moving { job, step, transfer } => {
+                match &mut self.progress {
+                    Some(progress) if !self.options.quiet => progress.moved(*job, step, transfer),
+                    None if self.options.lines => self.lines.moved(*job, step, transfer),
+                    Some(_) | None => {}
                 }
                 String::new()
             }

@@ -18,7 +18,7 @@ use super::render::Renderer;
 use super::wire;
 use crate::budget;
 use crate::check::{CheckedPlan, CheckedStep, Condition, Request, Work};
-use crate::event::Event;
+use crate::event::{Event, JobId, StepRef};
 use crate::finding::{Code, Finding, Severity};
 use crate::http::{self, Barrier, Exchanged, Jar};
 use crate::outcome::{self, Actual, Attempt, Expected, TransportClass};
@@ -82,6 +82,8 @@ pub(super) struct StepScene<'a> {
     pub(super) jar: &'a Jar,
     pub(super) trace: TraceId,
     pub(super) words: &'a Words,
+    /// What is told of how far its bodies have come; nothing is told of samples.
+    pub(super) told: Option<(JobId, &'a StepRef)>,
     pub(super) case: Option<&'a Arc<Case>>,
     /// The number of the sample, from 1.
     pub(super) iteration: u32,
@@ -228,6 +230,8 @@ impl StepScene<'_> {
         self.name(&mut rendered);
         rendered.request.barrier = self.barrier.cloned();
         (rendered.request.keep, rendered.request.md5) = self.kept(request);
+        let moved = Arc::<http::Moved>::default();
+        rendered.request.moved = self.told.map(|_| Arc::clone(&moved));
         let exchange = async {
             let jar = rendered.send_jar.then_some(self.jar);
             let first = self.context.client.exchange(&rendered.request, jar).await?;
@@ -236,6 +240,8 @@ impl StepScene<'_> {
                 None => Ok(first),
             }
         };
+        // It is large, and kept out of the future that every step is.
+        let exchange = self.watched(&moved, Box::pin(exchange));
         let exchanged = match self.bounded(exchange, until).await {
             Ok(Ok(exchanged)) => exchanged,
             Ok(Err(fault)) => {

@@ -380,6 +380,7 @@ impl<'a> Execution<'a> {
             jar: self.jar,
             trace: self.trace,
             words,
+            told: None,
             case: case.or(around.case.as_ref()).or(self.case.as_ref()),
             iteration: 1,
             barrier: None,

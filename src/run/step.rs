@@ -66,10 +66,11 @@ impl StepScene<'_> {
             return Box::pin(self.samples(samples, (job, reference), limit, observed)).await;
         }
         let until = limit.as_ref().map(|limit| limit.until);
+        let told = StepScene { told: Some((job, reference)), ..*self };
         let (attempts, tries, message) = match (&self.step.poll, &self.step.retry) {
-            (Some(poll), _) => Box::pin(self.poll(poll, job, reference, started, until)).await,
-            (None, Some(retry)) => Box::pin(self.retry(retry, job, reference, until)).await,
-            (None, None) => (vec![self.attempt(1, until).await], 1, None),
+            (Some(poll), _) => Box::pin(told.poll(poll, job, reference, started, until)).await,
+            (None, Some(retry)) => Box::pin(told.retry(retry, job, reference, until)).await,
+            (None, None) => (vec![told.attempt(1, until).await], 1, None),
         };
         let ended_at = match attempts.last().map(|attempted| attempted.ended) {
             Some(Ended::Cut(Cut::Deadline)) => limit.as_ref().and_then(|limit| limit.place),

@@ -373,3 +373,44 @@ fn ctrl_c_says_what_happens_and_once_more_ends_at_once() {
     assert!(screen.column == 0 && text.matches("Tidy").count() == 0, "{text}");
     assert!(!screen.came.contains("\u{1b}[?25l") || screen.came.contains("\u{1b}[?25h"));
 }
+
+/// A server that takes a connection, and not one byte of what is sent.
+fn deaf() -> (std::net::TcpListener, String) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/", listener.local_addr().expect("an address"));
+    (listener, url)
+}
+
+#[test]
+fn a_body_that_takes_long_has_a_bar_and_leaves_nothing_of_it() {
+    let (_held, url) = deaf();
+    let upload = Project::of(&format!("  - {{name: Up, PUT: {url}, generate: {{size: 64MiB}}}}\n"));
+    let server = Misbehaving::start();
+    let download = server.url("/stall-body");
+    let download = Project::of(&format!("  - {{name: Down, GET: {download}}}\n"));
+    for (project, bar) in [
+        (upload, r"1/1 Up [█░]{10} \d+ %, \S+ MiB of 64 MiB sent, \S+ \w+/s"),
+        (download, r"1/1 Down ░{10} 0 %, 8 B of 1000 B received, \S+ B/s"),
+    ] {
+        let bar = regex::Regex::new(bar).expect("a pattern");
+        let mut seat = Seat::new(&project, 120, &["p.yaml"], &[("NO_COLOR", "1")]);
+        seat.waits_for("the bar", |screen| bar.is_match(&screen.text()));
+        seat.types("\u{3}");
+        let (code, screen) = seat.leaves();
+        assert_eq!(code, 130);
+        assert!(!screen.text().contains("/s"), "{}", screen.text());
+    }
+}
+
+#[test]
+fn a_pipe_and_a_stored_run_get_no_bar_and_a_quiet_terminal_none_either() {
+    let server = Misbehaving::start();
+    let stalls = server.url("/stall-body");
+    let project = Project::of(&format!("  - {{GET: {stalls}, timeout: 1300ms}}\n"));
+    let piped = project.run(&["p.yaml", "--out", "run"]).ends(5);
+    assert!(piped.err.is_empty() && !piped.out.contains("received,"), "{piped:?}");
+    let stored = project.read("run/events.jsonl");
+    assert!(stored.contains("step-finished") && !stored.contains("moving"), "{stored}");
+    let (_, screen) = Seat::new(&project, 120, &["p.yaml", "-q"], &[]).leaves();
+    assert!(!screen.came.contains("received,"), "{}", screen.came);
+}

@@ -41,6 +41,7 @@ fn covering(events: Vec<Event>, left_out: u32) -> Record {
             | Event::Environment(_)
             | Event::Contract(_)
             | Event::StepRetried { .. }
+            | Event::Moving { .. }
             | Event::Samples { .. }
             | Event::PlanFinished { .. }
             | Event::RunFinished { .. } => {}
@@ -181,6 +182,7 @@ fn a_run_that_was_cut_off_is_no_evidence_for_what_was_under_way() {
             | Event::PlanStarted(_)
             | Event::StepStarted { .. }
             | Event::StepRetried { .. }
+            | Event::Moving { .. }
             | Event::Samples { .. } => true,
         })
         .collect();

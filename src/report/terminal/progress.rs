@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::event::{JobId, StepRef};
+use super::moving::note;
+use crate::event::{JobId, StepRef, Transfer};
 use crate::report::style::Style;
 use crate::secret::sanitise_line;
 
@@ -91,6 +92,16 @@ impl Progress {
         let mut line = self.line();
         for (_, _, note) in line.running.iter_mut().filter(|(j, s, _)| *j == job && s == step) {
             *note = format!("(attempt {}: {})", attempt.saturating_add(1), sanitise_line(why));
+        }
+        line.draw();
+    }
+
+    /// A body is on its way.
+    pub(super) fn moved(&mut self, job: JobId, step: &StepRef, transfer: &Transfer) {
+        let mut line = self.line();
+        let text = note(transfer, &line.style);
+        for (_, _, note) in line.running.iter_mut().filter(|(j, s, _)| *j == job && s == step) {
+            note.clone_from(&text);
         }
         line.draw();
     }
@@ -241,7 +252,7 @@ fn seconds(time: Duration) -> String {
 }
 
 /// A line that cannot be drawn is no reason to fail.
-fn write(text: &str) {
+pub(super) fn write(text: &str) {
     let mut err = io::stderr().lock();
     let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
 }
