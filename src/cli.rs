@@ -1,5 +1,6 @@
 //! The command: arguments and process environment in, exit code out.
 
+mod afterwards;
 mod args;
 mod bug_report;
 mod check;

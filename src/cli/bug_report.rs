@@ -4,7 +4,7 @@ use std::path::Path;
 
 use jiff::tz::TimeZone;
 
-use super::args::BugReportArgs;
+use super::afterwards::BugReportArgs;
 use super::fault::UsageFault;
 use super::inputs::Process;
 use super::printer::Printer;

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::args::{CompareArgs, CompareFormat, RunArgs};
+use super::afterwards::{CompareArgs, CompareFormat};
+use super::args::RunArgs;
 use super::fault::UsageFault;
 use super::inputs::Process;
 use super::printer::Printer;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::args::{CoverageArgs, CoverageFormat};
+use super::afterwards::{CoverageArgs, CoverageFormat};
 use super::fault::UsageFault;
 use super::inputs::Process;
 use super::printer::Printer;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::{CoverageArgs, CoverageFormat};
+use super::afterwards::{CoverageArgs, CoverageFormat};
 use super::fault::UsageFault;
 use super::inputs::Process;
 use super::other::json_escaped;

@@ -56,7 +56,7 @@ impl Fold {
             Event::Source { id, path, sha256: _, text } => {
                 self.record.sources.insert(SourceText::new(*id, path.clone(), Arc::clone(text)));
             }
-            Event::Contract(listed) => self.record.contracts.push(listed),
+            Event::Contract(listed) => self.record.contracts.push(listed.clone()),
             Event::Finding { finding } => {
                 self.record.tally.finding(finding);
                 self.record.findings.push(finding.clone());

@@ -30,6 +30,8 @@ fn before(at: &str, verdict: Verdict, change: impl Fn(&mut Event)) -> Record {
             Event::Source { .. }
             | Event::Finding { .. }
             | Event::Environment(_)
+            | Event::Contract(_)
+            | Event::Moving { .. }
             | Event::PlanStarted(_)
             | Event::StepStarted { .. }
             | Event::StepRetried { .. }
