@@ -44,12 +44,15 @@ use crate::source::{Place, SourceId};
 
 /// The documents of a command, by the file that names them and the path written there.
 #[derive(Debug, Clone, Default)]
-pub struct Documents(Arc<BTreeMap<(SourceId, String), Option<Arc<Document>>>>);
+pub struct Documents(Arc<Read>);
+
+/// What was read, by the file that names it and the path written there; nothing where it could not be.
+type Read = BTreeMap<(SourceId, String), Option<Arc<Document>>>;
 
 impl Documents {
     /// Those that were read; nothing for one that could not be, which was reported.
     #[must_use]
-    pub fn new(read: BTreeMap<(SourceId, String), Option<Arc<Document>>>) -> Self {
+    pub fn new(read: Read) -> Self {
         Self(Arc::new(read))
     }
 

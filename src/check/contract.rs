@@ -259,20 +259,17 @@ impl Checker<'_> {
             format!("the document has no path `{shown}`"),
         )
         .at(request.url.place, "not documented");
-        match near {
-            Some(near) => {
-                let said = contract.document.place(&contract.document.path_spot(near));
-                let finding = label(finding, said, "the nearest one");
-                let finding = finding.help(format!("did you mean `{}`?", near.path));
-                self.tell(contract, near, finding);
-            }
-            None => {
-                let paths = crate::contract::Spot::new("/paths");
-                let said = contract.document.place(&paths);
-                let mut finding = label(finding, said, "its paths");
-                finding.severity = contract.severity;
-                self.report(finding);
-            }
+        if let Some(near) = near {
+            let said = contract.document.place(&contract.document.path_spot(near));
+            let finding = label(finding, said, "the nearest one");
+            let finding = finding.help(format!("did you mean `{}`?", near.path));
+            self.tell(contract, near, finding);
+        } else {
+            let paths = crate::contract::Spot::new("/paths");
+            let said = contract.document.place(&paths);
+            let mut finding = label(finding, said, "its paths");
+            finding.severity = contract.severity;
+            self.report(finding);
         }
     }
 

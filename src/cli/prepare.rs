@@ -187,12 +187,7 @@ pub(super) fn prepare_on(
     let mut process = Process::read();
     let root = paths.first().map(|path| project::find_root(path, current));
     let unsafe_env = root.map(|root| process.with_dot_env(&root)).unwrap_or_default();
-    let of_process =
-        || process.get("PLANRUN_ENV").filter(|name| !name.is_empty()).map(str::to_owned);
-    let environment = match wanted {
-        Wanted::Chosen => values.environments.first().cloned().or_else(of_process),
-        Wanted::Named(name) | Wanted::IfThere(name) => Some(name.to_owned()),
-    };
+    let environment = asked_environment(wanted, values, &process);
     let choice = match (&environment, wanted) {
         (None, _) => Choice::Default,
         (Some(name), Wanted::IfThere(_)) => Choice::IfThere(name),
@@ -288,6 +283,16 @@ pub(super) fn prepare_on(
         prepared.be_strict();
     }
     Ok(prepared)
+}
+
+/// The name of the environment that is asked for, if one is.
+fn asked_environment(wanted: Wanted<'_>, values: &Values, process: &Process) -> Option<String> {
+    let of_process =
+        || process.get("PLANRUN_ENV").filter(|name| !name.is_empty()).map(str::to_owned);
+    match wanted {
+        Wanted::Chosen => values.environments.first().cloned().or_else(of_process),
+        Wanted::Named(name) | Wanted::IfThere(name) => Some(name.to_owned()),
+    }
 }
 
 /// Reads what plans and their project name beside themselves, and says what the checklists make of it.

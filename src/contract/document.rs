@@ -70,12 +70,11 @@ impl SpecFile {
                 places: Places::Tree(Box::new(tree)),
                 links,
             }),
-            Some(_) => Err(findings),
             None if findings.is_empty() => Err(vec![no_document(
                 Place { source: source.id, span: Span::new(0, 0) },
                 "the file is empty",
             )]),
-            None => Err(findings),
+            Some(_) | None => Err(findings),
         }
     }
 

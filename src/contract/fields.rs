@@ -74,7 +74,7 @@ impl Document {
         // What these say depends on the value.
         let depends = ["$dynamicRef", "if", "dependentSchemas", "unevaluatedProperties"];
         let is_open = |key: &&str| fields.get(*key).is_some_and(|v| v != &Value::Bool(false));
-        if depends.iter().any(|key| is_open(key)) {
+        if depends.iter().any(is_open) {
             all.push(Said::Open);
         }
         all.push(self.own(spot, step));

@@ -381,17 +381,16 @@ impl Reader<'_> {
             let Some(at) = self.follow(&spot) else { continue };
             let content = if self.document.version() == Version::Two {
                 let schema = at.key("schema");
-                match self.document.get(&schema) {
-                    None => Vec::new(),
-                    Some(_) => {
-                        let mut ranges = self.media_types(operation, "produces");
-                        if ranges.is_empty() {
-                            ranges.push("*/*".to_owned());
-                        }
-                        let media =
-                            |range| Media { range, schema: Some(schema.clone()), spot: at.clone() };
-                        ranges.into_iter().map(media).collect()
+                if self.document.get(&schema).is_none() {
+                    Vec::new()
+                } else {
+                    let mut ranges = self.media_types(operation, "produces");
+                    if ranges.is_empty() {
+                        ranges.push("*/*".to_owned());
                     }
+                    let media =
+                        |range| Media { range, schema: Some(schema.clone()), spot: at.clone() };
+                    ranges.into_iter().map(media).collect()
                 }
             } else {
                 self.content(&at.key("content"))

@@ -145,7 +145,7 @@ impl Judge<'_> {
                 &format!("{word} {name}"),
             );
             breach.said = said;
-            breach.said_label = "required here".to_owned();
+            "required here".clone_into(&mut breach.said_label);
             breach.help.push(match parameter.within {
                 Within::Query => format!("add `query: {{{name}: …}}`"),
                 Within::Header => format!("add `headers: {{{name}: …}}`"),
@@ -194,7 +194,7 @@ impl Judge<'_> {
                         self.breach(Code::ContractBadValue, message, &format!("{word} {name}"));
                     breach.place = place.or(breach.place);
                     breach.said = said;
-                    breach.said_label = "wanted here".to_owned();
+                    "wanted here".clone_into(&mut breach.said_label);
                 }
                 Value3::List(_) | Value3::Object(_) => {}
             }
@@ -238,7 +238,7 @@ impl Judge<'_> {
                 self.breach(Code::ContractUnknownField, message, &format!("query {}", field.name));
             breach.place = field.place.or(breach.place);
             breach.said = said;
-            breach.said_label = "this operation".to_owned();
+            "this operation".clone_into(&mut breach.said_label);
             breach.help.push(help);
         }
     }
@@ -251,9 +251,9 @@ impl Judge<'_> {
                 let message = format!("`{}` takes no body", self.operation.label());
                 let breach = self.breach(Code::ContractUnknownField, message, "body");
                 breach.place = request.body.place.or(breach.place);
-                breach.label = "sent all the same".to_owned();
+                "sent all the same".clone_into(&mut breach.label);
                 breach.said = said;
-                breach.said_label = "no body is documented here".to_owned();
+                "no body is documented here".clone_into(&mut breach.said_label);
             }
             return;
         };
@@ -264,13 +264,14 @@ impl Judge<'_> {
             return;
         }
         let media = match &request.body.media {
-            Some(Known::Known(stated)) => match media::find(&body.content, stated) {
-                Some(media) => media,
-                None => {
+            Some(Known::Known(stated)) => {
+                if let Some(media) = media::find(&body.content, stated) {
+                    media
+                } else {
                     self.wrong_media(body, stated);
                     return;
                 }
-            },
+            }
             Some(Known::Unknown) | None => {
                 self.found.complete = false;
                 let of_json = matches!(request.body.payload, Payload::Json(_));
@@ -305,7 +306,7 @@ impl Judge<'_> {
         let message = format!("`{}` wants a body, and the step sends none", self.operation.label());
         let breach = self.breach(Code::ContractMissingBody, message, "body");
         breach.said = said;
-        breach.said_label = "required here".to_owned();
+        "required here".clone_into(&mut breach.said_label);
         if !names.is_empty() {
             let fields: Vec<String> = names.iter().map(|name| format!("{name}: …")).collect();
             breach.help.push(format!("add `json: {{{}}}`", fields.join(", ")));
@@ -324,7 +325,7 @@ impl Judge<'_> {
         let breach = self.breach(Code::ContractBadValue, message, "header Content-Type");
         breach.place = place.or(breach.place);
         breach.said = said;
-        breach.said_label = "the kinds of content".to_owned();
+        "the kinds of content".clone_into(&mut breach.said_label);
     }
 
     fn json(&mut self, media: &Media, shape: &Shape) {
@@ -349,7 +350,7 @@ impl Judge<'_> {
                 self.breach(Code::ContractBadValue, message, &format!("body {}", unfit.at));
             breach.place = place.or(key).or(breach.place);
             breach.said = said;
-            breach.said_label = "wanted here".to_owned();
+            "wanted here".clone_into(&mut breach.said_label);
         }
     }
 
@@ -430,7 +431,7 @@ impl Judge<'_> {
             self.breach(Code::ContractBadValue, message, &format!("body {}", held.pointer));
         breach.place = place.or(breach.place);
         breach.said = said;
-        breach.said_label = "wanted here".to_owned();
+        "wanted here".clone_into(&mut breach.said_label);
     }
 
     fn object(&mut self, held: &Held<'_>, fields: &[Field], schemas: &[Spot]) {
@@ -480,7 +481,7 @@ impl Judge<'_> {
             breach.place = held.key.or(held.shape.place).or(breach.place);
             breach.label = format!("without `{name}`");
             breach.said = said;
-            breach.said_label = "required here".to_owned();
+            "required here".clone_into(&mut breach.said_label);
             breach.help.push(hint);
         }
     }
@@ -511,9 +512,9 @@ impl Judge<'_> {
         let place = field.place;
         let breach = self.breach(code, message, &format!("body {pointer}"));
         breach.place = place.or(breach.place);
-        breach.label = "not in the document".to_owned();
+        "not in the document".clone_into(&mut breach.label);
         breach.said = said;
-        breach.said_label = "the documented fields".to_owned();
+        "the documented fields".clone_into(&mut breach.said_label);
         breach.help.push(help);
     }
 
@@ -552,7 +553,7 @@ impl Judge<'_> {
                     self.breach(Code::ContractMissingField, message, &format!("body /{name}"));
                 breach.place = place.or(breach.place);
                 breach.said = said;
-                breach.said_label = "required here".to_owned();
+                "required here".clone_into(&mut breach.said_label);
                 continue;
             }
             let shapes: Vec<&Shape> = given.iter().map(|field| &field.shape).collect();

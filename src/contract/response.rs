@@ -144,7 +144,7 @@ impl Document {
             } else {
                 let mut misfit =
                     of_body(format!("the media type {wanted}"), "media-type", &documented.spot);
-                misfit.part = "headers.Content-Type".to_owned();
+                "headers.Content-Type".clone_into(&mut misfit.part);
                 misfit.pointer = None;
                 answered.misfits.push(misfit);
             }
@@ -153,7 +153,7 @@ impl Document {
         let Some(media) = media::find(&documented.content, stated) else {
             let spot = documented.content.first().map_or(&documented.spot, |media| &media.spot);
             let mut misfit = of_body(format!("the media type {wanted}"), "media-type", spot);
-            misfit.part = "headers.Content-Type".to_owned();
+            "headers.Content-Type".clone_into(&mut misfit.part);
             misfit.pointer = None;
             answered.misfits.push(misfit);
             return;

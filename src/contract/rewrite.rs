@@ -192,7 +192,7 @@ impl Rewrite<'_> {
             new.insert(key.clone(), rewritten);
         }
         if before_three_one {
-            self.as_json_schema(value, &mut new);
+            Self::as_json_schema(value, &mut new);
         }
         // Where the whole of a nullable `allOf` was put into one alternative.
         if before_three_one && is_nullable(value) && !new.contains_key("type") {
@@ -224,7 +224,7 @@ impl Rewrite<'_> {
     }
 
     /// What versions before 3.1 write in another way than JSON Schema.
-    fn as_json_schema(&self, original: &Value, new: &mut Map<String, Value>) {
+    fn as_json_schema(original: &Value, new: &mut Map<String, Value>) {
         if is_nullable(original) {
             if let Some(Value::String(kind)) = new.get("type") {
                 new.insert("type".to_owned(), json!([kind, "null"]));

@@ -129,7 +129,7 @@ pub(super) fn flow(judge: &mut Judge<'_>) {
             None => "no credential".to_owned(),
         };
         breach.said = said;
-        breach.said_label = "wanted here".to_owned();
+        "wanted here".clone_into(&mut breach.said_label);
         let field = place_of.split('`').nth(1).unwrap_or_default().to_owned();
         let secret = misplaced.first().map_or("NAME", |secret| secret.name.as_str());
         breach.help.push(if place_of.starts_with("body field") {
@@ -214,7 +214,7 @@ fn mismatch(judge: &mut Judge<'_>, secret: &SecretAt) {
     let breach = judge.breach(Code::ContractAuthMismatch, message, &secret.at);
     breach.place = secret.place.or(breach.place);
     breach.said = said;
-    breach.said_label = "no credential is documented here".to_owned();
+    "no credential is documented here".clone_into(&mut breach.said_label);
     if let Some(way) = ways.first() {
         breach.said_label = format!("documented: {way}");
         breach.help.push(format!("send it in the {way}"));

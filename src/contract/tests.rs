@@ -28,8 +28,11 @@ fn read(text: &str) -> Read {
     read_all(&[("spec.yaml", text, &[])])
 }
 
+/// A path, its text, and its links: the path as written, and which file it means.
+type TestFile<'a> = (&'a str, &'a str, &'a [(&'a str, usize)]);
+
 /// Each file with its links: the path as written, and which file it means.
-fn read_all(files: &[(&str, &str, &[(&str, usize)])]) -> Read {
+fn read_all(files: &[TestFile<'_>]) -> Read {
     let mut sources = SourceSet::default();
     let mut read = Vec::new();
     for (path, text, links) in files {
@@ -346,7 +349,7 @@ fn what_of_a_response_is_not_as_documented_is_told() {
 #[test]
 fn a_document_of_several_files_is_followed_into_each() {
     let mut out = String::new();
-    let files: &[(&str, &str, &[(&str, usize)])] = &[
+    let files: &[TestFile<'_>] = &[
         (
             "split.yaml",
             include_str!("../../tests/data/contracts/split.yaml"),

@@ -210,8 +210,8 @@ impl ContractCoverage {
 }
 
 impl Item {
-    fn of(name: &String) -> Self {
-        Self { name: name.clone(), level: None }
+    fn of(name: &str) -> Self {
+        Self { name: name.to_owned(), level: None }
     }
 
     fn reach(&mut self, level: Level) {
@@ -221,7 +221,7 @@ impl Item {
 
 impl CoveredOperation {
     fn of(listed: &ListedOperation) -> Self {
-        let items = |names: &Vec<String>| names.iter().map(Item::of).collect();
+        let items = |names: &[String]| names.iter().map(|name| Item::of(name)).collect();
         Self {
             operation: Item::of(&listed.operation),
             statuses: items(&listed.statuses),

@@ -114,6 +114,9 @@ pub fn json(coverage: &ContractCoverage) -> Value {
     })
 }
 
+/// Picks one kind of parts of an operation.
+type Part = fn(&CoveredOperation) -> &[Item];
+
 /// `operations 3 of 10 called, 2 validated, 1 asserted`, and the same of their parts.
 fn figures(contract: &CoveredContract) -> Vec<(&'static str, String)> {
     let all = &contract.operations;
@@ -134,7 +137,7 @@ fn figures(contract: &CoveredContract) -> Vec<(&'static str, String)> {
         let (called, all) = reached(items.iter(), Level::Called);
         (all > 0).then(|| format!("{called} of {all} sent"))
     };
-    let parts: [(&'static str, fn(&CoveredOperation) -> &[Item]); 3] = [
+    let parts: [(&'static str, Part); 3] = [
         ("parameters", |one| &one.parameters),
         ("media types", |one| &one.media),
         ("security", |one| &one.security),

@@ -31,6 +31,7 @@ pub(super) use line::{part_line, short as in_short};
 
 /// What a person asked of the live terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
 pub struct Options {
     /// Only what went wrong, and the verdict (`-q`).
     pub quiet: bool,

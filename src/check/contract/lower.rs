@@ -286,7 +286,7 @@ impl Checker<'_> {
         }
         let secrets: Vec<String> =
             template.names().iter().flat_map(|name| self.secrets_of(name)).collect();
-        let value = match self.from_literals(&template) {
+        let value = match self.literal_value(&template) {
             Some(value) => Shape::of(&value).value,
             None if template.is_whole() => Value3::Unknown,
             None => Value3::SomeText,
@@ -295,7 +295,7 @@ impl Checker<'_> {
     }
 
     /// What a template gives that uses nothing but variables whose value stands in the plan.
-    fn from_literals(&self, template: &Template) -> Option<Value> {
+    fn literal_value(&self, template: &Template) -> Option<Value> {
         let is_call = template
             .expressions()
             .any(|range| template.text().get(range).is_some_and(|text| text.contains('(')));

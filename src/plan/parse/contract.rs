@@ -92,9 +92,10 @@ fn ignore(reader: &mut Reader, node: &Node) -> Option<IgnoreAst> {
     let (operation, code, reason) = (text("operation"), text("code"), text("reason"));
     let until = text("until");
     let code = code.and_then(|written| known_code(reader, &written));
-    let until = until.and_then(|written| match written.value.trim().parse::<Date>() {
-        Ok(date) => Some(Spanned::new(date, written.place)),
-        Err(_) => {
+    let until = until.and_then(|written| {
+        if let Ok(date) = written.value.trim().parse::<Date>() {
+            Some(Spanned::new(date, written.place))
+        } else {
             let message = format!("`{}` is not a date", written.value);
             let finding = Finding::error(Code::BadValue, message)
                 .at(written.place, "")
