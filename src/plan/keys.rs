@@ -55,7 +55,7 @@ table! {
         has "cleanup" "Steps that always run at the end." "cleanup: [{DELETE: /models/1}]";
         has "matrix" "A case for every combination of values." "matrix: {size: [1, 2]}";
         has "rows" "A case for every row, in the plan or in a CSV file." "rows: [{email: a@b.c}]";
-        has "contracts" "OpenAPI documents that steps are compared with." "contracts: {auth: {spec: auth.yaml}}";
+        has "contracts" "OpenAPI documents that steps are compared with." "contracts: {auth: {spec: auth.yaml, base: \"${{ env.auth_url }}\"}}";
         has "hints" "Team knowledge beside the built-in diagnosis." "hints: [{when: {status: 401}, cause: \"…\"}]";
     }
     /// What requests have in common: `defaults`, and every request.
@@ -270,7 +270,7 @@ table! {
         has "default_environment" "The environment where none is chosen." "default_environment: local";
         has "requirements" "The checklist that `covers` names items of: a Markdown file." "requirements: checklist.md";
         has "defaults" "What requests have in common, under all others." "defaults: {timeout: 20s}";
-        has "contracts" "OpenAPI documents that steps are compared with." "contracts: {auth: {spec: auth.yaml}}";
+        has "contracts" "OpenAPI documents that steps are compared with." "contracts: {auth: {spec: auth.yaml, base: \"${{ env.auth_url }}\"}}";
         has "hints" "Team knowledge beside the built-in diagnosis." "hints: {file: hints.yaml}";
     }
     /// One of `hints`.
@@ -342,7 +342,7 @@ table! {
     CONTRACT_IGNORE {
         has "operation" "The operation, as `METHOD /path` or by its id." "operation: GET /pets";
         has "code" "What is left out: a code of `planrun explain`." "code: unknown-field";
-        has "reason" "Why." "reason: the document lags behind";
+        has "reason" "Why this is let pass." "reason: the document lags behind";
         has "until" "The last day on which it is left out." "until: 2027-01-31";
     }
     /// The operand of `close_to`.

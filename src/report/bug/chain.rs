@@ -37,8 +37,8 @@ pub(super) fn planrun(case: &Case<'_>) -> String {
     let given = started.into_iter().flat_map(|run| &run.command);
     words.extend(given.filter(|word| word.starts_with("--var=")).cloned());
     let quoted = words.iter().map(|word| {
-        let is_bare = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,…".contains(c);
-        if word.chars().all(is_bare) {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,…".contains(c);
+        if word.chars().all(plain) {
             word.clone()
         } else {
             format!("'{}'", word.replace('\'', "'\\''"))
@@ -254,12 +254,17 @@ fn captures(case: &Case<'_>, told: &Told<'_>) -> Vec<(String, String, String)> {
         let place = places.get(name)?;
         let source = case.bug.record.sources.get(place.source)?;
         let behind = source.text.get(place.span.start as usize..)?;
-        let (_, written) = behind.split_once(':')?;
+        // The place is that of the name, or of the path itself.
+        let written = if behind.starts_with(['$', '"', '\'']) {
+            behind
+        } else {
+            behind.split_once(':').map(|(_, written)| written)?
+        };
         let path = written.trim_start().split([',', '}', '\n']).next()?.trim();
         let path = path.trim_matches(['"', '\'']);
         let fields = path.strip_prefix("$.")?;
-        let is_bare = |c: char| c.is_ascii_alphanumeric() || "_.[]".contains(c);
-        fields.chars().all(is_bare).then(|| format!(".{fields}"))
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_.[]".contains(c);
+        fields.chars().all(plain).then(|| format!(".{fields}"))
     };
     let values = values(told).into_iter();
     values.filter_map(|(name, value)| Some((name.clone(), value, filter(&name)?))).collect()

@@ -284,13 +284,13 @@ fn exchange(case: &Case<'_>, out: &mut String) {
 fn ids(exchange: &Exchange, out: &mut String) {
     let ids = exchange.ids();
     let mut known = Vec::new();
-    known.extend(ids.trace.map(|id| format!("trace `{id}`")));
-    known.extend(ids.request.map(|id| format!("X-Request-Id `{id}`")));
-    known.extend(ids.servers.iter().map(|(name, id)| format!("the server's {name} `{id}`")));
+    known.extend(ids.trace.map(|id| format!("trace {id}")));
+    known.extend(ids.request.map(|id| format!("X-Request-Id {id}")));
+    known.extend(ids.servers.iter().map(|(name, id)| format!("the server's {name} {id}")));
     if known.is_empty() {
         out.push_str("- In logs: neither side gave the request an id\n");
     } else {
-        let _ = writeln!(out, "- In logs: {}", known.join(" · "));
+        let _ = writeln!(out, "- In logs: {}", text(&known.join(" · ")));
     }
 }
 
@@ -406,7 +406,7 @@ fn ruled_out(case: &Case<'_>) -> Vec<String> {
         };
         match passed().find(good) {
             Some((told, other, status)) => {
-                lines.push(format!("A wrong or expired `{name}`: {}", seen(told, other, status)));
+                lines.push(format!("A wrong or expired `{name}`: {}", seen(told, other, status)))
             }
             None => lines.push(format!(
                 "Not ruled out: that `{name}` itself is bad; no request with it passed in this run."
@@ -497,11 +497,13 @@ fn place(case: &Case<'_>, out: &mut String) {
             format!(" ({} local time)", local.strftime("%Y-%m-%d %H:%M:%S %Z"))
         });
         let begun = begun.unwrap_or_default();
-        let _ = writeln!(out, "- Run: `{}`, begun {}{}", run.run, run.started_at, text(&begun));
+        let (id, at) = (text(&run.run), text(&run.started_at));
+        let _ = writeln!(out, "- Run: {id}, begun {at}{}", text(&begun));
         let commit = notices::commit(document);
         let commit = commit.unwrap_or_else(|| "not in a git repository".to_owned());
         let _ = writeln!(out, "- planrun {} · plans at commit {}", run.planrun, text(&commit));
-        let _ = writeln!(out, "- Command: `{}` (seed {})", run.command.join(" "), run.seed);
+        let command = text(&run.command.join(" "));
+        let _ = writeln!(out, "- Command: {command} (seed {})", run.seed);
     }
     for line in notices::beside(document) {
         let _ = writeln!(out, "- {}", text(&line));
