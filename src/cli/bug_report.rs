@@ -70,7 +70,7 @@ fn earlier(events: &Path, record: &Record) -> Vec<Record> {
     let home = events.ancestors().find(|folder| folder.ends_with(".planrun"));
     let Some(root) = home.and_then(Path::parent) else { return Vec::new() };
     let bad = |plan: &&PlanRecord| {
-        let mut ends = plan.steps.iter().filter_map(|step| step.verdict());
+        let mut ends = plan.steps.iter().filter_map(super::super::record::StepRecord::verdict);
         ends.any(|verdict| matches!(verdict, Verdict::Failed | Verdict::Errored))
     };
     let paths: Vec<&str> =

@@ -96,8 +96,8 @@ fn chosen<'a>(wanted: Option<&str>, all: &[Told<'a>]) -> Result<Told<'a>, NoBug>
         Some(told) => Err(NoBug::DidNotFail(super::document::word(told.verdict()))),
         None => {
             let ids = all.iter().filter_map(|told| told.record.step.id.as_deref());
-            let names = all.iter().map(|told| told.record.step.name.as_str());
-            let near = crate::finding::nearest(wanted, ids.chain(names));
+            let titles = all.iter().map(|told| told.record.step.name.as_str());
+            let near = crate::finding::nearest(wanted, ids.chain(titles));
             Err(NoBug::NoSuchStep(near.map(str::to_owned)))
         }
     }
@@ -115,16 +115,16 @@ fn masked(text: &str, record: &Record) -> String {
     let nameless = names.remove("");
     let variables = record.started.as_ref().map(|run| &run.variables);
     let variable = super::curl::variables_of(variables);
-    let named: Vec<String> =
+    let secrets: Vec<String> =
         names.iter().map(|name| format!("`{name}` (`${}`)", variable(name))).collect();
     let mut out = String::from("\n## What was masked\n\n");
-    if named.is_empty() && !nameless {
+    if secrets.is_empty() && !nameless {
         out.push_str("Nothing in this report was a secret.\n");
         return out;
     }
-    if !named.is_empty() {
+    if !secrets.is_empty() {
         out.push_str("Values of the secrets ");
-        out.push_str(&named.join(", "));
+        out.push_str(&secrets.join(", "));
         out.push_str(", in every encoding.");
     }
     if nameless {

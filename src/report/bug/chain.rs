@@ -37,8 +37,8 @@ pub(super) fn planrun(case: &Case<'_>) -> String {
     let given = started.into_iter().flat_map(|run| &run.command);
     words.extend(given.filter(|word| word.starts_with("--var=")).cloned());
     let quoted = words.iter().map(|word| {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,…".contains(c);
-        if word.chars().all(plain) {
+        let is_bare = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,…".contains(c);
+        if word.chars().all(is_bare) {
             word.clone()
         } else {
             format!("'{}'", word.replace('\'', "'\\''"))
@@ -263,8 +263,8 @@ fn captures(case: &Case<'_>, told: &Told<'_>) -> Vec<(String, String, String)> {
         let path = written.trim_start().split([',', '}', '\n']).next()?.trim();
         let path = path.trim_matches(['"', '\'']);
         let fields = path.strip_prefix("$.")?;
-        let plain = |c: char| c.is_ascii_alphanumeric() || "_.[]".contains(c);
-        fields.chars().all(plain).then(|| format!(".{fields}"))
+        let is_bare = |c: char| c.is_ascii_alphanumeric() || "_.[]".contains(c);
+        fields.chars().all(is_bare).then(|| format!(".{fields}"))
     };
     let values = values(told).into_iter();
     values.filter_map(|(name, value)| Some((name.clone(), value, filter(&name)?))).collect()

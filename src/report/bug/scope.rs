@@ -109,8 +109,8 @@ fn titles(case: &Case<'_>, alike: &[&&Told<'_>]) -> String {
     }
     let more = names.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let named: Vec<String> = names.into_iter().take(NAMED).collect();
-    format!(" (also {}{more})", named.join(", "))
+    let first: Vec<String> = names.into_iter().take(NAMED).collect();
+    format!(" (also {}{more})", first.join(", "))
 }
 
 /// Steps of the same plan that were blocked by this one, directly or by what it blocked.

@@ -406,7 +406,7 @@ fn ruled_out(case: &Case<'_>) -> Vec<String> {
         };
         match passed().find(good) {
             Some((told, other, status)) => {
-                lines.push(format!("A wrong or expired `{name}`: {}", seen(told, other, status)))
+                lines.push(format!("A wrong or expired `{name}`: {}", seen(told, other, status)));
             }
             None => lines.push(format!(
                 "Not ruled out: that `{name}` itself is bad; no request with it passed in this run."
