@@ -57,5 +57,10 @@ pub(super) fn find(evidence: &Evidence<'_>) -> Vec<Cause> {
             (!cause.facts.is_empty()).then_some(Cause { rule: rule.name, ..cause })
         })
     };
-    GROUPS.iter().skip(begin).filter_map(first).collect()
+    let mut found: Vec<Cause> = GROUPS.iter().skip(begin).filter_map(first).collect();
+    // That it is a page says little where another rule knows whose page it is.
+    if found.len() > 1 {
+        found.retain(|cause| cause.rule != page::ANY);
+    }
+    found
 }
