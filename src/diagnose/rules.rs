@@ -57,10 +57,5 @@ pub(super) fn find(evidence: &Evidence<'_>) -> Vec<Cause> {
             (!cause.facts.is_empty()).then_some(Cause { rule: rule.name, ..cause })
         })
     };
-    let mut found: Vec<Cause> = GROUPS.iter().skip(begin).filter_map(first).collect();
-    // That it is a page says little where another rule knows whose page it is.
-    if found.len() > 1 {
-        found.retain(|cause| cause.rule != page::ANY);
-    }
-    found
+    GROUPS.iter().skip(begin).filter_map(first).collect()
 }

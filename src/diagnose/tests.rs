@@ -421,11 +421,6 @@ fn table() -> Vec<(&'static str, Scene, Scene)> {
             answered(503, &json!({})).header("retry-after", "5"),
         ),
         ("fields/media-type", answered(415, &json!({})), says(400, "bad")),
-        (
-            "fields/body-lost",
-            says(400, "Missing value for required parameter 'name'"),
-            says(400, "Missing value for required parameter 'colour'"),
-        ),
         ("fields/named", answered(422, &named), answered(422, &json!({"detail": "no"}))),
         (
             "fields/quoted",
@@ -713,25 +708,4 @@ fn memory_is_one_failure_for_each_fingerprint() {
     }
     assert_eq!(clusters.kept(), 1);
     assert_eq!(clusters.finish().clusters.first().map(|cluster| cluster.size), Some(2000));
-}
-
-#[test]
-fn a_field_that_was_sent_and_is_missed_was_lost_on_the_way() {
-    let missed =
-        |pointer: &str| json!({"detail": [{"loc": ["body", pointer], "msg": "Field required"}]});
-    assert_eq!(answered(422, &missed("name")).rules(), ["fields/body-lost"]);
-    assert_eq!(answered(422, &missed("colour")).rules(), ["fields/named"]);
-}
-
-#[test]
-fn a_422_that_a_refusal_tells_in_words_is_heard_and_a_number_alone_is_not() {
-    let told = says(401, "auth service answered 422: api_key: Field required");
-    assert_eq!(told.rules(), ["key/upstream-disagrees"]);
-    assert_eq!(says(401, "Invalid key 422").rules(), ["key/refused"]);
-}
-
-#[test]
-fn a_page_is_not_named_beside_the_rule_that_knows_whose_it_is() {
-    assert_eq!(page(404, "<h1>Not Found</h1>").rules(), ["path/no-route"]);
-    assert_eq!(page(200, "<html></html>").rules(), ["page/web-server"]);
 }

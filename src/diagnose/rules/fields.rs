@@ -6,18 +6,13 @@ use super::Rule;
 use crate::diagnose::cause::{Cause, Fact};
 use crate::diagnose::evidence::{Evidence, has};
 use crate::json;
-use crate::outcome::{Content, SentPart};
+use crate::outcome::Content;
 
-pub(super) const RULES: [Rule; 4] = [
+pub(super) const RULES: [Rule; 3] = [
     Rule {
         name: "fields/media-type",
         says: "a 415, or words about it: which Content-Type was sent",
         find: media_type,
-    },
-    Rule {
-        name: "fields/body-lost",
-        says: "the server misses a field that the body held: the body was lost on the way, or read as another kind",
-        find: body_lost,
     },
     Rule {
         name: "fields/named",
@@ -229,55 +224,6 @@ fn media_type(evidence: &Evidence<'_>) -> Option<Cause> {
     )
 }
 
-/// A field of the body that the server misses although it was sent.
-fn body_lost(evidence: &Evidence<'_>) -> Option<Cause> {
-    if !is_invalid(evidence) {
-        return None;
-    }
-    let is_missing = |says: &str| has(&says.to_lowercase(), &["missing", "required"]);
-    let named = evidence.body.as_ref().map(named).unwrap_or_default();
-    let part = if named.is_empty() {
-        let said = evidence.said.as_deref().filter(|said| is_missing(said))?;
-        sent_under(evidence, quoted_name(said)?)
-    } else {
-        let missing = named.iter().find(|field| is_missing(&field.says))?;
-        evidence.exchange.sent_from.iter().find(|part| part.at == missing.at)
-    };
-    let part = part.filter(|part| part.at.starts_with('/'))?;
-    // What was left out (`omit`) was not sent.
-    sent_body(evidence)?.pointer(&part.at).filter(|value| !value.is_null())?;
-    let name = part.at.trim_start_matches('/');
-    let kind = evidence.sent_header("content-type");
-    let method = &evidence.exchange.request.method;
-    Some(
-        Cause::likely(format!("the body of this {method} did not reach what answered"))
-            .about(evidence.origin())
-            .facts(evidence.said_fact())
-            .facts([Fact::at(format!("`{name}` was sent in the body"), Some(part.place))])
-            .facts(kind.map(|kind| Fact::new(format!("Content-Type: {kind} was sent"))))
-            .facts(evidence.header_fact("Server"))
-            .next(
-                "see whether a proxy on the way drops the body of such a request, or whether the \
-                 server reads it as another kind",
-            ),
-    )
-}
-
-/// The part of a request whose last name is this.
-fn sent_under<'a>(evidence: &Evidence<'a>, name: &str) -> Option<&'a SentPart> {
-    let last = |at: &str| at.rsplit(['/', ' ']).next().unwrap_or_default() == name;
-    evidence.exchange.sent_from.iter().find(|part| last(&part.at))
-}
-
-/// The first word in quotes of any kind that could be a parameter.
-fn quoted_name(said: &str) -> Option<&str> {
-    let is_name = |word: &&str| {
-        (2..=40).contains(&word.len())
-            && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
-    };
-    said.split(['\'', '`', '"']).skip(1).step_by(2).find(is_name)
-}
-
 /// A field that a refusal names, with the line that sent it.
 fn placed(evidence: &Evidence<'_>, field: &Field) -> Fact {
     let part = evidence.part(&field.at);
@@ -320,8 +266,13 @@ fn fields(evidence: &Evidence<'_>) -> Option<Cause> {
 /// Words in quotes of any kind, as servers name a parameter.
 fn quoted(evidence: &Evidence<'_>) -> Option<Cause> {
     let said = evidence.said.as_deref().filter(|_| evidence.status() == 400)?;
-    let name = quoted_name(said)?;
-    let part = sent_under(evidence, name);
+    let is_name = |word: &&str| {
+        (2..=40).contains(&word.len())
+            && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+    };
+    let name = said.split(['\'', '`', '"']).skip(1).step_by(2).find(is_name)?;
+    let last = |at: &str| at.rsplit(['/', ' ']).next().unwrap_or_default() == name;
+    let part = evidence.exchange.sent_from.iter().find(|part| last(&part.at));
     let missing = has(&evidence.said_lower(), &["missing", "required"]);
     let fact = match part {
         Some(part) => Fact::at(format!("`{name}` was sent from here"), Some(part.place)),

@@ -93,9 +93,7 @@ fn upstream_disagrees(evidence: &Evidence<'_>) -> Option<Cause> {
     if !matches!(evidence.status(), 401 | 403 | 500 | 502) {
         return None;
     }
-    let Some(behind) = upstream(evidence.body.as_ref()?) else {
-        return quotes_a_status(evidence);
-    };
+    let behind = upstream(evidence.body.as_ref()?)?;
     let fields: Vec<Fact> = named(behind.body)
         .into_iter()
         .map(|field| Fact::new(format!("it says of `{}`: {}", field.name, field.says)))
@@ -117,30 +115,6 @@ fn upstream_disagrees(evidence: &Evidence<'_>) -> Option<Cause> {
         )
         .owner("whoever runs what answers here, not whoever gave out the key"),
     )
-}
-
-/// The same where the answer of the service behind is told in words alone.
-fn quotes_a_status(evidence: &Evidence<'_>) -> Option<Cause> {
-    let said = evidence.said_lower();
-    let mut words = said.split(|c: char| !c.is_ascii_alphanumeric());
-    let status = words.find(|word| matches!(*word, "400" | "422"))?;
-    let tells =
-        has(&said, &["service", "upstream", "backend", "answered", "returned", "responded"]);
-    let own = evidence.status();
-    tells.then(|| {
-        Cause::likely(
-            "what answers here and the service behind it disagree: what it asks is not what that \
-             service takes",
-        )
-        .about(evidence.origin())
-        .fact(format!("the words tell of a {status}, and the answer itself is a {own}"))
-        .facts(evidence.said_fact())
-        .facts(accepted(evidence))
-        .next(
-            "compare what this server sends to the service behind it with that service's contract",
-        )
-        .owner("whoever runs what answers here, not whoever gave out the key")
-    })
 }
 
 /// A step whose request with the same secret was accepted.

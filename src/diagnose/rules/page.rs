@@ -5,9 +5,6 @@ use crate::diagnose::cause::{Cause, Fact};
 use crate::diagnose::evidence::{Evidence, has};
 use crate::diagnose::response::{self, is_html, title};
 
-/// The rule that speaks of any page.
-pub(super) const ANY: &str = "page/web-server";
-
 pub(super) const RULES: [Rule; 3] = [
     Rule {
         name: "page/login",
@@ -19,11 +16,7 @@ pub(super) const RULES: [Rule; 3] = [
         says: "the page is the error page of a gateway, by its title: the service was not reached",
         find: gateway,
     },
-    Rule {
-        name: ANY,
-        says: "the answer is a web page, not data, and nothing else is known of it",
-        find: web_server,
-    },
+    Rule { name: "page/web-server", says: "the answer is a web page, not data", find: web_server },
 ];
 
 /// The text of a body.
