@@ -176,6 +176,14 @@ impl<'a> Evidence<'a> {
         self.header(name).map(|value| Fact::new(format!("{name}: {value}")))
     }
 
+    /// What the same origin answered well last before this, else anything that it answered well.
+    #[must_use]
+    pub fn answered_before(&self) -> Option<&'a Witness> {
+        let own = self.result.attempts.last().map(|attempt| attempt.at).unwrap_or_default();
+        let before = self.well_answered().filter(|other| other.at <= own);
+        before.max_by_key(|other| other.at).or_else(|| self.well_answered().next())
+    }
+
     /// Steps that the same origin answered well.
     pub fn well_answered(&self) -> impl Iterator<Item = &'a Witness> {
         let origin = self.origin();

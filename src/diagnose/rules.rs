@@ -4,6 +4,7 @@
 //! One file holds one family. Within a group the first rule that speaks is heard, so that the
 //! strongest stand first; groups speak beside each other.
 
+mod answer;
 mod conflict;
 mod fields;
 mod gateway;
@@ -13,6 +14,8 @@ mod path;
 mod permission;
 mod rate;
 mod size;
+mod state;
+mod time;
 mod transport;
 
 pub(super) use fields::named as fields_named;
@@ -32,16 +35,17 @@ pub struct Rule {
 }
 
 /// Groups of families; of each group the first rule that speaks is heard.
-const GROUPS: [&[&[Rule]]; 5] = [
+const GROUPS: [&[&[Rule]]; 6] = [
     &[&transport::RULES],
-    &[&permission::RULES, &key::RULES],
-    &[&path::RULES, &conflict::RULES, &size::RULES, &rate::RULES, &fields::RULES],
+    &[&rate::RULES, &permission::RULES, &key::RULES],
+    &[&path::RULES, &conflict::RULES, &size::RULES, &fields::RULES],
     &[&gateway::RULES],
-    &[&page::RULES],
+    &[&page::RULES, &answer::RULES, &state::RULES],
+    &[&time::RULES],
 ];
 
-/// The group that also speaks where the status is the one that was asked for.
-const PAGES: usize = GROUPS.len() - 1;
+/// The first of the groups that also speak where the status is the one that was asked for.
+const ANSWERS: usize = GROUPS.len() - 2;
 
 /// Every rule, in the order in which they are asked.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
@@ -50,12 +54,17 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
 
 /// The causes that the rules find.
 pub(super) fn find(evidence: &Evidence<'_>) -> Vec<Cause> {
-    let begin = if evidence.status_was_wanted() { PAGES } else { 0 };
+    let begin = if evidence.status_was_wanted() { ANSWERS } else { 0 };
     let first = |group: &&[&[Rule]]| {
         group.iter().copied().flatten().find_map(|rule| {
             let cause = (rule.find)(evidence)?;
             (!cause.facts.is_empty()).then_some(Cause { rule: rule.name, ..cause })
         })
     };
-    GROUPS.iter().skip(begin).filter_map(first).collect()
+    let mut causes: Vec<Cause> = GROUPS.iter().skip(begin).filter_map(first).collect();
+    // That the answer is a page says nothing more where another rule knows whose it is.
+    if causes.len() > 1 {
+        causes.retain(|cause| cause.rule != page::WEB_SERVER);
+    }
+    causes
 }

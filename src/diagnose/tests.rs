@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::event::{CaseRef, JobId, PlanStarted, Section};
+use crate::finding::Code;
 use crate::outcome::{
-    Assertion, Attempt, Body, Content, Exchange, Expected, Hop, Phase, Phases, Reason, Request,
-    Response, SecretShape, SentPart, Transport, TransportClass, UrlPart,
+    Actual, Assertion, Attempt, Body, BudgetBreach, Content, Exchange, Expected, Hop, Phase,
+    Phases, Reason, Request, Response, SecretShape, SentPart, Transport, TransportClass, UrlPart,
 };
 use crate::record::{PlanRecord, StepRecord};
 use crate::source::{Place, SourceId, Span};
@@ -19,6 +20,11 @@ struct Scene {
     exchange: Exchange,
     others: Vec<Witness>,
     tries: u32,
+    /// What did not hold although the status was a good one.
+    unmet: Vec<Assertion>,
+    breaches: Vec<BudgetBreach>,
+    /// How a poll ended.
+    over: Option<&'static str>,
 }
 
 fn place(at: usize) -> Place {
@@ -74,7 +80,14 @@ fn answered(status: u16, body: &Value) -> Scene {
             sent("query limit", 30, None),
         ],
     };
-    Scene { exchange, others: Vec::new(), tries: 1 }
+    Scene {
+        exchange,
+        others: Vec::new(),
+        tries: 1,
+        unmet: Vec::new(),
+        breaches: Vec::new(),
+        over: None,
+    }
 }
 
 fn sent(at: &str, place_at: usize, by: Option<&str>) -> SentPart {
@@ -200,6 +213,13 @@ impl Scene {
         self.with(|exchange| exchange.request.url = url.into())
     }
 
+    /// The variable names `/v1` too.
+    fn based(self) -> Self {
+        self.with(|exchange| {
+            exchange.url_from.iter_mut().for_each(|part| part.value = "http://api.test/v1".into());
+        })
+    }
+
     fn no_secret(self) -> Self {
         self.with(|exchange| exchange.secrets_sent = Vec::new())
     }
@@ -222,6 +242,42 @@ impl Scene {
         self.with(|exchange| exchange.secret_shapes = vec![shape])
     }
 
+    /// The status was good, and this is not so.
+    fn but(mut self, subject: &str, (operator, operand): (&str, Value), actual: Actual) -> Self {
+        self.unmet.push(Assertion {
+            subject: subject.into(),
+            expected: Expected { operator: operator.into(), operand },
+            actual: Some(actual),
+            ..status_is(200, false)
+        });
+        self
+    }
+
+    /// The status was good, and nothing stands at this path: so far it goes.
+    fn lacks(self, subject: &str, reached: &str, there: &[&str]) -> Self {
+        let there = there.iter().map(|name| (*name).to_owned()).collect();
+        let missing = Actual::Missing { reached: reached.into(), there, nearest: None };
+        self.but(subject, ("equals", json!("apple")), missing)
+    }
+
+    /// A second's budget of this phase, of which so much is gone.
+    fn over_budget(mut self, actual: u64, longest: (Phase, u64)) -> Self {
+        self.breaches.push(BudgetBreach {
+            phase: Phase::Total,
+            place: place(40),
+            limit: Duration::from_secs(1),
+            actual: Duration::from_millis(actual),
+            longest: Some((longest.0, Duration::from_millis(longest.1))),
+            severity: crate::finding::Severity::Error,
+        });
+        self
+    }
+
+    fn polled(mut self, over: &'static str) -> Self {
+        self.over = Some(over);
+        self
+    }
+
     fn took(self, millis: u64) -> Self {
         self.with(|exchange| exchange.phases.wait = Some(Duration::from_millis(millis)))
     }
@@ -235,7 +291,7 @@ impl Scene {
             exchange: Some(Box::new(self.exchange.clone())),
             assertions,
             captures: Vec::new(),
-            breaches: Vec::new(),
+            breaches: self.breaches.clone(),
             findings: Vec::new(),
             outcome: None,
             contract: None,
@@ -248,8 +304,8 @@ impl Scene {
             attempts: vec![attempt],
             tries: self.tries,
             duration: Duration::from_millis(14),
-            code: None,
-            message: None,
+            code: self.over.map(|_| Code::PollRanOut),
+            message: self.over.map(str::to_owned),
             ended_at: None,
             only_budget: false,
             samples: None,
@@ -257,7 +313,10 @@ impl Scene {
     }
 
     fn causes(&self) -> Vec<Cause> {
-        causes(&step(0), &self.result(vec![status_is(200, false)]), &self.others)
+        let good = !self.unmet.is_empty() || !self.breaches.is_empty();
+        let mut assertions = vec![status_is(200, good)];
+        assertions.extend(self.unmet.iter().cloned());
+        causes(&step(0), &self.result(assertions), &self.others)
     }
 
     fn rules(&self) -> Vec<&'static str> {
@@ -269,22 +328,51 @@ fn says(status: u16, words: &str) -> Scene {
     answered(status, &json!({ "detail": words })).header("www-authenticate", "Bearer")
 }
 
+/// A rule; in words, when it speaks and when it is silent; and the two scenes.
+type Row = (&'static str, &'static str, &'static str, Scene, Scene);
+
 /// Each rule with a scene in which it speaks, and one that lacks the fact.
 #[expect(clippy::too_many_lines, reason = "a table: one row for each rule")]
-fn table() -> Vec<(&'static str, Scene, Scene)> {
+fn table() -> Vec<Row> {
     use TransportClass::{ConnectTimeout, Dns, NotHttp, Other, Refused, Reset, Timeout, Tls};
     let upstream = json!({"detail": "Invalid key", "upstream": {"status": 422, "body": {
         "detail": [{"loc": ["body", "api_key"], "msg": "Field required"}]}}});
     let not_upstream = json!({"detail": "Invalid key", "upstream": {"status": 401}});
     let named = json!({"detail": [{"loc": ["body", "name"], "msg": "too short"}]});
     let registry = |scene: Scene| scene.header("server", "registry");
-    vec![
-        ("transport/unknown-host", failed(Dns), failed(Other)),
-        ("transport/nothing-listens", failed(Refused), failed(Other)),
-        ("transport/no-answer", failed(ConnectTimeout), failed(Other)),
-        ("transport/certificate", failed(Tls), failed(Other)),
+    let mut table = vec![
+        (
+            "transport/unknown-host",
+            "the name server does not know the host",
+            "another error of the connection",
+            failed(Dns),
+            failed(Other),
+        ),
+        (
+            "transport/nothing-listens",
+            "the connection is refused",
+            "another error of the connection",
+            failed(Refused),
+            failed(Other),
+        ),
+        (
+            "transport/no-answer",
+            "the connection is not made in time",
+            "another error of the connection",
+            failed(ConnectTimeout),
+            failed(Other),
+        ),
+        (
+            "transport/certificate",
+            "the handshake fails",
+            "another error of the connection",
+            failed(Tls),
+            failed(Other),
+        ),
         (
             "transport/slow",
+            "the time is over while it waits for the answer",
+            "the time is over, and how far it got is unknown",
             failed(Timeout),
             failed(Timeout).with(|exchange| {
                 if let Some(error) = &mut exchange.error {
@@ -292,32 +380,66 @@ fn table() -> Vec<(&'static str, Scene, Scene)> {
                 }
             }),
         ),
-        ("transport/closed", failed(Reset).seen(same_host()), failed(Reset)),
-        ("transport/not-http", failed(NotHttp), failed(Other)),
+        (
+            "transport/closed",
+            "a reset, where the server answered another request",
+            "a reset of a server that answered nothing",
+            failed(Reset).seen(same_host()),
+            failed(Reset),
+        ),
+        (
+            "transport/not-http",
+            "what answers is not HTTP",
+            "another error of the connection",
+            failed(NotHttp),
+            failed(Other),
+        ),
         (
             "permission/firewall",
+            "403, a page `Access Denied`, `cf-ray`",
+            "403, another page, no such header",
             page(403, "<title>Access Denied</title>").header("cf-ray", "8a"),
             page(403, "<title>Nothing here</title>"),
         ),
         (
             "permission/host-header",
+            "403, `Invalid Host header`",
+            "403, `No`",
             answered(403, &json!({})).typed("text/plain").body("Invalid Host header"),
             answered(403, &json!({})).typed("text/plain").body("No"),
         ),
-        ("permission/scope", says(403, "the key lacks the scope items:write"), says(403, "no")),
+        (
+            "permission/scope",
+            "403, the words name a scope",
+            "403, the words name none",
+            says(403, "the key lacks the scope items:write"),
+            says(403, "no"),
+        ),
         (
             "permission/not-allowed",
+            "403, and the same server took the key for another request",
+            "403, and only another server took the key",
             says(403, "no").seen(same_host()),
             says(403, "no").seen(other()),
         ),
-        ("key/upstream-disagrees", answered(401, &upstream), answered(401, &not_upstream)),
+        (
+            "key/upstream-disagrees",
+            "401 that quotes a 422 with the field `api_key`",
+            "401 that quotes a 401",
+            answered(401, &upstream),
+            answered(401, &not_upstream),
+        ),
         (
             "key/other-service",
+            "401, `registered for service 'platform'`",
+            "401, `Invalid key`",
             says(401, "This key is registered for service 'platform', not for 'shop'"),
             says(401, "Invalid key"),
         ),
         (
             "key/none-sent",
+            "401, and nothing was sent that could be a key",
+            "401, and a header `X-Api-Key` was sent",
             says(401, "no").no_secret(),
             says(401, "no").no_secret().with(|exchange| {
                 exchange.request.headers.push(("X-Api-Key".into(), "abc".into()));
@@ -325,6 +447,8 @@ fn table() -> Vec<(&'static str, Scene, Scene)> {
         ),
         (
             "key/expired",
+            "401, and the token's `exp` is over",
+            "401, and the token's `exp` is to come",
             says(401, "no").shape(|shape| {
                 shape.expired = true;
                 shape.expires = Some("2020-01-01T00:00:00Z".into());
@@ -333,16 +457,22 @@ fn table() -> Vec<(&'static str, Scene, Scene)> {
         ),
         (
             "key/white-space",
+            "401, and a key with white space at its edge",
+            "401, and a key without",
             says(401, "no").shape(|shape| shape.edge_whitespace = true),
             says(401, "no").shape(|_| {}),
         ),
         (
             "key/malformed",
+            "401, and a key that `matches` does not fit",
+            "401, and a key that it fits",
             says(401, "no").shape(|shape| shape.matches = Some(false)),
             says(401, "no").shape(|shape| shape.matches = Some(true)),
         ),
         (
             "key/other-place",
+            "401, and the same path took the key from the body",
+            "401, and the same path took the key from the same header",
             says(401, "no")
                 .seen(Witness { asked: "POST http://api.test/v1/items".into(), ..same_host() }),
             says(401, "no").seen(Witness {
@@ -353,19 +483,37 @@ fn table() -> Vec<(&'static str, Scene, Scene)> {
         ),
         (
             "key/misrouted",
+            "401, `API key required`, though sent, and another host with the same `Server` says the same",
+            "the other host has another `Server`",
             registry(says(401, "API key required")).seen(twin("API key required")),
             registry(says(401, "API key required"))
                 .seen(Witness { server: Some("auth".into()), ..twin("API key required") }),
         ),
         (
             "key/good-elsewhere",
+            "401, and another service accepted the key",
+            "401, and another service refused it too",
             says(401, "Invalid key").seen(other()),
             says(401, "Invalid key").seen(Witness { passed: false, status: 401, ..other() }),
         ),
-        ("key/not-seen", says(401, "API key required"), says(401, "API key required").no_secret()),
-        ("key/refused", says(401, "Invalid key"), answered(401, &json!({}))),
+        (
+            "key/not-seen",
+            "401, `API key required`, and a key was sent",
+            "401, `API key required`, and none was sent",
+            says(401, "API key required"),
+            says(401, "API key required").no_secret(),
+        ),
+        (
+            "key/refused",
+            "401, and the server says why",
+            "401, and it says nothing",
+            says(401, "Invalid key"),
+            answered(401, &json!({})),
+        ),
         (
             "path/redirect-changed-method",
+            "404 after a 301 of a POST",
+            "404 after a 308 of a POST",
             answered(404, &json!({})).with(|exchange| {
                 exchange.hops = vec![Hop {
                     method: "POST".into(),
@@ -385,23 +533,43 @@ fn table() -> Vec<(&'static str, Scene, Scene)> {
         ),
         (
             "path/method",
+            "405 with Allow",
+            "405 without it",
             answered(405, &json!({})).header("allow", "GET"),
             answered(405, &json!({})),
         ),
         (
             "path/doubled",
+            "404, `/api/v1` stands twice",
+            "404, only `/v1` comes again, elsewhere",
             answered(404, &json!({})).url("http://api.test/api/v1/api/v1/items"),
             answered(404, &json!({})).url("http://api.test/api/v1/items/v1"),
         ),
         (
             "path/misspelt",
+            "404 of `/thigns`, where `/things` was answered",
+            "404 of `/apples`, where `/things` was answered",
             answered(404, &json!({})).url("http://api.test/v1/thigns").seen(same_host()),
             answered(404, &json!({})).url("http://api.test/v1/apples").seen(same_host()),
         ),
-        ("path/no-such-thing", says(404, "there is no item `apple`"), says(404, "Not Found")),
-        ("path/no-route", page(404, "<h1>Not Found</h1>"), answered(404, &json!({}))),
+        (
+            "path/no-such-thing",
+            "404, ``there is no item `apple` ``",
+            "404, `Not Found`",
+            says(404, "there is no item `apple`"),
+            says(404, "Not Found"),
+        ),
+        (
+            "path/no-route",
+            "404, a page",
+            "404, JSON",
+            page(404, "<h1>Not Found</h1>"),
+            answered(404, &json!({})),
+        ),
         (
             "conflict/made-in-this-run",
+            "409, and a POST to the same path passed before",
+            "409, and another path was asked before",
             says(409, "apple already exists").seen(Witness {
                 asked: "POST http://api.test/v1/items".into(),
                 secrets: Vec::new(),
@@ -411,37 +579,237 @@ fn table() -> Vec<(&'static str, Scene, Scene)> {
         ),
         (
             "conflict/left-by-another-run",
+            "409, and the words quote what was sent",
+            "409, and they quote nothing",
             says(409, "apple already exists"),
             says(409, "it already exists"),
         ),
-        ("size/too-large", answered(413, &json!({})), answered(400, &json!({}))),
+        ("size/too-large", "413", "400", answered(413, &json!({})), answered(400, &json!({}))),
         (
             "rate/limited",
+            "429",
+            "503 with Retry-After",
             answered(429, &json!({})).header("retry-after", "5"),
             answered(503, &json!({})).header("retry-after", "5"),
         ),
-        ("fields/media-type", answered(415, &json!({})), says(400, "bad")),
-        ("fields/named", answered(422, &named), answered(422, &json!({"detail": "no"}))),
+        ("fields/media-type", "415", "400, `bad`", answered(415, &json!({})), says(400, "bad")),
+        (
+            "fields/named",
+            "422 with `detail[].loc`",
+            "422 with a text",
+            answered(422, &named),
+            answered(422, &json!({"detail": "no"})),
+        ),
         (
             "fields/quoted",
+            "400, the words quote `limit`, which was sent",
+            "400, they quote `colour`, which was not",
             says(400, "Invalid value for 'limit'"),
             says(400, "Invalid value for 'colour'"),
         ),
-        ("gateway/timeout", says(504, "late").took(30_020), says(504, "late").took(7_400)),
-        ("gateway/nothing-behind", says(502, "no"), says(500, "no")),
-        ("page/login", page(200, "<title>Sign in</title>"), page(200, "<title>Welcome</title>")),
+        (
+            "gateway/timeout",
+            "504 after 30.02 s",
+            "504 after 7.4 s",
+            says(504, "late").took(30_020),
+            says(504, "late").took(7_400),
+        ),
+        ("gateway/nothing-behind", "502", "500", says(502, "no"), says(500, "no")),
+        (
+            "page/login",
+            "200, a page `Sign in`",
+            "200, a page `Welcome`",
+            page(200, "<title>Sign in</title>"),
+            page(200, "<title>Welcome</title>"),
+        ),
         (
             "page/gateway",
+            "500, a page `502 Bad Gateway`",
+            "500, a page `Welcome`",
             page(500, "<title>502 Bad Gateway</title>"),
             page(500, "<title>Welcome</title>"),
         ),
-        ("page/web-server", page(200, "<html></html>"), answered(200, &json!({}))),
+        (
+            "page/web-server",
+            "200, a page",
+            "200, JSON that is called HTML",
+            page(200, "<html></html>"),
+            page(200, "{}"),
+        ),
+    ];
+    table.extend(lost_on_the_way());
+    table.extend(good_statuses());
+    table
+}
+
+/// The rows about what lies between, and about a server that changes its mind.
+fn lost_on_the_way() -> Vec<Row> {
+    use TransportClass::{BadEncoding, Framing, Other, Truncated};
+    let missing = |name: &str| says(400, &format!("Missing value for required parameter '{name}'"));
+    let before = |millis: u64| Witness {
+        secrets: vec![("key".into(), "header Authorization".into())],
+        at: Duration::from_millis(millis),
+        ..same_host()
+    };
+    vec![
+        (
+            "transport/cut-off",
+            "fewer bytes than announced",
+            "another error of the connection",
+            failed(Truncated),
+            failed(Other),
+        ),
+        (
+            "transport/encoding",
+            "a body that does not decode",
+            "another error of the connection",
+            failed(BadEncoding),
+            failed(Other),
+        ),
+        (
+            "transport/framing",
+            "an answer that breaks the rules of HTTP",
+            "another error of the connection",
+            failed(Framing),
+            failed(Other),
+        ),
+        (
+            "key/not-checked",
+            "401, `Authentication service unavailable`",
+            "401, `Authentication service: the key is unknown`",
+            says(401, "Authentication service unavailable"),
+            says(401, "Authentication service: the key is unknown"),
+        ),
+        (
+            "key/ended",
+            "401, and the same server took the key in the same place before",
+            "401, and the same server takes it later",
+            says(401, "Invalid key").seen(before(1)),
+            says(401, "Invalid key").seen(before(9)),
+        ),
+        (
+            "path/redirected",
+            "302 with a Location",
+            "302 without one",
+            answered(302, &json!({})).header("location", "/login"),
+            answered(302, &json!({})),
+        ),
+        (
+            "path/base",
+            "404, a page, below `/v1` of the variable",
+            "the same, and another request below `/v1` was answered",
+            page(404, "<h1>Not Found</h1>").url("http://api.test/v1/items").based(),
+            page(404, "<h1>Not Found</h1>")
+                .url("http://api.test/v1/items")
+                .based()
+                .seen(Witness { asked: "GET http://api.test/v1/things".into(), ..same_host() }),
+        ),
+        (
+            "fields/lost",
+            "400, `Missing value for required parameter 'name'`, and `name` was sent",
+            "the same of `colour`, which was not sent",
+            missing("name"),
+            missing("colour"),
+        ),
+        (
+            "service/failed",
+            "500 with a reason",
+            "500 with `{}`, and nothing else was answered",
+            says(500, "null"),
+            answered(500, &json!({})),
+        ),
+    ]
+}
+
+/// The rows in which the status is a good one.
+fn good_statuses() -> Vec<Row> {
+    let good = |body: Value| answered(200, &body);
+    let text = |text: &str| answered(200, &json!({})).body(text);
+    let state = |over| {
+        good(json!({"state": "WAITS"}))
+            .but("$.state", ("equals", json!("READY")), Actual::Value(json!("WAITS")))
+            .polled(over)
+    };
+    let (gave_up, too_late) = ("gave up: `give_up` describes the response", "gave up within 10 s");
+    let not_json = |what: &str| Actual::NotJson(what.into());
+    let wants = ("equals", json!("apple"));
+    vec![
+        (
+            "answer/empty",
+            "200 without a body, where a path is looked for",
+            "200 without a body, where only its size is asked",
+            text("").but("$.name", wants.clone(), not_json("empty")),
+            text("").but("size", ("equals", json!(12)), Actual::Value(json!(0))),
+        ),
+        (
+            "answer/cut-off",
+            "200, `{\"name\": \"app`",
+            "200, JSON that is broken in its middle",
+            text(r#"{"name": "app"#).but("$.name", wants.clone(), not_json("broken")),
+            text(r#"{"name" "app"}"#).but("$.name", wants.clone(), not_json("broken")),
+        ),
+        (
+            "answer/error-inside",
+            "200, `{\"error\": {\"message\": …}}`",
+            "200, `{\"error\": null}`",
+            good(json!({"error": {"message": "no"}})).lacks("$.name", "$", &["error"]),
+            good(json!({"error": null})).lacks("$.name", "$", &["error"]),
+        ),
+        (
+            "answer/moved",
+            "`$.name` stands at `$.data.name`",
+            "`$.name` stands nowhere",
+            good(json!({"data": {"name": "apple"}})).lacks("$.name", "$", &["data"]),
+            good(json!({"data": ["name"]})).lacks("$.name", "$", &["data"]),
+        ),
+        (
+            "answer/renamed",
+            "`itemName` for `item_name`",
+            "`item` for `item_name`",
+            good(json!({"itemName": "apple"})).lacks("$.item_name", "$", &["itemName"]),
+            good(json!({"item": "apple"})).lacks("$.item_name", "$", &["item"]),
+        ),
+        (
+            "answer/missing",
+            "the object has no `name`",
+            "the list has no first item",
+            good(json!({"a": 1})).lacks("$.name", "$", &["a"]),
+            good(json!({"items": []})).lacks("$.items[0]", "$.items", &["length 0"]),
+        ),
+        (
+            "answer/other-type",
+            "7 where a text is expected",
+            "another text",
+            good(json!({"name": 7})).but("$.name", wants.clone(), Actual::Value(json!(7))),
+            good(json!({"name": "x"})).but("$.name", wants, Actual::Value(json!("x"))),
+        ),
+        (
+            "state/gave-up",
+            "a poll that `give_up` ended",
+            "a poll whose time was over",
+            state(gave_up),
+            state(too_late),
+        ),
+        (
+            "state/unchanged",
+            "a poll whose time was over",
+            "a poll that `give_up` ended",
+            state(too_late),
+            state(gave_up),
+        ),
+        (
+            "time/phase",
+            "1.3 s of 1.4 s were waiting, the budget is 1 s",
+            "0.6 s of 1.4 s were waiting",
+            good(json!({})).over_budget(1_400, (Phase::Wait, 1_300)),
+            good(json!({})).over_budget(1_400, (Phase::Wait, 600)),
+        ),
     ]
 }
 
 #[test]
 fn each_rule_speaks_where_its_fact_is_there_and_is_silent_where_it_is_not() {
-    for (rule, there, missing) in table() {
+    for (rule, _, _, there, missing) in table() {
         let found = there.rules();
         assert!(found.contains(&rule), "{rule} is silent: {found:?}");
         let found = missing.rules();
@@ -461,9 +829,26 @@ fn every_rule_is_in_the_table_and_has_a_name_and_a_sentence() {
     assert_eq!(tested.len(), known.len());
 }
 
+/// The book's page, which lists the two cases of every rule in words.
+const PAGE: &str = include_str!("../../docs/src/reference/causes.md");
+
+#[test]
+fn the_book_tells_of_every_rule_a_case_in_which_it_speaks_and_one_in_which_it_is_silent() {
+    let shown = PAGE.split_once("## Each rule's test").map_or("", |(_, section)| section);
+    let shown: Vec<&str> = shown.lines().filter(|line| line.starts_with("| `")).collect();
+    let tested: Vec<Row> = table();
+    let mut rows: Vec<String> = Vec::new();
+    for rule in rules() {
+        let row = tested.iter().find(|(name, ..)| *name == rule.name);
+        let (_, speaks, silent, ..) = row.expect("every rule is in the table");
+        rows.push(format!("| `{}` | {speaks} | {silent} |", rule.name));
+    }
+    assert_eq!(shown, rows, "docs/src/reference/causes.md should say:\n{}", rows.join("\n"));
+}
+
 #[test]
 fn no_cause_is_without_a_fact_and_without_a_next_step() {
-    for (rule, there, _) in table() {
+    for (rule, _, _, there, _) in table() {
         for cause in there.causes() {
             assert!(!cause.facts.is_empty() && cause.next.is_some(), "{rule}: {cause:?}");
             assert!(!cause.about.is_empty(), "{rule}: {cause:?}");

@@ -54,8 +54,18 @@ fn made_in_this_run(evidence: &Evidence<'_>) -> Option<Cause> {
 fn quotes_the_same(evidence: &Evidence<'_>) -> bool {
     evidence.said.as_deref().is_none_or(|said| {
         sent_body(evidence).and_then(|body| body.as_object().cloned()).is_none_or(|fields| {
-            fields.values().filter_map(|v| v.as_str()).any(|v| !v.is_empty() && said.contains(v))
+            fields.values().filter_map(|v| v.as_str()).any(|v| !v.is_empty() && names(said, v))
         })
+    })
+}
+
+/// Whether a text holds a value as a word of its own, not as the begin of another.
+fn names(said: &str, value: &str) -> bool {
+    let ends = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && !matches!(c, '-' | '_'));
+    said.match_indices(value).any(|(at, _)| {
+        let before = said.get(..at).and_then(|before| before.chars().next_back());
+        let after = said.get(at + value.len()..).and_then(|after| after.chars().next());
+        ends(before) && ends(after)
     })
 }
 
@@ -67,7 +77,7 @@ fn left_by_another_run(evidence: &Evidence<'_>) -> Option<Cause> {
     let body = sent_body(evidence)?;
     let part = evidence.exchange.sent_from.iter().find(|part| {
         let value = body.pointer(&part.at).and_then(|value| value.as_str());
-        value.is_some_and(|value| value.len() > 2 && said.contains(value))
+        value.is_some_and(|value| value.len() > 2 && names(said, value))
             && part.given_by.as_ref().is_none_or(|name| name.starts_with("env."))
     })?;
     let value = body.pointer(&part.at)?.as_str()?;

@@ -7,12 +7,18 @@ use crate::diagnose::cause::{Cause, Fact};
 use crate::diagnose::evidence::{Evidence, has};
 use crate::json;
 use crate::outcome::Content;
+use crate::units::show_size;
 
-pub(super) const RULES: [Rule; 3] = [
+pub(super) const RULES: [Rule; 4] = [
     Rule {
         name: "fields/media-type",
         says: "a 415, or words about it: which Content-Type was sent",
         find: media_type,
+    },
+    Rule {
+        name: "fields/lost",
+        says: "the server says that something is missing which was sent: it was lost on the way, or not read",
+        find: lost,
     },
     Rule {
         name: "fields/named",
@@ -263,17 +269,63 @@ fn fields(evidence: &Evidence<'_>) -> Option<Cause> {
     )
 }
 
-/// Words in quotes of any kind, as servers name a parameter.
-fn quoted(evidence: &Evidence<'_>) -> Option<Cause> {
-    let said = evidence.said.as_deref().filter(|_| evidence.status() == 400)?;
+/// Words by which a server says that something is not there.
+const MISSING: [&str; 3] = ["missing", "required", "not provided"];
+
+fn lost(evidence: &Evidence<'_>) -> Option<Cause> {
+    if !is_invalid(evidence) {
+        return None;
+    }
+    let named = evidence.body.as_ref().map(named).unwrap_or_default();
+    let by_field = named
+        .iter()
+        .filter(|field| has(&field.says.to_lowercase(), &MISSING))
+        .find_map(|field| evidence.exchange.sent_from.iter().find(|part| part.at == field.at));
+    let by_words = || {
+        let said = evidence.said.as_deref().filter(|_| has(&evidence.said_lower(), &MISSING))?;
+        let name = quoted_name(said)?;
+        // Deeper down another thing may have the same name.
+        let at = [format!("/{name}"), format!("query {name}")];
+        evidence.exchange.sent_from.iter().find(|part| at.contains(&part.at))
+    };
+    let part = by_field.or_else(by_words)?;
+    let method = &evidence.exchange.request.method;
+    let size = evidence.exchange.request.body.size;
+    let name = part.at.trim_start_matches('/');
+    let by_body = part.at.starts_with('/');
+    Some(
+        Cause::likely("what was sent did not arrive, or was not read")
+            .about(evidence.path())
+            .facts(evidence.said_fact())
+            .facts([Fact::at(format!("`{name}` was sent from here"), Some(part.place))])
+            .facts(by_body.then(|| {
+                let kind = evidence.sent_header("content-type").unwrap_or("no Content-Type");
+                Fact::new(format!("the {method} had a body of {}: {kind}", show_size(size)))
+            }))
+            .next(if by_body {
+                "see whether something between drops the body (of a DELETE, many do) or its Content-Type"
+            } else {
+                "see whether something between changes the URL"
+            }),
+    )
+}
+
+/// The name that a text quotes.
+fn quoted_name(said: &str) -> Option<&str> {
     let is_name = |word: &&str| {
         (2..=40).contains(&word.len())
             && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
     };
-    let name = said.split(['\'', '`', '"']).skip(1).step_by(2).find(is_name)?;
+    said.split(['\'', '`', '"']).skip(1).step_by(2).find(is_name)
+}
+
+/// Words in quotes of any kind, as servers name a parameter.
+fn quoted(evidence: &Evidence<'_>) -> Option<Cause> {
+    let said = evidence.said.as_deref().filter(|_| evidence.status() == 400)?;
+    let name = quoted_name(said)?;
     let last = |at: &str| at.rsplit(['/', ' ']).next().unwrap_or_default() == name;
     let part = evidence.exchange.sent_from.iter().find(|part| last(&part.at));
-    let missing = has(&evidence.said_lower(), &["missing", "required"]);
+    let missing = has(&evidence.said_lower(), &MISSING);
     let fact = match part {
         Some(part) => Fact::at(format!("`{name}` was sent from here"), Some(part.place)),
         None if missing && !evidence.exchange.sent_from.is_empty() => {

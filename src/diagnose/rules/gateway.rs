@@ -1,4 +1,4 @@
-//! 502, 503, 504: something stands between.
+//! 502, 503, 504: something stands between. Any other 5xx: the service itself.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::diagnose::cause::{Cause, Fact};
 use crate::diagnose::evidence::Evidence;
 use crate::units::show_duration;
 
-pub(super) const RULES: [Rule; 2] = [
+pub(super) const RULES: [Rule; 3] = [
     Rule {
         name: "gateway/timeout",
         says: "a 502, 503 or 504 that came after a round number of seconds: a timeout that someone set",
@@ -17,6 +17,11 @@ pub(super) const RULES: [Rule; 2] = [
         name: "gateway/nothing-behind",
         says: "a 502, 503 or 504: a gateway answered, and what stands behind it did not",
         find: nothing_behind,
+    },
+    Rule {
+        name: "service/failed",
+        says: "a 500 or another 5xx that no gateway means: the service broke on this request, and says so or answered others",
+        find: failed,
     },
 ];
 
@@ -69,5 +74,29 @@ fn nothing_behind(evidence: &Evidence<'_>) -> Option<Cause> {
             .facts(evidence.said.as_ref().map(|said| Fact::new(format!("it says: {said}"))))
             .against(answered)
             .next("look at the service behind the gateway"),
+    )
+}
+
+fn failed(evidence: &Evidence<'_>) -> Option<Cause> {
+    if !(500..600).contains(&evidence.status()) || is_gateway(evidence) {
+        return None;
+    }
+    let answered = evidence.answered_before();
+    // A bare 500 of a server that answered nothing else may be anyone's.
+    if answered.is_none() && evidence.said.is_none() {
+        return None;
+    }
+    Some(
+        Cause::likely("the service broke on this very request: by its status the fault is its own")
+            .about(evidence.path())
+            .fact(format!("status {}", evidence.status()))
+            .facts(evidence.said_fact())
+            .facts(evidence.header_fact("Server"))
+            .facts(
+                answered
+                    .map(|other| Fact::new(format!("the same host answered {}", other.cited()))),
+            )
+            .next("look into the service's log at this time, by the ids that stand below")
+            .owner("whoever runs the service"),
     )
 }

@@ -7,11 +7,16 @@ use crate::diagnose::evidence::{Evidence, has};
 use crate::diagnose::response::challenge;
 use crate::diagnose::witness::{Witness, shape};
 
-pub(super) const RULES: [Rule; 11] = [
+pub(super) const RULES: [Rule; 13] = [
     Rule {
         name: "key/upstream-disagrees",
         says: "the refusal quotes a 400 or 422 of a service behind: the two disagree about the request",
         find: upstream_disagrees,
+    },
+    Rule {
+        name: "key/not-checked",
+        says: "the refusal says that the service which knows keys did not answer: nobody looked at the key",
+        find: not_checked,
     },
     Rule {
         name: "key/other-service",
@@ -49,14 +54,19 @@ pub(super) const RULES: [Rule; 11] = [
         find: misrouted,
     },
     Rule {
-        name: "key/good-elsewhere",
-        says: "another service accepts the same key in this run: the key is good, this server does not take it",
-        find: good_elsewhere,
+        name: "key/ended",
+        says: "the same server took the same key before in this run, in the same place, and refuses it now",
+        find: ended,
     },
     Rule {
         name: "key/not-seen",
         says: "a key was sent, and what answered says that there is none",
         find: not_seen,
+    },
+    Rule {
+        name: "key/good-elsewhere",
+        says: "another service accepts the same key in this run: the key is good, this server does not take it",
+        find: good_elsewhere,
     },
     Rule {
         name: "key/refused",
@@ -115,6 +125,24 @@ fn upstream_disagrees(evidence: &Evidence<'_>) -> Option<Cause> {
         )
         .owner("whoever runs what answers here, not whoever gave out the key"),
     )
+}
+
+fn not_checked(evidence: &Evidence<'_>) -> Option<Cause> {
+    let said = evidence.said_lower();
+    let who =
+        ["authentication service", "auth service", "authorization server", "identity provider"];
+    let what = ["unavailable", "timeout", "timed out", "error", "unreachable", "not reachable"];
+    let spoken = matches!(evidence.status(), 401 | 403 | 500..=504) && has(&said, &who);
+    (spoken && has(&said, &what)).then(|| {
+        Cause::certain(
+            "nobody looked at the key: what answers could not ask the service that knows keys",
+        )
+        .about(evidence.origin())
+        .facts(words(evidence))
+        .facts(accepted(evidence))
+        .next("see whether that service runs, and whether what answers here reaches it")
+        .owner("whoever runs what answers here, not whoever gave out the key")
+    })
 }
 
 /// A step whose request with the same secret was accepted.
@@ -362,6 +390,28 @@ fn misrouted(evidence: &Evidence<'_>) -> Option<Cause> {
     )
 }
 
+fn ended(evidence: &Evidence<'_>) -> Option<Cause> {
+    let at = evidence.result.attempts.last()?.at;
+    let origin = evidence.origin();
+    let sent = &evidence.exchange.secrets_sent;
+    let other = evidence.same_secret().filter(|other| {
+        other.origin == origin
+            && other.passed
+            && other.status < 300
+            && other.at < at
+            && other.secrets.iter().any(|secret| sent.contains(secret))
+    });
+    let other = other.max_by_key(|other| other.at).filter(|_| evidence.status() == 401)?;
+    Some(
+        Cause::likely("the same server took the same key before, and refuses it now: it ended in between")
+            .about(evidence.secret())
+            .facts(words(evidence))
+            .fact(format!("it was taken by {}", other.cited()))
+            .next("see whether the key was withdrawn or replaced meanwhile, or several servers stand behind this host")
+            .owner("whoever gave out the key"),
+    )
+}
+
 fn good_elsewhere(evidence: &Evidence<'_>) -> Option<Cause> {
     if !is_refusal(evidence) {
         return None;
@@ -418,9 +468,10 @@ fn not_seen(evidence: &Evidence<'_>) -> Option<Cause> {
         )
         .about(evidence.origin())
         .facts(words(evidence))
+        .facts(accepted(evidence))
         .facts(evidence.header_fact("Server"))
         .facts(evidence.host_variable())
-        .next("check which service answers under this host and path"),
+        .next("check which service answers under this host and path, and whether something between takes the header away"),
     )
 }
 

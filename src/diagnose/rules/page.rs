@@ -16,17 +16,21 @@ pub(super) const RULES: [Rule; 3] = [
         says: "the page is the error page of a gateway, by its title: the service was not reached",
         find: gateway,
     },
-    Rule { name: "page/web-server", says: "the answer is a web page, not data", find: web_server },
+    Rule { name: WEB_SERVER, says: "the answer is a web page, not data", find: web_server },
 ];
+
+/// The weakest rule: it is heard where no other one is.
+pub(super) const WEB_SERVER: &str = "page/web-server";
 
 /// The text of a body.
 pub(super) fn text<'a>(evidence: &Evidence<'a>) -> Option<&'a str> {
     response::text(evidence.response?)
 }
 
-/// Its kind and its title; nothing where it is no page.
+/// Its kind and its title; nothing where it is no page, and JSON is none whatever it is called.
 fn marks(evidence: &Evidence<'_>) -> Option<(Vec<Fact>, String)> {
-    let response = evidence.response.filter(|response| is_html(response))?;
+    let response =
+        evidence.response.filter(|response| is_html(response) && evidence.body.is_none())?;
     let kind = response::header(response, "content-type");
     let kind = kind.unwrap_or("not given, but the body is HTML");
     let mut facts = vec![Fact::new(format!("Content-Type: {kind}"))];

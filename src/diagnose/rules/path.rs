@@ -6,11 +6,16 @@ use crate::diagnose::evidence::Evidence;
 use crate::diagnose::response::is_html;
 use crate::diagnose::witness::Witness;
 
-pub(super) const RULES: [Rule; 6] = [
+pub(super) const RULES: [Rule; 8] = [
     Rule {
         name: "path/redirect-changed-method",
         says: "a redirect turned the request into a GET without its body",
         find: redirect_changed_method,
+    },
+    Rule {
+        name: "path/redirected",
+        says: "the server sends the request elsewhere and the plan does not follow: where to",
+        find: redirected,
     },
     Rule {
         name: "path/method",
@@ -26,6 +31,11 @@ pub(super) const RULES: [Rule; 6] = [
         name: "path/misspelt",
         says: "the same server answered a path that differs in a letter or two",
         find: misspelt,
+    },
+    Rule {
+        name: "path/base",
+        says: "the path begins with what the base URL adds, and nothing below that was answered in this run",
+        find: base,
     },
     Rule {
         name: "path/no-such-thing",
@@ -53,6 +63,27 @@ fn redirect_changed_method(evidence: &Evidence<'_>) -> Option<Cause> {
             .next("ask for the URL that the redirect leads to: often https instead of http, or a slash at the end"),
     )
 }
+
+fn redirected(evidence: &Evidence<'_>) -> Option<Cause> {
+    let location =
+        evidence.header("location").filter(|_| matches!(evidence.status(), 301..=308))?;
+    let lower = location.to_lowercase();
+    let text = if LOGINS.iter().any(|word| lower.contains(word)) {
+        "the server sends to a login instead of an answer: a session was wanted, not a key"
+    } else {
+        "the server sends the request elsewhere, and the plan does not follow"
+    };
+    Some(
+        Cause::certain(text)
+            .about(evidence.origin())
+            .fact(format!("{} to {location}", evidence.status()))
+            .facts(evidence.host_variable())
+            .next("ask the URL that it leads to, or follow it: `follow_redirects: true`"),
+    )
+}
+
+/// What stands in the URL of a login.
+const LOGINS: [&str; 5] = ["login", "signin", "sign_in", "/sso", "oauth"];
 
 fn method(evidence: &Evidence<'_>) -> Option<Cause> {
     let allow = evidence.header_fact("Allow").filter(|_| evidence.status() == 405)?;
@@ -137,16 +168,44 @@ fn near(one: &str, other: &str) -> bool {
     one.len().max(other.len()) - end.min(one.len()).min(other.len()) <= 2
 }
 
-fn no_such_thing(evidence: &Evidence<'_>) -> Option<Cause> {
-    let said = evidence.said_fact().filter(|_| evidence.status() == 404)?;
-    let words = evidence.said_lower();
-    // Frameworks say this of a path that they do not have.
-    if ["not found", "not found.", "404 not found", "no route matched", "cannot get"]
-        .iter()
-        .any(|bare| words.trim() == *bare)
-    {
+fn base(evidence: &Evidence<'_>) -> Option<Cause> {
+    if evidence.status() != 404 || says_what(evidence) {
         return None;
     }
+    let url = &evidence.exchange.request.url;
+    let from = evidence.exchange.url_from.iter().find(|from| {
+        let rest = from.value.split_once("://").map_or("", |(_, rest)| rest);
+        let path = rest.split_once('/').map_or("", |(_, path)| path);
+        !path.trim_matches('/').is_empty() && url.starts_with(&from.value)
+    })?;
+    let below =
+        |url: &str| url.split_once(' ').is_some_and(|(_, url)| url.starts_with(&from.value));
+    if evidence.well_answered().any(|other| below(&other.asked)) {
+        return None;
+    }
+    let path = from.value.get(evidence.origin().len()..).unwrap_or_default();
+    Some(
+        Cause::possible(format!("the server has nothing below `{path}`, which the base URL adds"))
+            .about(evidence.origin())
+            .facts([Fact::at(format!("`{}` is {}", from.name, from.value), from.place)])
+            .fact(format!(
+                "the path is {}, and nothing below `{path}` was answered",
+                evidence.path()
+            ))
+            .facts(evidence.header_fact("Server"))
+            .next("take it out of the variable, or see below which path the service stands"),
+    )
+}
+
+/// Whether a 404 tells what is not there; frameworks say less of a path that they do not have.
+fn says_what(evidence: &Evidence<'_>) -> bool {
+    let words = evidence.said_lower();
+    let bare = ["", "not found", "not found.", "404 not found", "no route matched", "cannot get"];
+    !bare.contains(&words.trim())
+}
+
+fn no_such_thing(evidence: &Evidence<'_>) -> Option<Cause> {
+    let said = evidence.said_fact().filter(|_| evidence.status() == 404 && says_what(evidence))?;
     Some(
         Cause::likely("the service knows the path, and what is named is not there")
             .about(evidence.path())

@@ -6,7 +6,7 @@ use crate::diagnose::evidence::{Evidence, host};
 use crate::outcome::{Phase, Transport, TransportClass};
 use crate::units::show_duration;
 
-pub(super) const RULES: [Rule; 7] = [
+pub(super) const RULES: [Rule; 10] = [
     Rule {
         name: "transport/unknown-host",
         says: "the name of the host is not known: the name server said so; which variable names it",
@@ -41,6 +41,21 @@ pub(super) const RULES: [Rule; 7] = [
         name: "transport/not-http",
         says: "what listens on this port does not speak HTTP",
         find: not_http,
+    },
+    Rule {
+        name: "transport/cut-off",
+        says: "the connection ended before the answer was whole: how much of it came",
+        find: cut_off,
+    },
+    Rule {
+        name: "transport/encoding",
+        says: "the body is not what its Content-Encoding says",
+        find: encoding,
+    },
+    Rule {
+        name: "transport/framing",
+        says: "the answer began as HTTP and breaks its rules",
+        find: framing,
     },
 ];
 
@@ -95,7 +110,12 @@ fn no_answer(evidence: &Evidence<'_>) -> Option<Cause> {
 
 fn certificate(evidence: &Evidence<'_>) -> Option<Cause> {
     let error = error(evidence, &[TransportClass::Tls])?;
-    let cause = Cause::certain("no secure connection could be made")
+    let text = if error.message.contains("does not speak TLS") {
+        "https was asked of a port that does not speak TLS, as one of plain HTTP does not"
+    } else {
+        "no secure connection could be made"
+    };
+    let cause = Cause::certain(text)
         .about(evidence.origin())
         .fact(error.message.clone())
         .facts(evidence.host_variable());
@@ -127,7 +147,8 @@ fn slow(evidence: &Evidence<'_>) -> Option<Cause> {
 
 fn closed(evidence: &Evidence<'_>) -> Option<Cause> {
     let error = error(evidence, &[TransportClass::EmptyReply, TransportClass::Reset])?;
-    let other = evidence.well_answered().next()?;
+    // The nearest before it: what differs between the two is little.
+    let other = evidence.answered_before()?;
     let cause = Cause::likely("the server fails on this very request: it closed the connection")
         .about(evidence.origin())
         .fact(error.message.clone())
@@ -142,6 +163,29 @@ fn not_http(evidence: &Evidence<'_>) -> Option<Cause> {
         .fact(error.message.clone())
         .facts(evidence.host_variable());
     Some(cause.next(next_step(error.class)))
+}
+
+/// A class that says all by itself, with what was seen and what else the server answered.
+fn plain(evidence: &Evidence<'_>, class: TransportClass, text: &str) -> Option<Cause> {
+    let error = error(evidence, &[class])?;
+    let other = evidence.answered_before();
+    let cause = Cause::certain(text)
+        .about(evidence.origin())
+        .fact(error.message.clone())
+        .facts(other.map(|other| Fact::new(format!("it answered {}", other.cited()))));
+    Some(cause.next(next_step(error.class)))
+}
+
+fn cut_off(evidence: &Evidence<'_>) -> Option<Cause> {
+    plain(evidence, TransportClass::Truncated, "the connection ended before the answer was whole")
+}
+
+fn encoding(evidence: &Evidence<'_>) -> Option<Cause> {
+    plain(evidence, TransportClass::BadEncoding, "the body is not encoded as its header says")
+}
+
+fn framing(evidence: &Evidence<'_>) -> Option<Cause> {
+    plain(evidence, TransportClass::Framing, "the answer breaks the rules of HTTP")
 }
 
 /// What to try when nothing came back, by class.
