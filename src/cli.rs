@@ -14,6 +14,7 @@ mod fault;
 mod guard;
 mod help;
 mod inputs;
+mod kept;
 mod list;
 mod notify;
 mod obtain;

@@ -336,6 +336,26 @@ impl Event {
         matches!(self, Self::Moving { .. })
     }
 
+    /// The job that it is about, if it is about one.
+    #[must_use]
+    pub fn job(&self) -> Option<JobId> {
+        match self {
+            Self::RunStarted(_)
+            | Self::Environment(_)
+            | Self::Contract(_)
+            | Self::Source { .. }
+            | Self::Finding { .. }
+            | Self::RunFinished { .. } => None,
+            Self::PlanStarted(started) => Some(started.job),
+            Self::StepStarted { job, .. }
+            | Self::StepRetried { job, .. }
+            | Self::Samples { job, .. }
+            | Self::Moving { job, .. }
+            | Self::StepFinished { job, .. }
+            | Self::PlanFinished { job, .. } => Some(*job),
+        }
+    }
+
     /// A text that later events refer to.
     #[must_use]
     pub fn source(source: &SourceText) -> Self {

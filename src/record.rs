@@ -6,6 +6,7 @@
 mod covered;
 mod exit;
 mod fold;
+mod lean;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ pub use covered::{
 };
 pub use exit::{Flaky, exit_code, gravest};
 pub use fold::{Fold, Keeps};
+pub use lean::Plans;
 pub use tally::{Counts, Tally};
 
 use crate::contract::Listed;

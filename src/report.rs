@@ -8,7 +8,7 @@ mod documents;
 mod doubts;
 mod drawing;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod frame;
 mod notices;
 mod overall;
@@ -33,7 +33,11 @@ pub mod markdown;
 pub mod notification;
 pub mod terminal;
 
-use crate::record::{Flaky, Record};
+use std::io::Write;
+
+use document::append;
+
+use crate::record::{Flaky, Plans, Record};
 
 pub use curl::{curl_line, variables_of};
 pub use style::Style;
@@ -89,14 +93,30 @@ impl Format {
     /// # Errors
     /// Why a writer could not write it.
     pub fn render(self, record: &Record) -> Result<String, String> {
+        let mut text = Vec::new();
+        self.write(record, &record.plans, &mut text)?;
+        String::from_utf8(text).map_err(|error| error.to_string())
+    }
+
+    /// Writes the document. Those that tell each exchange take `plans`, one after the other; to the
+    /// others the record says enough, also where what passed in it is lean.
+    ///
+    /// # Errors
+    /// Why it could not be written.
+    pub fn write(
+        self,
+        record: &Record,
+        plans: &dyn Plans,
+        out: &mut dyn Write,
+    ) -> Result<(), String> {
         match self {
-            Self::Ctrf => Ok(ctrf::render(record)),
-            Self::Github => Ok(github::render(record)),
-            Self::Har => Ok(har::render(record)),
-            Self::Html => html::render(record),
-            Self::Json => Ok(json::render(record)),
-            Self::Junit => junit::render(record),
-            Self::Markdown => Ok(markdown::render(record)),
+            Self::Ctrf => ctrf::write(record, plans, out),
+            Self::Github => append(out, &github::render(record)),
+            Self::Har => har::write(record, plans, out),
+            Self::Html => append(out, &html::render(record)?),
+            Self::Json => json::write(record, plans, out),
+            Self::Junit => junit::write(record, plans, out),
+            Self::Markdown => append(out, &markdown::render(record)),
         }
     }
 }

@@ -116,9 +116,9 @@ fn environments(
     for (run, mut begun) in ready {
         begun.begin_now();
         let carried = begun.carry_out(&run, &printer);
-        match (carried.code, carried.record) {
-            (code @ (0 | 1 | 4 | 5 | 6), Some(record)) => {
-                records.push(record);
+        match (carried.code, carried.run) {
+            (code @ (0 | 1 | 4 | 5 | 6), Some(run)) => {
+                records.push(run.into_whole().map_err(UsageFault::new)?);
                 codes.extend(Some(code).filter(|code| matches!(code, 4 | 5)));
             }
             (code, _) => return Ok(Err(code)),

@@ -1,17 +1,18 @@
 //! What a run leaves behind: document reports, complaints about outputs, masks for a CI log.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use super::args::{RunArgs, SectionArgs};
 use super::fault::UsageFault;
 use super::inputs::Process;
+use super::kept::Told;
 use super::printer::{Printer, quiet};
 use super::section;
-use super::store::{write_over, write_whole};
+use super::store::{write_in_parts, write_over};
 use crate::finding::{Code, nearest};
-use crate::record::{Fold, PlanRecord, Record};
 use crate::report::Format;
 use crate::secret::{Gate, Secret};
 
@@ -111,34 +112,28 @@ fn with_section(path: &Path, name: &str, text: &str) -> io::Result<Vec<u8>> {
 }
 
 /// Writes every report; what failed, each by itself.
-pub(super) fn write(reports: &[Report], record: &Record) -> Vec<String> {
+pub(super) fn write(reports: &[Report], told: &Told) -> Vec<String> {
     let mut failures = Vec::new();
     for wanted in reports {
         let name = wanted.path.as_ref().map_or_else(
             || format!("the report `{}`", wanted.format.as_str()),
             |path| format!("`{}`", path.display()),
         );
-        let text = match rendered(wanted.format, record) {
-            Ok(text) => text,
-            Err(why) => {
-                failures.push(format!("{name}: {why}"));
-                continue;
-            }
-        };
         let written = match (&wanted.path, &wanted.section) {
-            (Some(path), Some(name)) => with_section(path, name, &lowered(&text))
+            (Some(path), Some(name)) => rendered(wanted.format, told)
+                .and_then(|text| with_section(path, name, &lowered(&text)))
                 .and_then(|content| write_over(path, &content)),
-            (Some(path), None) => write_whole(path, text.as_bytes()),
+            (Some(path), None) => write_in_parts(path, |out| document(wanted.format, told, out)),
             (None, _) => {
-                let mut out = io::stdout().lock();
-                quiet(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+                let mut out = BufWriter::new(io::stdout().lock());
+                quiet(document(wanted.format, told, &mut out).and_then(|()| out.flush()))
             }
         };
         if let Err(error) = written {
             failures.push(format!("{name}: {error}"));
         }
         if let Some(path) = &wanted.summary
-            && let Err(error) = add_summary(path, record)
+            && let Err(error) = add_summary(path, told)
         {
             failures.push(format!("the job's summary: {error}"));
         }
@@ -165,14 +160,44 @@ fn lowered(text: &str) -> String {
 }
 
 /// One report; a reporter that fails silences no other.
-fn rendered(format: Format, record: &Record) -> Result<String, String> {
-    std::panic::catch_unwind(|| format.render(record))
-        .unwrap_or_else(|_| Err("its reporter failed".to_owned()))
+fn document(format: Format, told: &Told, out: &mut dyn Write) -> io::Result<()> {
+    let mut failed = None;
+    let written = catch_unwind(AssertUnwindSafe(|| {
+        format.write(&told.record, told, &mut Watched { out, failed: &mut failed })
+    }))
+    .unwrap_or_else(|_| Err("its reporter failed".to_owned()));
+    written.map_err(|why| failed.unwrap_or_else(|| io::Error::other(why)))
+}
+
+/// Keeps the error of an output as what it is: a pipe that was closed is no failure.
+struct Watched<'a> {
+    out: &'a mut dyn Write,
+    failed: &'a mut Option<io::Error>,
+}
+
+impl Write for Watched<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes).map_err(|error| {
+            let again = io::Error::new(error.kind(), error.to_string());
+            *self.failed = Some(error);
+            again
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+fn rendered(format: Format, told: &Told) -> io::Result<String> {
+    let mut text = Vec::new();
+    document(format, told, &mut text)?;
+    String::from_utf8(text).map_err(io::Error::other)
 }
 
 /// Appends what people read to the summary of a job, as far as it takes it.
-fn add_summary(path: &Path, record: &Record) -> io::Result<()> {
-    let mut text = rendered(Format::Markdown, record).map_err(io::Error::other)?;
+fn add_summary(path: &Path, told: &Told) -> io::Result<()> {
+    let mut text = rendered(Format::Markdown, told)?;
     let there = fs::metadata(path).map_or(0, |it| usize::try_from(it.len()).unwrap_or(usize::MAX));
     let room = SUMMARY.saturating_sub(there);
     if text.len() > room {
@@ -182,15 +207,6 @@ fn add_summary(path: &Path, record: &Record) -> io::Result<()> {
     }
     let mut file = fs::OpenOptions::new().create(true).append(true).open(path)?;
     file.write_all(text.as_bytes())
-}
-
-/// The whole record of a run whose plans were kept.
-pub(super) fn whole(fold: Fold, mut plans: Vec<PlanRecord>) -> Record {
-    let (mut record, open) = fold.into_record();
-    plans.extend(open);
-    plans.sort_by_key(|plan| plan.started.job);
-    record.plans = plans;
-    record
 }
 
 /// Says what could not be written; the verdict stands all the same.

@@ -11,9 +11,10 @@ use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::error::TryRecvError;
 
+use super::kept::Kept;
 use super::printer::quiet;
 use crate::event::Event;
-use crate::record::{Fold, Keeps, PlanRecord};
+use crate::record::{Fold, Keeps};
 use crate::report::Terminal;
 use crate::secret::{Redacted, Sealed};
 
@@ -56,7 +57,7 @@ pub(super) struct Reporters {
     pub(super) events: Option<BufWriter<File>>,
     /// The log: what `-v` shows, without colour.
     pub(super) log: Option<(Terminal, BufWriter<File>)>,
-    /// Whether whole plans are kept, for document reports.
+    /// Whether plans are kept, for document reports.
     pub(super) keep: bool,
     /// The line of an event: one piece of memory for all.
     pub(super) line: Vec<u8>,
@@ -65,7 +66,7 @@ pub(super) struct Reporters {
 /// What the listeners leave when the run has ended.
 pub(super) struct Heard {
     pub(super) fold: Fold,
-    pub(super) plans: Vec<PlanRecord>,
+    pub(super) kept: Kept,
     /// Outputs that failed, each once.
     pub(super) failures: Vec<String>,
 }
@@ -75,7 +76,7 @@ impl Reporters {
     pub(super) fn listen(mut self, mut events: Receiver<Sealed<Event>>) -> Heard {
         let keeps = if self.keep { Keeps::Whole } else { Keeps::Verdicts };
         let fold = Fold::keeping(keeps);
-        let mut heard = Heard { fold, plans: Vec::new(), failures: Vec::new() };
+        let mut heard = Heard { fold, kept: Kept::default(), failures: Vec::new() };
         let mut busy = false;
         loop {
             let event = match events.try_recv() {
@@ -110,6 +111,8 @@ impl Reporters {
             // A line at a time: a run that is killed leaves whole lines.
             self.line.clear();
             Event::write_line(event, &mut self.line);
+            let length = u64::try_from(self.line.len()).unwrap_or(u64::MAX);
+            heard.kept.stored(event.job(), length);
             if let Err(error) = file.write_all(&self.line) {
                 heard.failures.push(format!("the stored run: {error}"));
                 self.events = None;
@@ -141,7 +144,7 @@ impl Reporters {
         if let Some(plan) = heard.fold.push(event)
             && self.keep
         {
-            heard.plans.push(plan);
+            heard.kept.plan(plan, heard.fold.started());
         }
     }
 

@@ -13,6 +13,7 @@ use super::args::RunArgs;
 use super::fault::UsageFault;
 use super::guard;
 use super::inputs::Process;
+use super::kept::Told;
 use super::notify::{News, Notify};
 use super::obtain::{self, Interrupted};
 use super::outputs::{self, Report};
@@ -23,7 +24,7 @@ use super::reporters::{Heard, Held, Reporters};
 use super::secrets::{self, Secrets};
 use super::selection;
 use super::signals;
-use super::store::{RunFolder, log_file};
+use super::store::{self, RunFolder, log_file};
 use super::world::{self, Start, World, common_sources, plan_values, run_names};
 use crate::check::Late;
 use crate::event::{Event, RunStarted, VERSION};
@@ -97,12 +98,12 @@ pub(super) enum Begun {
 pub(super) struct Carried {
     pub(super) code: u8,
     /// All of it, where somebody wants it.
-    pub(super) record: Option<Record>,
+    pub(super) run: Option<Told>,
 }
 
 impl Carried {
     fn failed() -> Self {
-        Self { code: 7, record: None }
+        Self { code: 7, run: None }
     }
 }
 
@@ -292,10 +293,11 @@ impl Ready {
             events.into_iter().map(|event| self.gate.redact(event).into_inner()).collect();
         let record = Record::fold(events);
         printer.error(&rendered(&self.prepared, findings, printer));
-        let failures = outputs::write(&self.reports, &record);
+        let told = Told::from(record);
+        let failures = outputs::write(&self.reports, &told);
         outputs::complain(&failures, &self.gate, printer);
         let code = gravest([3, if failures.is_empty() { 0 } else { 7 }]);
-        self.tell(&record, code, printer);
+        self.tell(&told.record, code, printer);
         code
     }
 
@@ -310,7 +312,7 @@ impl Ready {
         ];
         let record = Record::fold(events.map(|event| self.gate.redact(event).into_inner()));
         printer.error(&Redacted::literal("interrupted: no request was sent"));
-        let failures = outputs::write(&self.reports, &record);
+        let failures = outputs::write(&self.reports, &record.into());
         outputs::complain(&failures, &self.gate, printer);
         signals::code(Stop::Interrupt)
     }
@@ -328,10 +330,11 @@ impl Ready {
             Event::RunFinished { duration: elapsed(self.started), interrupted: None },
         ];
         let record = Record::fold(events.map(|event| self.gate.redact(event).into_inner()));
-        failures.extend(outputs::write(&self.reports, &record));
+        let told = Told::from(record);
+        failures.extend(outputs::write(&self.reports, &told));
         outputs::complain(&failures, &self.gate, printer);
         printer.error(&Redacted::literal("no request was sent"));
-        self.tell(&record, 7, printer);
+        self.tell(&told.record, 7, printer);
         7
     }
 
@@ -358,7 +361,7 @@ impl Ready {
     pub(super) fn carry_out(mut self, args: &RunArgs, printer: &Printer) -> Carried {
         let misplaced = outputs::misplaced(&mut self.reports);
         if !misplaced.is_empty() {
-            return Carried { code: self.give_up(args, misplaced, printer), record: None };
+            return Carried { code: self.give_up(args, misplaced, printer), run: None };
         }
         let folder = match RunFolder::create(
             &self.prepared.suite.root,
@@ -368,17 +371,17 @@ impl Ready {
             Ok(folder) => folder,
             Err(error) => {
                 let failure = format!("the run's folder: {error}; `--out DIR` names another");
-                return Carried { code: self.give_up(args, vec![failure], printer), record: None };
+                return Carried { code: self.give_up(args, vec![failure], printer), run: None };
             }
         };
-        let stored = folder.events();
+        let opened = folder.events();
         let log = args.log_file.as_ref().map(|path| log_file(&self.prepared.current.join(path)));
         let mut failed = Vec::new();
-        let events = stored.map_err(|e| failed.push(format!("the stored run: {e}"))).ok();
+        let events = opened.map_err(|e| failed.push(format!("the stored run: {e}"))).ok();
         let log =
             log.and_then(|log| log.map_err(|e| failed.push(format!("the log file: {e}"))).ok());
         if !failed.is_empty() {
-            return Carried { code: self.give_up(args, failed, printer), record: None };
+            return Carried { code: self.give_up(args, failed, printer), run: None };
         }
         let flaky = if args.fail_on_flaky { Flaky::Fails } else { Flaky::Passes };
         let mut terminal = Terminal::new(
@@ -442,21 +445,22 @@ impl Ready {
             outputs::complain(&["the reporters failed".to_owned()], &gate, printer);
             return Carried::failed();
         };
+        let stored = folder.path().join(store::EVENTS);
         drop(folder);
-        let Heard { fold, plans, mut failures } = heard;
+        let Heard { fold, kept, mut failures } = heard;
         let own = [fold.exit_code(flaky), stopped.map_or(0, signals::code)];
-        let record = keep.then(|| outputs::whole(fold, plans));
-        failures.extend(record.iter().flat_map(|record| outputs::write(&reports, record)));
+        let run = keep.then(|| kept.whole(fold, stored));
+        failures.extend(run.iter().flat_map(|run| outputs::write(&reports, run)));
         outputs::complain(&failures, &gate, printer);
         let code = gravest(own.into_iter().chain([if failures.is_empty() { 0 } else { 7 }]));
         // Whoever ended the run knows that it did.
         let ended = matches!(stopped, Some(Stop::Interrupt | Stop::Terminate));
-        if let (Some(record), Some((root, client, stop))) = (&record, told.filter(|_| !ended)) {
-            let stop = Some(stop);
+        if let (Some(run), Some((root, client, stop))) = (&run, told.filter(|_| !ended)) {
+            let (record, stop) = (&run.record, Some(stop));
             let news = News { record, code, root: &root, gate: &gate, client, stop };
             notify.tell(&news, printer);
         }
-        Carried { code, record }
+        Carried { code, run }
     }
 
     async fn run_all(

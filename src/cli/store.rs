@@ -118,16 +118,39 @@ pub(super) fn each_line(
     path: &Path,
     mut take: impl FnMut(&str) -> ControlFlow<()>,
 ) -> io::Result<()> {
+    each_part(path, |line, _| take(line))
+}
+
+/// Reads a stored run line by line; `take` is told how many bytes each has, its end included.
+///
+/// # Errors
+/// What the file system says.
+pub(super) fn each_part(
+    path: &Path,
+    mut take: impl FnMut(&str, u64) -> ControlFlow<()>,
+) -> io::Result<()> {
     let mut reader = BufReader::new(File::open(path)?);
     let mut line = String::new();
-    while reader.read_line(&mut line)? > 0 {
+    loop {
+        let length = reader.read_line(&mut line)?;
         // A line without its end was being written when the run was killed.
-        if line.ends_with('\n') && take(line.trim_end()).is_break() {
-            break;
+        if length == 0 || (line.ends_with('\n') && take(line.trim_end(), wide(length)).is_break()) {
+            return Ok(());
         }
         line.clear();
     }
-    Ok(())
+}
+
+fn wide(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+/// Opens a stored run in which parts are looked up.
+///
+/// # Errors
+/// What the file system says.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    File::open(path)
 }
 
 /// Whether the process that holds a lock is gone.
@@ -186,6 +209,17 @@ fn save(run: &Path, name: &str, content: &[u8]) -> io::Result<String> {
 /// # Errors
 /// What the file system says; the old file, if there was one, is untouched then.
 pub(super) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
+    write_in_parts(path, |file| file.write_all(content))
+}
+
+/// Writes a file part by part; it is there once all of it is.
+///
+/// # Errors
+/// What the file system or `content` says; the file is then as it was.
+pub(super) fn write_in_parts(
+    path: &Path,
+    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
     make_parent(path)?;
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -193,11 +227,15 @@ pub(super) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     };
     if path.exists() && !path.is_file() {
         // A pipe or a device, such as /dev/stdout: there is nothing to rename over.
-        let mut file = OpenOptions::new().write(true).open(path)?;
-        return file.write_all(content);
+        let mut file = BufWriter::new(OpenOptions::new().write(true).open(path)?);
+        content(&mut file)?;
+        return file.flush();
     }
     let mut file = tempfile::Builder::new().prefix(".planrun-").tempfile_in(folder)?;
-    file.write_all(content)?;
+    let mut parts = BufWriter::new(&mut file);
+    content(&mut parts)?;
+    parts.flush()?;
+    drop(parts);
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())

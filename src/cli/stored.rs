@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::args::ReportArgs;
 use super::fault::UsageFault;
 use super::inputs::Process;
+use super::kept::{Kept, Told};
 use super::outputs;
 use super::printer::{Printer, quiet};
 use super::store;
@@ -34,8 +35,7 @@ pub(super) fn report(args: &ReportArgs, current: &Path) -> Result<u8, UsageFault
     if reports.is_empty() {
         return replay(&path, args, &printer, &gate);
     }
-    let record = read(&path)?;
-    let failures = outputs::write(&reports, &record);
+    let failures = outputs::write(&reports, &told(&path)?);
     outputs::complain(&failures, &gate, &printer);
     Ok(if failures.is_empty() { 0 } else { 7 })
 }
@@ -177,23 +177,23 @@ pub(super) fn like(root: &Path, record: &Record) -> Option<Record> {
         })
 }
 
-/// Hands on every event of a stored run.
+/// Hands on every event of a stored run, with the bytes that it takes there.
 fn each_event(
     path: &Path,
-    mut take: impl FnMut(Event) -> ControlFlow<()>,
+    mut take: impl FnMut(Event, u64) -> ControlFlow<()>,
 ) -> Result<(), UsageFault> {
     let unreadable = |number: usize, why: &dyn std::fmt::Display| {
         UsageFault::new(format!("`{}`, line {number}: {why}", path.display()))
     };
     let mut fault = None;
     let mut number = 0;
-    let read = store::each_line(path, |line| {
+    let read = store::each_part(path, |line, length| {
         number += 1;
         if line.trim().is_empty() {
             return ControlFlow::Continue(());
         }
         match read_line(line) {
-            Ok(event) => take(event),
+            Ok(event) => take(event, length),
             Err(broken) => {
                 fault = Some(unreadable(number, &broken));
                 ControlFlow::Break(())
@@ -215,12 +215,28 @@ pub(super) fn read_only(
     wanted: impl Fn(&PlanRecord) -> bool,
 ) -> Result<Record, UsageFault> {
     let mut fold = Fold::default();
-    let mut plans = Vec::new();
-    each_event(path, |event| {
-        plans.extend(fold.push(&event).filter(&wanted));
+    let mut kept = Kept::default();
+    each_event(path, |event, _| {
+        if let Some(plan) = fold.push(&event).filter(&wanted) {
+            kept.plan(plan, fold.started());
+        }
         ControlFlow::Continue(())
     })?;
-    Ok(outputs::whole(fold, plans))
+    Ok(kept.whole(fold, path.to_path_buf()).record)
+}
+
+/// A stored run as documents are made of it.
+fn told(path: &Path) -> Result<Told, UsageFault> {
+    let mut fold = Fold::default();
+    let mut kept = Kept::default();
+    each_event(path, |event, length| {
+        kept.stored(event.job(), length);
+        if let Some(plan) = fold.push(&event) {
+            kept.plan(plan, fold.started());
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(kept.whole(fold, path.to_path_buf()))
 }
 
 /// Shows a stored run on the terminal.
@@ -235,7 +251,7 @@ fn replay(
     let mut out = io::stdout().lock();
     let mut result = Ok(());
     let mut ended = false;
-    each_event(path, |event| {
+    each_event(path, |event, _| {
         ended |= matches!(event, Event::RunFinished { .. });
         result = terminal.event(&gate.redact(event), &mut out);
         if result.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

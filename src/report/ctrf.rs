@@ -1,35 +1,30 @@
 //! `--report ctrf=PATH`: the Common Test Report Format, one test for each step.
 
+use std::io::Write;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::document::{Document, Told, ids, word};
+use super::document::{Document, List, Told, ids, word};
 use super::overall;
 use super::phrase;
 use crate::diagnose;
 use crate::outcome::Verdict;
-use crate::record::Record;
+use crate::record::{Plans, Record};
 
 /// The version of the format that is written.
 const SPEC: &str = "0.0.0";
 
-/// The document. Ends with a line break.
-#[must_use]
-pub fn render(record: &Record) -> String {
+/// The document, a test after the other. Ends with a line break.
+///
+/// # Errors
+/// What `plans` and `out` say.
+pub fn write(record: &Record, plans: &dyn Plans, out: &mut dyn Write) -> Result<(), String> {
     let document = Document::new(record);
     let started = record.started.as_ref();
     let begin = document.clock(Duration::ZERO).map_or(0, jiff::Timestamp::as_millisecond);
     let took = record.end.duration().map_or(0, millis);
-    let mut tests = Vec::new();
-    for plan in &record.plans {
-        let witnesses = diagnose::witnesses(plan);
-        tests.extend(Document::steps(plan).map(|told| {
-            let causes = Document::causes(&told, &witnesses);
-            test(&document, &told, &causes)
-        }));
-    }
-    let count = |status: &str| tests.iter().filter(|test| test["status"] == status).count();
+    let count = |status: &str| document.all().filter(|it| status_of(it) == status).count();
     let value = json!({
         "reportFormat": "CTRF",
         "specVersion": SPEC,
@@ -39,7 +34,7 @@ pub fn render(record: &Record) -> String {
         "results": {
             "tool": {"name": "planrun", "version": started.map_or("", |run| run.planrun.as_str())},
             "summary": {
-                "tests": tests.len(),
+                "tests": document.all().count(),
                 "passed": count("passed"),
                 "failed": count("failed"),
                 "pending": count("pending"),
@@ -51,7 +46,7 @@ pub fn render(record: &Record) -> String {
                 "stop": begin + took,
                 "duration": took,
             },
-            "tests": tests,
+            "tests": [],
             "environment": {
                 "testEnvironment": started.and_then(|run| run.environment.as_deref()).unwrap_or(""),
             },
@@ -68,25 +63,34 @@ pub fn render(record: &Record) -> String {
             },
         },
     });
-    let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
-    text.push('\n');
-    text
+    let mut list = List::begin(out, &value, "    \"tests\": [")?;
+    plans.each(&mut |plan| {
+        let witnesses = diagnose::witnesses(plan);
+        Document::steps(plan).try_for_each(|told| {
+            let causes = Document::causes(&told, &witnesses);
+            list.add(&test(&document, &told, &causes))
+        })
+    })?;
+    list.end()
 }
 
-fn test(document: &Document<'_>, told: &Told<'_>, causes: &[diagnose::Cause]) -> Value {
-    let result = told.result();
-    let status = match told.verdict() {
+fn status_of(told: &Told<'_>) -> &'static str {
+    match told.verdict() {
         Some(Verdict::Passed) => "passed",
         Some(Verdict::Failed | Verdict::Errored) => "failed",
         Some(Verdict::Skipped | Verdict::Blocked) => "skipped",
         Some(Verdict::Cancelled) | None => "other",
-    };
+    }
+}
+
+fn test(document: &Document<'_>, told: &Told<'_>, causes: &[diagnose::Cause]) -> Value {
+    let result = told.result();
     let mut test = Map::new();
     let mut set = |name: &str, value: Value| {
         test.insert(name.to_owned(), value);
     };
     set("name", told.title().into());
-    set("status", status.into());
+    set("status", status_of(told).into());
     set("duration", result.map_or(0, |result| millis(result.duration)).into());
     if let Some(at) = told.record.at.and_then(|at| document.clock(at)) {
         let begin = at.as_millisecond();

@@ -1,6 +1,7 @@
 //! What every document says of a step in the same words: its place, its verdict, what was wrong.
 
 use std::cell::OnceCell;
+use std::io::Write;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -170,6 +171,51 @@ impl<'a> Told<'a> {
             crate::event::Section::Cleanup => format!("cleanup · {}", step.title()),
         }
     }
+}
+
+/// A JSON document with a long list in it, written item by item.
+pub(super) struct List<'a> {
+    out: &'a mut dyn Write,
+    indent: String,
+    count: usize,
+    end: String,
+}
+
+impl<'a> List<'a> {
+    /// Writes a value up to the one list that begins with this line, which is empty so far. The line
+    /// is told by its indentation: no text of a value has line breaks.
+    pub(super) fn begin(out: &'a mut dyn Write, value: &Value, line: &str) -> Result<Self, String> {
+        // A value made of texts and numbers always serialises.
+        let text = serde_json::to_string_pretty(value).unwrap_or_default();
+        let line = format!("\n{line}");
+        let at = text.find(&line).map_or(text.len(), |at| at + line.len());
+        let (head, end) = text.split_at_checked(at).unwrap_or((&text, ""));
+        append(out, head)?;
+        let indent = line.chars().skip(1).take_while(|c| *c == ' ').collect();
+        Ok(Self { out, indent, count: 0, end: format!("{end}\n") })
+    }
+
+    pub(super) fn add(&mut self, item: &Value) -> Result<(), String> {
+        append(self.out, if self.count == 0 { "" } else { "," })?;
+        self.count += 1;
+        let text = serde_json::to_string_pretty(item).unwrap_or_default();
+        for line in text.lines() {
+            append(self.out, &format!("\n{}  {line}", self.indent))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn end(self) -> Result<(), String> {
+        if self.count > 0 {
+            append(self.out, &format!("\n{}", self.indent))?;
+        }
+        append(self.out, &self.end)
+    }
+}
+
+/// Writes a part of a document.
+pub(super) fn append(out: &mut dyn Write, text: &str) -> Result<(), String> {
+    out.write_all(text.as_bytes()).map_err(|error| error.to_string())
 }
 
 /// Columns of what a document quotes from the terminal.

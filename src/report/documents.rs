@@ -417,3 +417,51 @@ fn har_counts_tls_into_connect_and_leaves_what_did_not_happen_at_minus_one() {
     assert_eq!(timings["ssl"].as_f64(), Some(3.0));
     assert_eq!(timings["dns"], json!(-1));
 }
+
+#[test]
+fn a_large_run_reads_the_same_where_what_passed_is_lean() {
+    let events = || {
+        let mut events = fixture::run();
+        for event in &mut events {
+            if let Event::RunStarted(started) = event {
+                started.steps = 301;
+            }
+        }
+        events
+    };
+    let whole = Record::fold(events());
+    let mut lean = whole.clone();
+    lean.plans.iter_mut().for_each(crate::record::PlanRecord::become_lean);
+    assert_ne!(lean.plans, whole.plans, "nothing became lean");
+    for format in Format::ALL {
+        let mut seen = Vec::new();
+        format.write(&lean, &whole.plans, &mut seen).unwrap();
+        let seen = String::from_utf8(seen).unwrap();
+        assert_eq!(seen, format.render(&whole).unwrap(), "{format:?}");
+    }
+    // The twin: a run that is not large is told with every body.
+    let small = Record::fold(fixture::run());
+    let mut lean = small.clone();
+    lean.plans.iter_mut().for_each(crate::record::PlanRecord::become_lean);
+    assert_ne!(Format::Html.render(&lean).unwrap(), Format::Html.render(&small).unwrap());
+}
+
+#[test]
+fn the_head_of_junit_counts_what_follows_it() {
+    let cut: Vec<_> =
+        fixture::run().into_iter().filter(|it| !matches!(it, Event::RunFinished { .. })).collect();
+    for events in [fixture::run(), cut, Vec::new()] {
+        let text = rendered(Format::Junit, events);
+        let head = text.lines().nth(1).unwrap();
+        let elements = |name: &str| text.matches(&format!("<{name} ")).count();
+        for (attribute, count) in [
+            ("tests", elements("testcase")),
+            ("failures", elements("failure")),
+            ("errors", elements("error")),
+            ("skipped", elements("skipped")),
+        ] {
+            assert!(head.contains(&format!(" {attribute}=\"{count}\"")), "{attribute}: {head}");
+        }
+        assert!(text.ends_with("\n</testsuites>\n"), "{text}");
+    }
+}

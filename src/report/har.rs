@@ -1,43 +1,45 @@
 //! `--report har=PATH`: HTTP Archive 1.2, one entry for each exchange that is kept, secrets masked.
 
+use std::io::Write;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::document::{Document, Told, ids};
+use super::document::{Document, List, Told, ids};
 use super::phrase;
 use crate::outcome::{Attempt, Body, Content, Exchange, Headers, PartContent, Phases, Response};
-use crate::record::Record;
+use crate::record::{Plans, Record};
 
-/// The document. Ends with a line break.
-#[must_use]
-pub fn render(record: &Record) -> String {
+/// The document, an entry after the other. Ends with a line break.
+///
+/// # Errors
+/// What `plans` and `out` say.
+pub fn write(record: &Record, plans: &dyn Plans, out: &mut dyn Write) -> Result<(), String> {
     let document = Document::new(record);
-    let mut entries = Vec::new();
-    for told in record
-        .plans
-        .iter()
-        .flat_map(|plan| plan.steps.iter().map(move |record| Told { plan, record }))
-    {
-        for attempt in told.result().into_iter().flat_map(|result| &result.attempts) {
-            if let Some(exchange) = &attempt.exchange {
-                entries.extend(hops(&document, &told, attempt, exchange));
-                entries.push(entry(&document, &told, attempt, exchange));
-            }
-        }
-    }
     let version = record.started.as_ref().map_or("", |run| run.planrun.as_str());
     let value = json!({
         "log": {
             "version": "1.2",
             "creator": {"name": "planrun", "version": version},
-            "entries": entries,
+            "entries": [],
             "comment": "secrets are masked; a truncated body says so",
         }
     });
-    let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
-    text.push('\n');
-    text
+    let mut list = List::begin(out, &value, "    \"entries\": [")?;
+    plans.each(&mut |plan| {
+        for told in plan.steps.iter().map(|record| Told { plan, record }) {
+            for attempt in told.result().into_iter().flat_map(|result| &result.attempts) {
+                if let Some(exchange) = &attempt.exchange {
+                    for hop in hops(&document, &told, attempt, exchange) {
+                        list.add(&hop)?;
+                    }
+                    list.add(&entry(&document, &told, attempt, exchange))?;
+                }
+            }
+        }
+        Ok(())
+    })?;
+    list.end()
 }
 
 fn entry(

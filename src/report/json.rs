@@ -33,12 +33,13 @@
 
 use std::collections::BTreeMap;
 
+use std::io::Write;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use super::curl::{curl_line, variables_of};
-use super::document::ids;
+use super::document::{List, ids};
 use super::{doubts, notices};
 use crate::diagnose::{self, Cause, Cluster, Diagnosis, Fact, Flip, SharedBackend, Witness};
 use crate::event::EnvironmentTold;
@@ -47,15 +48,17 @@ use crate::outcome::{
     Assertion, Attempt, BudgetBreach, ContractUse, SampleColumns, SamplesResult, SentPart, UrlPart,
     Violation,
 };
-use crate::record::{Counts, End, Flaky, PlanRecord, Record, StepRecord};
+use crate::record::{Counts, End, Flaky, PlanRecord, Plans, Record, StepRecord};
 use crate::source::{Place, SourceSet};
 
 /// The version of the form; it grows when a name changes its meaning.
 const FORM: u32 = 1;
 
-/// The document. Ends with a line break.
-#[must_use]
-pub fn render(record: &Record) -> String {
+/// The document, a plan after the other. Ends with a line break.
+///
+/// # Errors
+/// What `plans` and `out` say.
+pub fn write(record: &Record, plans: &dyn Plans, out: &mut dyn Write) -> Result<(), String> {
     let started = record.started.as_ref();
     let variables = started.map(|run| &run.variables);
     let document = Document { sources: &record.sources, variables };
@@ -92,12 +95,11 @@ pub fn render(record: &Record) -> String {
         "environments": record.environments.iter().map(|it| document.environment(it)).collect::<Vec<_>>(),
         "findings": document.findings(&record.findings),
         "diagnosis": document.diagnosis(&diagnose::whole_run(record)),
-        "plans": record.plans.iter().map(|plan| document.plan(plan)).collect::<Vec<_>>(),
+        "plans": [],
     });
-    // A value made of strings and numbers always serialises.
-    let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
-    text.push('\n');
-    text
+    let mut list = List::begin(out, &value, "  \"plans\": [")?;
+    plans.each(&mut |plan| list.add(&document.plan(plan)))?;
+    list.end()
 }
 
 /// What to know before any number is read.
@@ -514,18 +516,18 @@ fn nanos(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixture;
+    use crate::report::{Format, fixture};
 
     #[test]
     fn the_document_holds_the_whole_run() {
-        insta::assert_snapshot!(render(&Record::fold(fixture::run())));
+        insta::assert_snapshot!(Format::Json.render(&Record::fold(fixture::run())).unwrap());
     }
 
     #[test]
     fn a_run_without_an_end_says_that_it_is_incomplete() {
         let mut events = fixture::run();
         events.pop();
-        let text = render(&Record::fold(events));
+        let text = Format::Json.render(&Record::fold(events)).unwrap();
         assert!(text.contains("\"verdict\": \"incomplete\""), "{text}");
         assert!(text.contains("\"complete\": false"), "{text}");
     }
@@ -541,7 +543,7 @@ mod tests {
         }
         let mut events = fixture::beginning(1);
         events.extend(fixture::job(0, vec![(step, result)]));
-        let text = render(&Record::fold(events));
+        let text = Format::Json.render(&Record::fold(events)).unwrap();
         assert!(text.contains("0.5000000000000000000000000000000001"), "{text}");
     }
 }

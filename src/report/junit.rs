@@ -1,22 +1,24 @@
 //! `--report junit=PATH`: what GitLab, Jenkins and GitHub actions read. A suite is a plan, a case is
 //! a step in one of its own cases.
 
+use std::io::Write;
+
 use quick_junit::{
     NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestRerun, TestSuite,
 };
 
-use super::document::{Document, Told, word};
+use super::document::{Document, Told, append, word};
 use super::overall;
 use super::phrase;
 use crate::diagnose;
 use crate::outcome::{Attempt, Ids, StepResult, Verdict};
-use crate::record::{PlanRecord, Record};
+use crate::record::{PlanRecord, Plans, Record};
 
-/// The document.
+/// The document, a suite after the other.
 ///
 /// # Errors
-/// What the XML writer says; it writes into memory and escapes everything.
-pub fn render(record: &Record) -> Result<String, String> {
+/// What the XML writer says, which escapes everything, and what `plans` and `out` say.
+pub fn write(record: &Record, plans: &dyn Plans, out: &mut dyn Write) -> Result<(), String> {
     let document = Document::new(record);
     let started = record.started.as_ref();
     let mut report = Report::new(started.map_or("planrun", |run| run.run.as_str()));
@@ -26,13 +28,68 @@ pub fn render(record: &Record) -> Result<String, String> {
     if let Some(duration) = record.end.duration() {
         report.set_time(duration);
     }
+    let own = run_suite(&document);
+    // The head counts what follows it.
     for plan in &record.plans {
-        report.add_test_suite(suite(&document, plan));
+        let own = own_fault(&document, plan);
+        let steps = Document::steps(plan).map(|told| kind(told.verdict()));
+        for kind in steps.chain(own.map(|own| Kind::NonSuccess(own.kind))) {
+            add(&mut report, kind);
+        }
     }
-    if let Some(suite) = run_suite(&document) {
-        report.add_test_suite(suite);
+    report.tests += own.as_ref().map_or(0, |own| own.tests);
+    report.errors += own.as_ref().map_or(0, |own| own.errors);
+    let text = report.to_string().map_err(|error| error.to_string())?;
+    let (head, end) = text.split_at(text.find(END).unwrap_or(text.len()));
+    append(out, head.trim_end())?;
+    plans.each(&mut |plan| appended(out, suite(&document, plan)))?;
+    if let Some(own) = own {
+        appended(out, own)?;
     }
-    report.to_string().map_err(|error| error.to_string())
+    append(out, "\n")?;
+    append(out, end)
+}
+
+const BEGIN: &str = "\n    <testsuite ";
+const END: &str = "</testsuites>";
+
+/// How JUnit counts a case.
+#[derive(Clone, Copy)]
+enum Kind {
+    Success,
+    Skipped,
+    NonSuccess(NonSuccessKind),
+}
+
+fn kind(verdict: Option<Verdict>) -> Kind {
+    match verdict {
+        Some(Verdict::Passed) => Kind::Success,
+        Some(Verdict::Failed) => Kind::NonSuccess(NonSuccessKind::Failure),
+        Some(Verdict::Errored | Verdict::Cancelled) | None => {
+            Kind::NonSuccess(NonSuccessKind::Error)
+        }
+        Some(Verdict::Skipped | Verdict::Blocked) => Kind::Skipped,
+    }
+}
+
+fn add(report: &mut Report, kind: Kind) {
+    report.tests += 1;
+    match kind {
+        Kind::Success => {}
+        Kind::Skipped => report.skipped += 1,
+        Kind::NonSuccess(NonSuccessKind::Failure) => report.failures += 1,
+        Kind::NonSuccess(NonSuccessKind::Error) => report.errors += 1,
+    }
+}
+
+/// Appends one suite, as a document of its own has it.
+fn appended(out: &mut dyn Write, suite: TestSuite) -> Result<(), String> {
+    let mut alone = Report::new("");
+    alone.add_test_suite(suite);
+    let text = alone.to_string().map_err(|error| error.to_string())?;
+    let begin = text.find(BEGIN).unwrap_or_default();
+    let end = text.rfind(END).unwrap_or(text.len());
+    append(out, text.get(begin..end).unwrap_or_default().trim_end())
 }
 
 fn suite(document: &Document<'_>, plan: &PlanRecord) -> TestSuite {
@@ -109,11 +166,10 @@ fn status(document: &Document<'_>, told: &Told<'_>, causes: &[diagnose::Cause]) 
         status.set_type("unfinished").set_message("the run ended while this step was under way");
         return status;
     };
-    let mut status = match result.verdict {
-        Verdict::Passed => TestCaseStatus::success(),
-        Verdict::Failed => TestCaseStatus::non_success(NonSuccessKind::Failure),
-        Verdict::Errored | Verdict::Cancelled => TestCaseStatus::non_success(NonSuccessKind::Error),
-        Verdict::Skipped | Verdict::Blocked => TestCaseStatus::skipped(),
+    let mut status = match kind(Some(result.verdict)) {
+        Kind::Success => TestCaseStatus::success(),
+        Kind::Skipped => TestCaseStatus::skipped(),
+        Kind::NonSuccess(kind) => TestCaseStatus::non_success(kind),
     };
     let code = result.code.map_or_else(|| word(Some(result.verdict)).to_owned(), |c| c.to_string());
     match result.verdict {
@@ -167,8 +223,14 @@ fn reason_of(result: &StepResult) -> String {
     result.reason.as_ref().map_or_else(String::new, phrase::reason)
 }
 
-/// A plan's own fault (its budget, its deadline) has no step: it gets a case of its own.
-fn plan_case(document: &Document<'_>, plan: &PlanRecord) -> Option<TestCase> {
+/// What is wrong with a plan as a whole.
+struct OwnFault {
+    kind: NonSuccessKind,
+    said: String,
+    at: String,
+}
+
+fn own_fault(document: &Document<'_>, plan: &PlanRecord) -> Option<OwnFault> {
     let mut said: Vec<String> = plan.findings.iter().map(|f| f.message.clone()).collect();
     let mut at = plan.findings.iter().find_map(crate::finding::Finding::place);
     if let Some(breach) = &plan.breach {
@@ -182,9 +244,16 @@ fn plan_case(document: &Document<'_>, plan: &PlanRecord) -> Option<TestCase> {
         Some(Verdict::Errored) => NonSuccessKind::Error,
         _ => NonSuccessKind::Failure,
     };
+    let at = at.map(|place| document.at(place)).unwrap_or_default();
+    Some(OwnFault { kind, said: said.join("; "), at })
+}
+
+/// A plan's own fault (its budget, its deadline) has no step: it gets a case of its own.
+fn plan_case(document: &Document<'_>, plan: &PlanRecord) -> Option<TestCase> {
+    let OwnFault { kind, said, at } = own_fault(document, plan)?;
     let mut status = TestCaseStatus::non_success(kind);
-    status.set_type("plan").set_message(said.join("; "));
-    status.set_description(at.map(|place| document.at(place)).unwrap_or_default());
+    status.set_type("plan").set_message(said);
+    status.set_description(at);
     let mut case = TestCase::new("the plan as a whole", status);
     case.set_classname(plan.started.title().as_ref());
     Some(case)

@@ -10,13 +10,11 @@ use super::super::finding::count;
 use super::super::{doubts, notices, overall, phrase};
 use super::{Listed, frame, latency, lists, step};
 use crate::diagnose;
+use crate::event::RunStarted;
 use crate::finding::Finding;
 use crate::outcome::Verdict;
 use crate::record::{PlanRecord, Record};
 use crate::units::show_duration;
-
-/// Runs with more steps show requests and responses of those alone that did not simply pass.
-const WHOLE: usize = 300;
 
 pub(super) fn page(record: &Record) -> Value {
     let document = Document::new(record);
@@ -24,7 +22,8 @@ pub(super) fn page(record: &Record) -> Value {
     let started = record.started.as_ref();
     let all: Vec<Listed<'_>> = record.plans.iter().flat_map(listed).collect();
     let told: Vec<Told<'_>> = all.iter().map(|it| it.told).collect();
-    let everything = all.len() <= WHOLE;
+    // A large run shows requests and responses of those steps alone that did not simply pass.
+    let everything = !record.started.as_ref().is_some_and(RunStarted::is_large);
     let mut failures = Vec::new();
     let mut plans = Vec::new();
     for plan in &record.plans {
