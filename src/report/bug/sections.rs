@@ -259,8 +259,7 @@ fn exchange(case: &Case<'_>, out: &mut String) {
         got.push_str(&body(&response.body, case.limit));
         let _ = writeln!(out, "{}\n", fenced(&sanitise(&got)));
     }
-    let mut times = phrase::phases(&exchange.phases, exchange.reused);
-    times.extend(exchange.phases.total.map(|total| format!("total {}", show_duration(total))));
+    let times = phrase::phases(&exchange.phases, exchange.reused);
     if !times.is_empty() {
         let before = history::before(case);
         let before = before.map(|before| format!("; before: {before}")).unwrap_or_default();

@@ -71,6 +71,8 @@ fn the_first_failure_is_told_so_that_nobody_has_to_ask() {
     ] {
         assert!(said.contains(part), "no `{part}` in:\n{said}");
     }
+    let times = said.lines().find(|line| line.starts_with("- Times: ")).unwrap();
+    assert_eq!(times.matches("total ").count(), 1, "{times}");
 }
 
 #[test]
