@@ -112,18 +112,19 @@ def registration_twice(at):
         ended(at.planrun(REGISTRATION, "-e", "mlflow"), 0)
 
 
-# Twenty at once can take all of MLflow's database connections for half a minute, and whatever asks
-# then gets no answer: that race has a check of its own below.
-ALL = ("plans", "-e", "mlflow", "-E", "not step(one_name)")
+# Twenty at once (edge-cases.yaml) can take all of MLflow's database connections for half a minute, and
+# whatever asks then gets no answer: that plan has a check of its own below.
+NAMES = ("access", "auth-service", "bearer-auth", "health", "registration", "root-cause")
+ALL = (*(f"plans/{name}.yaml" for name in NAMES), "-e", "mlflow")
 
 
-@check("every plan passes on real MLflow, twice in a row")
+@check("the plans pass on real MLflow, twice in a row")
 def every_plan_twice(at):
     for _ in range(2):
         ended(at.planrun(*ALL), 0)
 
 
-@check("every plan passes on real MLflow, five at once")
+@check("the plans pass on real MLflow, five at once")
 def every_plan_at_once(at):
     ended(at.planrun(*ALL, "--jobs", "5"), 0)
 
