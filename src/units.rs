@@ -182,24 +182,32 @@ pub fn show_size(bytes: u64) -> String {
 /// Bytes as lower-case hex digits.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        push_hex(&mut text, *byte);
+    }
+    text
+}
+
+fn push_hex(text: &mut String, byte: u8) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |n: u8| DIGITS.get(usize::from(n & 15)).copied().map_or('0', char::from);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+    for nibble in [byte >> 4, byte & 15] {
+        text.push(DIGITS.get(usize::from(nibble)).copied().map_or('0', char::from));
+    }
 }
 
 /// A version 4 UUID (RFC 9562 §5.4) of a random number.
 #[must_use]
 pub fn uuid(number: u128) -> String {
     let number = number & !(0xf << 76) & !(0x3 << 62) | 4 << 76 | 2 << 62;
-    let part = |from: u32, digits: u32| number << from >> (128 - 4 * digits);
-    format!(
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        part(0, 8),
-        part(32, 4),
-        part(48, 4),
-        part(64, 4),
-        part(80, 12)
-    )
+    let mut text = String::with_capacity(36);
+    for (at, byte) in number.to_be_bytes().into_iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        push_hex(&mut text, byte);
+    }
+    text
 }
 
 #[cfg(test)]

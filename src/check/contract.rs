@@ -160,9 +160,17 @@ impl Checker<'_> {
         defaults: &[&RequestOptions],
         contracts: &[CheckedContract],
     ) {
+        // A document that could not be read has its finding.
+        let unread = self.around.contracts.documents.is_none();
+        if contracts.is_empty() {
+            if !unread {
+                self.bound_to_none(placed, contracts);
+            }
+            return;
+        }
         let Some(url) = self.url_pieces(request, defaults) else { return };
         let mut best: Option<(&CheckedContract, Vec<url::Piece>, usize)> = None;
-        let mut perhaps = false;
+        let mut perhaps = unread;
         for contract in contracts {
             let base = self.pieces(&contract.base);
             match url::under(&base, &url) {
@@ -176,8 +184,6 @@ impl Checker<'_> {
                 Under::No => {}
             }
         }
-        // A document that could not be read has its finding.
-        perhaps |= self.around.contracts.documents.is_none();
         let Some((contract, rest, _)) = best else {
             if !perhaps {
                 self.bound_to_none(placed, contracts);

@@ -19,13 +19,17 @@ impl Generated {
         Self { seed, at: 0, size }
     }
 
-    /// The word of this number, from 0.
     fn word(&self, number: u64) -> [u8; 8] {
-        let state = self.seed.wrapping_add(GAMMA.wrapping_mul(number.wrapping_add(1)));
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)).to_le_bytes()
+        word(self.seed, number).to_le_bytes()
     }
+}
+
+/// The word of this number, from 0, that follows from a seed. Under one seed no two are the same.
+pub(super) fn word(seed: u64, number: u64) -> u64 {
+    let state = seed.wrapping_add(GAMMA.wrapping_mul(number.wrapping_add(1)));
+    let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }
 
 impl Read for Generated {

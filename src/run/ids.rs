@@ -3,6 +3,7 @@
 
 use super::attempt::StepScene;
 use super::context::Context;
+use super::generated::word;
 use super::render::Rendered;
 use crate::http;
 use crate::outcome::{REQUEST_ID, TRACEPARENT};
@@ -11,19 +12,21 @@ use crate::units::{hex, uuid};
 /// The trace of one job (W3C Trace Context §3.2.2.3): all requests of its plan bear it, those of the
 /// plans that it includes too.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct TraceId([u8; 16]);
+pub(super) struct TraceId {
+    id: [u8; 16],
+    /// What the ids of its requests follow from, with a number that no other request has.
+    seeds: [u64; 2],
+}
 
 impl Context {
     /// A trace that no other job has, of this run or of any other: like `unique`, ids never follow
     /// the seed, since a run that is repeated is another run.
     pub(super) fn trace(&self) -> TraceId {
-        TraceId(first(&self.drawn("trace")))
-    }
-
-    /// Bytes that were never drawn before.
-    fn drawn(&self, what: &str) -> [u8; 32] {
-        let text = format!("{what} {} {}", self.run, self.entropy());
-        first(ring::digest::digest(&ring::digest::SHA256, text.as_bytes()).as_ref())
+        let text = format!("trace {} {}", self.run, self.entropy());
+        let drawn = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+        let (id, rest) = drawn.as_ref().split_at(16);
+        let seed = |from| u64::from_be_bytes(first(rest.get(from..).unwrap_or_default()));
+        TraceId { id: first(id), seeds: [seed(0), seed(8)] }
     }
 }
 
@@ -39,12 +42,12 @@ impl StepScene<'_> {
     }
 }
 
-fn name(context: &Context, TraceId(trace): TraceId, request: &mut http::Request, plans: &[String]) {
-    let drawn = context.drawn("request");
-    let span: [u8; 8] = first(drawn.get(16..).unwrap_or_default());
+fn name(context: &Context, trace: TraceId, request: &mut http::Request, plans: &[String]) {
+    let number = context.entropy();
+    let [span, other] = trace.seeds.map(|seed| word(seed, number));
     let ids = [
-        (TRACEPARENT, format!("00-{}-{}-01", hex(&trace), hex(&span))),
-        (REQUEST_ID, uuid(u128::from_be_bytes(first(&drawn)))),
+        (TRACEPARENT, format!("00-{}-{}-01", hex(&trace.id), hex(&span.to_be_bytes()))),
+        (REQUEST_ID, uuid(u128::from(span) << 64 | u128::from(other))),
     ];
     for (name, value) in ids {
         if plans.iter().all(|known| known != name) {
