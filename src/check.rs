@@ -23,6 +23,7 @@ mod placed;
 mod plan;
 mod request;
 mod retries;
+mod routes;
 mod samples;
 mod step;
 mod table;
@@ -39,6 +40,7 @@ pub use environment::{
 };
 pub use include::{Include, Included, Role, inside};
 pub use plan::check;
+pub use routes::{EqualRoutes, ROUTE, Route};
 pub use samples::{Count, Distinct, ExpectAll, Samples, Share, Shares};
 pub use types::{
     Assertion, Auth, Capture, CheckedBudget, CheckedPlan, CheckedStep, Condition, Cookies, Expect,

@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use answers::{Answers, Difference};
+pub use answers::{Answers, Difference, compare as answers};
+pub use body::Captured;
 pub use rules::Rules;
 pub use times::{TimeChange, TimeVerdict};
 
@@ -297,7 +298,7 @@ fn across((before, after): (&Record, &Record), again: &Record, rules: &Rules) ->
         let repeated = twice.get(&std::ptr::from_ref(then.1)).copied();
         let of_repeated = repeated.map(|here| of(of_again, here)).unwrap_or_default();
         let repeated = repeated.and_then(|(_, step)| exchange(step));
-        let answers = answers::compare(
+        let answers = answers(
             rules,
             (one, other),
             (&of(of_before, then), &of(of_after, now)),

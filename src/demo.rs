@@ -53,6 +53,7 @@ pub struct Options {
 pub struct Demo {
     url: String,
     auth_url: String,
+    direct_url: String,
     keys: Arc<keys::Keys>,
     fault: Fault,
     stopping: watch::Sender<()>,
@@ -74,8 +75,8 @@ impl Demo {
 
         let registry = registry::service(state::State::new(options.fault, &keys));
         let asked = options.auth_url.as_deref().unwrap_or(&auth_url);
-        let hidden = options.registry_url.as_deref().unwrap_or(&behind.url);
-        let proxy = proxy::service(proxy::Settings::of(options.fault, asked, hidden, &keys))?;
+        let direct_url = options.registry_url.unwrap_or_else(|| behind.url.clone());
+        let proxy = proxy::service(proxy::Settings::of(options.fault, asked, &direct_url, &keys))?;
         let auth_service = auth::service(auth::Settings {
             keys: Arc::clone(&keys),
             misrouted_to: (options.fault == Fault::Misrouted).then(|| proxy.clone()),
@@ -88,7 +89,7 @@ impl Demo {
             auth.serve(auth_service, stop.clone()),
             front.serve(proxy, stop),
         ];
-        Ok(Self { url, auth_url, keys, fault: options.fault, stopping, servers })
+        Ok(Self { url, auth_url, direct_url, keys, fault: options.fault, stopping, servers })
     }
 
     /// The origin of the proxy, such as `http://127.0.0.1:40001`.
@@ -101,6 +102,12 @@ impl Demo {
     #[must_use]
     pub fn auth_url(&self) -> &str {
         &self.auth_url
+    }
+
+    /// The origin of what stands behind the proxy: it asks for no key.
+    #[must_use]
+    pub fn direct_url(&self) -> &str {
+        &self.direct_url
     }
 
     /// A live key of the service `platform`; new at every start.

@@ -4,6 +4,7 @@ mod contract;
 mod exchange;
 mod judged;
 mod redact;
+mod routes;
 mod samples;
 
 pub use contract::ContractUse;
@@ -17,6 +18,7 @@ pub use judged::{
     Verdict, Violation,
 };
 pub use redact::BODY_LIMIT;
+pub use routes::{RouteDifference, RouteTaken, RoutesCompared};
 pub use samples::{
     DistinctCount, SampleBefore, SampleColumns, SampleCounts, SampleRow, SampleTimes,
     SamplesResult, Spread,

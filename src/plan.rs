@@ -14,6 +14,7 @@ mod literal_secret;
 mod options;
 mod parse;
 mod reader;
+mod routes;
 mod samples;
 mod step;
 
@@ -29,6 +30,7 @@ pub use options::{
     RetryWhen, Templated, TlsAst,
 };
 pub use parse::{parse, parse_hints, parse_project};
+pub use routes::{EqualRoutesAst, RouteAst, RoutesAst};
 pub use samples::{DistinctAst, ExpectAllAst, SamplesAst, ShareAst, SharesAst};
 pub use step::{Action, CaptureAst, GroupKind, IncludeAst, OnFailure, Poll, RequestAst, Step};
 

@@ -14,6 +14,7 @@ mod notices;
 mod overall;
 mod phrase;
 mod response;
+mod routes;
 mod style;
 
 pub mod bug;

@@ -29,6 +29,7 @@ mod names;
 mod pause;
 mod preview;
 mod render;
+mod routes;
 mod samples;
 mod saving;
 mod step;

@@ -25,7 +25,8 @@ pub use groups::Groups;
 pub const SECRET_FIELDS: [&str; 2] = ["api_key", "expired_key"];
 
 /// What `services.NAME.…` of a built-in service can be asked for, for the check phase.
-pub const FIELDS: [&str; 5] = ["url", "auth_url", "service_id", "api_key", "expired_key"];
+pub const FIELDS: [&str; 6] =
+    ["url", "auth_url", "direct_url", "service_id", "api_key", "expired_key"];
 
 /// The same of a service that is a command: the origin of what tells that it is ready.
 pub const COMMAND_FIELDS: [&str; 1] = ["url"];
@@ -226,6 +227,7 @@ impl Services {
                 json!({
                     "url": demo.url(),
                     "auth_url": demo.auth_url(),
+                    "direct_url": demo.direct_url(),
                     "service_id": demo.service_id(),
                     "api_key": demo.api_key(),
                     "expired_key": demo.expired_key(),

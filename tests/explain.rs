@@ -39,7 +39,8 @@ const NOT_OF_A_PLAN: &[Code] = &[
 ];
 
 /// Codes of a run that the built-in registry can be made to give.
-const SHOWN_BY_A_RUN: [Code; 9] = [
+const SHOWN_BY_A_RUN: [Code; 10] = [
+    Code::RoutesDiffer,
     Code::TransportRefused,
     Code::AssertionFailed,
     Code::NonePassed,
@@ -63,7 +64,7 @@ fn needs_a_bad_server(code: Code) -> bool {
 /// The environment of the examples.
 const HERE: &str = "environment: here
 services: {registry: {builtin: demo}}
-vars: {url: \"${{ services.registry.url }}\", registry_url: \"${{ services.registry.url }}\"}
+vars: {url: \"${{ services.registry.url }}\", registry_url: \"${{ services.registry.url }}\", direct_url: \"${{ services.registry.direct_url }}\"}
 ";
 
 /// What the examples of contracts are compared with.

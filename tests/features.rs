@@ -104,7 +104,7 @@ fn a_test_that_is_not_there_or_is_about_something_else_would_be_found() {
 
 /// The words that the code knows and carries out, by the name of their table.
 fn language() -> Vec<(&'static str, BTreeSet<String>)> {
-    let tables: [(&str, &[KeyDoc]); 33] = [
+    let tables: [(&str, &[KeyDoc]); 35] = [
         ("PLAN", keys::PLAN),
         ("OPTIONS", keys::OPTIONS),
         ("DEFAULTS_ONLY", keys::DEFAULTS_ONLY),
@@ -135,6 +135,8 @@ fn language() -> Vec<(&'static str, BTreeSet<String>)> {
         ("GENERATE", keys::GENERATE),
         ("GRAPHQL", keys::GRAPHQL),
         ("CLOSE_TO", keys::CLOSE_TO),
+        ("ROUTED", keys::ROUTED),
+        ("EQUAL_ROUTES", keys::EQUAL_ROUTES),
         ("CONTRACT", keys::CONTRACT),
         ("CONTRACT_IGNORE", keys::CONTRACT_IGNORE),
         ("ENVIRONMENT_DEFAULTS_ONLY", keys::ENVIRONMENT_DEFAULTS_ONLY),

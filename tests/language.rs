@@ -43,6 +43,8 @@ mod keys;
 mod login;
 #[path = "language/request.rs"]
 mod request;
+#[path = "language/routes.rs"]
+mod routes;
 #[path = "language/samples.rs"]
 mod samples;
 #[path = "language/saving.rs"]

@@ -33,6 +33,8 @@ pub struct Axis {
     pub name: String,
     /// Its values.
     pub values: AxisValues,
+    /// Whether its values are the routes of one request: what is made up is the same for all.
+    pub is_route: bool,
 }
 
 /// The values of one name of a matrix.
@@ -186,7 +188,11 @@ impl Checker<'_> {
                     .template(node)
                     .map(|template| AxisValues::Computed(Box::new(template), node.place)),
             };
-            checked.push(values.map(|values| Axis { name: axis.name.value.clone(), values }));
+            checked.push(values.map(|values| Axis {
+                name: axis.name.value.clone(),
+                values,
+                is_route: false,
+            }));
         }
         (checked.into_iter().collect::<Option<_>>().map(Cases::Matrix), shape)
     }

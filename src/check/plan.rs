@@ -277,7 +277,8 @@ impl Checker<'_> {
         for step in steps.iter().flatten() {
             if let Work::Request(request) = &step.work {
                 let base = request.base_url.as_ref().map(|(template, _)| template);
-                for template in std::iter::once(&request.url).chain(base) {
+                let routes = request.routes.iter().map(|route| &route.url);
+                for template in std::iter::once(&request.url).chain(base).chain(routes) {
                     if let Some(origin) = literal_origin(template)
                         && !origins.contains(&origin)
                     {

@@ -77,6 +77,7 @@ impl Checker<'_> {
             url,
             url_place: request.url.place,
             base_url,
+            routes: Vec::new(),
             captured,
             query,
             headers,
@@ -115,7 +116,7 @@ impl Checker<'_> {
         self.check_segments(url, node);
     }
 
-    fn check_base_url(&mut self, url: &Template, node: &Node) {
+    pub(super) fn check_base_url(&mut self, url: &Template, node: &Node) {
         // Nearly every step goes to the same one.
         if !self.bases.insert(node.place) {
             return;

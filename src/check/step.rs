@@ -52,7 +52,7 @@ impl Checker<'_> {
         let on_failure = step.on_failure.as_ref().or(inherited.on_failure);
         let on_failure =
             on_failure.map_or(Some(Late::Known(OnFailure::Stop)), |word| self.late(&word.value));
-        let (work, mut retry, fresh) = self.work(&step.action, children, inherited);
+        let (work, mut retry, fresh) = self.work(step, children, inherited);
         let together = step.samples.as_ref().is_some_and(|samples| samples.together.is_some());
         // Connections of a wave are made for it.
         let fresh = fresh || together;
@@ -122,6 +122,7 @@ impl Checker<'_> {
             work: work?,
             expect,
             warn,
+            equal_routes: self.equal_routes(step),
             captures,
             budget,
             warn_budget,
@@ -139,6 +140,10 @@ impl Checker<'_> {
                 (cases, Some(shape))
             }
             None => (None, None),
+        };
+        let (cases, shape) = match &placed.step.routes {
+            Some(routes) => self.with_routes(routes, (cases, shape)),
+            None => (cases, shape),
         };
         if shape.is_some() || !placed.children.is_empty() {
             self.names.enter_cases(placed.index, shape);
@@ -178,13 +183,16 @@ impl Checker<'_> {
 
     fn work(
         &mut self,
-        action: &Action,
+        step: &Step,
         children: &[StepIndex],
         inherited: &Inherited<'_>,
     ) -> (Option<Work>, Option<super::types::Retry>, bool) {
-        match action {
+        match &step.action {
             Action::Request(ast) => {
-                let request = self.request(ast, inherited.defaults);
+                let mut request = self.request(ast, inherited.defaults);
+                if let (Some(routes), Some(request)) = (&step.routes, &mut request) {
+                    self.route_urls(routes, request);
+                }
                 let retry = self.retry(ast, inherited.defaults);
                 // What a template gives is not known, and what is not known is not wrong.
                 let fresh = request

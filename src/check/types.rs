@@ -10,6 +10,7 @@ use super::contract::CheckedContract;
 use super::dial::{Dial, TlsFiles};
 use super::include::Include;
 pub use super::late::{Late, LateValue, Redirects};
+use super::routes::{EqualRoutes, Route};
 use super::samples::Samples;
 use super::written::WrittenPart;
 use crate::budget::Budget;
@@ -261,6 +262,8 @@ pub struct CheckedStep {
     pub expect: Expect,
     /// What is only reported.
     pub warn: Expect,
+    /// What is due of the answers of all its routes.
+    pub equal_routes: Option<Box<EqualRoutes>>,
     /// What is kept.
     pub captures: Vec<Capture>,
     /// The time it may take.
@@ -329,6 +332,8 @@ pub struct Request {
     pub url_place: Place,
     /// `base_url`, where one is defined, with its place.
     pub base_url: Option<(Template, Place)>,
+    /// The ways that it takes, each before the URL instead of `base_url`.
+    pub routes: Vec<Route>,
     /// Names in the URL that stand for captures: what they give came out of a response.
     pub captured: Vec<String>,
     /// Added to the query.

@@ -71,15 +71,17 @@ pub(super) fn demo(args: &super::args::DemoArgs) -> Result<u8, UsageFault> {
             Format::Json => json!({
                 "url": demo.url(),
                 "auth_url": demo.auth_url(),
+                "direct_url": demo.direct_url(),
                 "service_id": demo.service_id(),
                 "api_key": demo.api_key(),
                 "expired_key": demo.expired_key(),
             })
             .to_string(),
             Format::Human => format!(
-                "registry      {}\nauth service  {}\nservice id    {}\nAPI key       {}\nexpired key   {}\n\nCtrl-C ends it.",
+                "registry      {}\nauth service  {}\nbehind it     {}\nservice id    {}\nAPI key       {}\nexpired key   {}\n\nCtrl-C ends it.",
                 demo.url(),
                 demo.auth_url(),
+                demo.direct_url(),
                 demo.service_id(),
                 demo.api_key(),
                 demo.expired_key()

@@ -38,7 +38,8 @@ const SHORT: usize = 200;
 
 /// Compares two answers. `again` is the answer of the first side to the same request once more: what
 /// differs between those two, both there and of one type, is noise.
-pub(super) fn compare(
+#[must_use]
+pub fn compare(
     rules: &Rules,
     (before, after): (&Exchange, &Exchange),
     captured: (&Captured, &Captured),

@@ -31,7 +31,7 @@ impl Spot {
 }
 
 /// The values that one side captured, by name.
-pub(super) type Captured = BTreeMap<String, Value>;
+pub type Captured = BTreeMap<String, Value>;
 
 /// Compares two values.
 pub(super) struct Walk<'a> {

@@ -67,6 +67,7 @@ fn result(told: &Told) -> StepResult {
         findings: Vec::new(),
         outcome: None,
         contract: None,
+        routes: None,
         hints: Vec::new(),
     };
     StepResult {

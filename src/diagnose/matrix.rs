@@ -43,6 +43,9 @@ struct Table {
     names: Vec<(String, Vec<Counted>)>,
 }
 
+/// What the routes of one request are called among the names of cases.
+const ROUTE: &str = crate::check::ROUTE;
+
 /// A value, and with how many cases it passed and failed.
 type Counted = (String, usize, usize);
 
@@ -115,7 +118,8 @@ impl Table {
         let passes: Vec<String> = of(|(_, passed, _)| *passed > 0);
         let fails: Vec<String> = of(|(_, _, failed)| *failed > 0);
         // Of one name alone every case is its own value: that says something only of an odd one out.
-        let odd = passes.len().min(fails.len()) == 1 && values.len() > 2;
+        // Of two routes the one that passes is what the other is held against.
+        let odd = passes.len().min(fails.len()) == 1 && (values.len() > 2 || name == ROUTE);
         let others = self.names.iter().any(|(known, values)| known != name && values.len() > 1);
         (others || odd).then(|| Flip {
             plan: self.plan.clone(),

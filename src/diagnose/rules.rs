@@ -13,6 +13,7 @@ mod page;
 mod path;
 mod permission;
 mod rate;
+mod routes;
 mod size;
 mod state;
 mod time;
@@ -35,17 +36,18 @@ pub struct Rule {
 }
 
 /// Groups of families; of each group the first rule that speaks is heard.
-const GROUPS: [&[&[Rule]]; 6] = [
+const GROUPS: [&[&[Rule]]; 7] = [
     &[&transport::RULES],
     &[&rate::RULES, &permission::RULES, &key::RULES],
     &[&path::RULES, &conflict::RULES, &size::RULES, &fields::RULES],
     &[&gateway::RULES],
     &[&page::RULES, &answer::RULES, &state::RULES],
     &[&time::RULES],
+    &[&routes::RULES],
 ];
 
 /// The first of the groups that also speak where the status is the one that was asked for.
-const ANSWERS: usize = GROUPS.len() - 2;
+const ANSWERS: usize = GROUPS.len() - 3;
 
 /// Every rule, in the order in which they are asked.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {

@@ -10,7 +10,8 @@ use crate::event::{CaseRef, JobId, PlanStarted, Section};
 use crate::finding::Code;
 use crate::outcome::{
     Actual, Assertion, Attempt, Body, BudgetBreach, Content, Exchange, Expected, Hop, Phase,
-    Phases, Reason, Request, Response, SecretShape, SentPart, Transport, TransportClass, UrlPart,
+    Phases, Reason, Request, Response, RouteDifference, RouteTaken, RoutesCompared, SecretShape,
+    SentPart, Transport, TransportClass, UrlPart,
 };
 use crate::record::{PlanRecord, StepRecord};
 use crate::source::{Place, SourceId, Span};
@@ -25,6 +26,8 @@ struct Scene {
     breaches: Vec<BudgetBreach>,
     /// How a poll ended.
     over: Option<&'static str>,
+    /// The answer beside that of the first route.
+    routes: Option<RoutesCompared>,
 }
 
 fn place(at: usize) -> Place {
@@ -87,6 +90,7 @@ fn answered(status: u16, body: &Value) -> Scene {
         unmet: Vec::new(),
         breaches: Vec::new(),
         over: None,
+        routes: None,
     }
 }
 
@@ -273,6 +277,33 @@ impl Scene {
         self
     }
 
+    /// The same request by another route, which gave what was expected or did not.
+    fn by_another_route(mut self, holds: bool) -> Self {
+        let taken = |name: &str, holds| RouteTaken {
+            name: name.to_owned(),
+            place: place(60),
+            origin: format!("http://{name}.test"),
+            holds,
+            time: None,
+        };
+        let status = RouteDifference {
+            what: "status".to_owned(),
+            places: 1,
+            first: Some(json!(200)),
+            other: Some(json!(self.exchange.response.as_ref().map(|it| it.status))),
+        };
+        self.routes = Some(RoutesCompared {
+            first: taken("direct", holds),
+            other: taken("proxy", false),
+            differences: vec![status],
+            more: 0,
+            noise: 0,
+            ignored: 0,
+            asked_again: false,
+        });
+        self
+    }
+
     fn polled(mut self, over: &'static str) -> Self {
         self.over = Some(over);
         self
@@ -295,6 +326,7 @@ impl Scene {
             findings: Vec::new(),
             outcome: None,
             contract: None,
+            routes: self.routes.clone().map(Box::new),
             hints: Vec::new(),
         };
         StepResult {
@@ -803,6 +835,13 @@ fn good_statuses() -> Vec<Row> {
             "0.6 s of 1.4 s were waiting",
             good(json!({})).over_budget(1_400, (Phase::Wait, 1_300)),
             good(json!({})).over_budget(1_400, (Phase::Wait, 600)),
+        ),
+        (
+            "routes/hop",
+            "401 by `proxy`, and by `direct` all is as expected",
+            "401 by `proxy`, and another fault by `direct`",
+            says(401, "no").by_another_route(true),
+            says(401, "no").by_another_route(false),
         ),
     ]
 }

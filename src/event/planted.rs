@@ -17,8 +17,9 @@ use crate::finding::{Code, Finding, Label, Severity};
 use crate::outcome::{
     Actual, Assertion, Attempt, BODY_LIMIT, Body, BudgetBreach, CaptureResult, Content,
     ContractUse, DistinctCount, Exchange, Expected, Hint, Hop, Phase, Phases, Reason, Request,
-    Response, SampleBefore, SampleColumns, SampleRow, SamplesResult, SecretShape, SentPart,
-    StepResult, Transport, TransportClass, UrlPart, Verdict, Violation,
+    Response, RouteDifference, RouteTaken, RoutesCompared, SampleBefore, SampleColumns, SampleRow,
+    SamplesResult, SecretShape, SentPart, StepResult, Transport, TransportClass, UrlPart, Verdict,
+    Violation,
 };
 use crate::secret::Gate;
 use crate::source::{Place, SourceId, Span};
@@ -28,6 +29,17 @@ const SECRET: &str = "hk_live_9f8e7d6c5b4a";
 
 fn s() -> String {
     SECRET.to_owned()
+}
+
+fn route() -> RouteTaken {
+    let time = Some(Duration::from_nanos(8));
+    RouteTaken {
+        name: s(),
+        place: place(),
+        origin: format!("http://{SECRET}.test"),
+        holds: true,
+        time,
+    }
 }
 
 fn place() -> Place {
@@ -237,6 +249,26 @@ fn result(reason: Reason) -> StepResult {
                 validated: true,
                 asserted: true,
             })),
+            routes: Some(Box::new(RoutesCompared {
+                first: route(),
+                other: route(),
+                differences: ["$.", "headers.", "expect $.", "body"]
+                    .map(|what| RouteDifference {
+                        what: if what == "body" {
+                            what.to_owned()
+                        } else {
+                            format!("{what}{SECRET}")
+                        },
+                        places: 1,
+                        first: Some(value()),
+                        other: Some(Value::from(s())),
+                    })
+                    .to_vec(),
+                more: 0,
+                noise: 0,
+                ignored: 0,
+                asked_again: false,
+            })),
             hints: vec![Hint {
                 place: place(),
                 cause: s(),
@@ -445,6 +477,7 @@ fn masked_assertion(subject: &str, actual: Value, note: &str) -> Assertion {
         findings: Vec::new(),
         outcome: None,
         contract: None,
+        routes: None,
         hints: Vec::new(),
     }];
     let mut redacted = gate().redact(result).into_inner();

@@ -217,6 +217,8 @@ codes! {
         "    - GET: /health\n      expect: {status: 404}\n\nThe step was carried out and the answer is not as expected. The message shows the assertion's own line, the place in the response, what was expected and what was there.\n\nRepair: decide who is right. If the plan is, the message is what the other team needs: it holds the request as a `curl` line.";
     CaptureFailed = "step::capture", "a capture found nothing",
         "    - GET: /version\n      capture: {id: $.experiment.id}\n\nThe value that the capture should take is not in the response. The message says how far the path got and which names are there.\n\nRepair: correct the path, or give a `default`.";
+    RoutesDiffer = "step::routes-differ", "one request by two routes, and two answers",
+        "    - GET: /health\n      routes: {direct: \"${{ env.direct_url }}\", proxy: \"${{ env.url }}\"}\n      expect: {routes: equal}\n\nEach route gave the answer that is expected of it alone, and the answers are not equal. The table names each place with what either route gave; what differs between two answers of the first route is not counted.\n\nRepair: look at what lies between the two. What may differ is named: `routes: {equal: true, ignore: [headers.server, $.request_id]}`.";
     BudgetExceeded = "step::budget", "slower than its budget",
         "    - GET: /health\n      budget: 1us\n\nThe step took longer than its budget. The message names the phase that ate the time: `wait` is the server, `connect` the line, `receive` the size.\n\nRepair: find out what that phase waited for, or raise the budget.";
     NoToken = "step::no-token", "a token endpoint gave no token",

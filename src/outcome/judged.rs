@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Content, ContractUse, Exchange, Phase, SamplesResult};
+use super::{Content, ContractUse, Exchange, Phase, RoutesCompared, SamplesResult};
 use crate::finding::{Code, Finding, Severity};
 use crate::source::Place;
 use crate::units::nanos;
@@ -221,6 +221,9 @@ pub struct Attempt {
     /// What was used of a contract.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contract: Option<Box<ContractUse>>,
+    /// How the answer compares with that of the step's first route.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routes: Option<Box<RoutesCompared>>,
     /// The hints that fit a failing attempt.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<Hint>,

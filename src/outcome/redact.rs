@@ -100,9 +100,13 @@ impl Redact for Attempt {
             findings,
             outcome,
             contract,
+            routes,
             hints,
         } = self;
         exchange.redact(gate);
+        if let Some(routes) = routes {
+            routes.redact(gate);
+        }
         assertions.redact(gate);
         captures.redact(gate);
         breaches.redact(gate);
@@ -193,7 +197,7 @@ impl Redact for Violation {
 
 /// The field whose value an assertion's subject is: the last name of a path, the name of a header.
 /// What a cookie holds is always secret, its attributes are not.
-fn field_of(subject: &str) -> &str {
+pub(super) fn field_of(subject: &str) -> &str {
     if let Some(cookie) = subject.strip_prefix("cookies.") {
         return if cookie.contains('[') { "" } else { "cookie-token" };
     }
@@ -426,7 +430,7 @@ impl Redact for UrlPart {
 }
 
 /// Cuts long texts and long lists in a value that was masked, and says so in it.
-fn shorten(value: &mut Value) {
+pub(super) fn shorten(value: &mut Value) {
     let mut items = ITEM_LIMIT;
     shorten_within(value, &mut items);
 }

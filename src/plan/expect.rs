@@ -16,6 +16,8 @@ pub struct ExpectAst {
     pub outcome: Option<Node>,
     /// `contract: true`, at its value: the response must be as its document says.
     pub contract: Option<Place>,
+    /// Whether the answers of all routes must be equal; under `expect` and `warn` alone.
+    pub routes: Option<super::EqualRoutesAst>,
     /// A budget that only warns; under `warn` alone.
     pub budget: Option<Node>,
 }

@@ -116,6 +116,7 @@ table! {
         has "expect_all" "What must hold of all samples together." "expect_all: {outcomes: {created: 1}}";
         later "load" "An open load model." "load: {rate: 50/s, for: 30s}";
         later "baseline" "Compares with stored samples." "baseline: {metric: total}";
+        has "routes" "Sends it by each of these ways; the names are its cases." "routes: {direct: \"${{ env.direct_url }}\", proxy: \"${{ env.proxy_url }}\"}";
         has "violates_contract" "Marks a deliberate violation." "violates_contract: the name is missing";
     }
     /// What every step has.
@@ -210,6 +211,18 @@ table! {
         has "remote_ip" "The address that answered." "remote_ip: 127.0.0.1";
         has "values" "Any expression, this step's captures included." "values: {user_id: {gt: 0}}";
         has "contract" "Compares the response with its contract." "contract: true";
+    }
+    /// What `expect` and `warn` say of a step with `routes`.
+    ROUTED {
+        has "routes" "`equal`: every route gives the answer of the first one." "routes: equal";
+    }
+    /// `routes:` of `expect`, in its long form.
+    EQUAL_ROUTES {
+        has "equal" "`true`: every route gives the answer of the first one." "equal: true";
+        has "ignore" "Paths and headers that are not compared, with what is under them." "ignore: [headers.server, $.request_id]";
+        has "set_by" "Lists that are compared item by item by a field, whatever their order." "set_by: {$.models: name}";
+        has "within" "Numbers that may be so far apart." "within: {$.score: 0.01}";
+        has "replace" "What is replaced in texts before they are compared." "replace: {'node-\\d+': node}";
     }
     /// What names outcomes in `expect`.
     OUTCOMES {

@@ -7,6 +7,7 @@ mod expect;
 mod hint;
 mod include;
 mod request;
+mod routes;
 mod samples;
 mod step;
 

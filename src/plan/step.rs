@@ -19,6 +19,8 @@ pub struct Step {
     pub action: Action,
     /// What it is repeated with.
     pub cases: Option<super::PlacedCases>,
+    /// The ways that its request takes.
+    pub routes: Option<super::RoutesAst>,
     /// How often it is done.
     pub samples: Option<super::SamplesAst>,
     /// Runs when true.

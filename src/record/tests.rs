@@ -64,6 +64,7 @@ fn attempt() -> Attempt {
         findings: Vec::new(),
         outcome: None,
         contract: None,
+        routes: None,
         hints: Vec::new(),
     }
 }

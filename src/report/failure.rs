@@ -9,6 +9,7 @@ use super::drawing::{Drawing, Weight};
 use super::finding::{beside, count, frame};
 use super::phrase;
 use super::response;
+use super::routes;
 use super::style::{Paint, Style};
 use crate::diagnose::{Cause, Confidence, Fact, header, next_step};
 use crate::event::StepRef;
@@ -97,6 +98,7 @@ pub fn render(scene: &Scene<'_>, step: &StepRef, result: &StepResult, causes: &[
         out.push_str(&transport(scene, exchange, error, explained));
     }
     if let Some(attempt) = attempt {
+        out.push_str(&routes::render(attempt, style));
         out.push_str(&response::render(attempt, style));
     }
     out.push_str(&facts(scene, step, result, causes));

@@ -184,6 +184,7 @@ pub(crate) fn attempt(exchange: Exchange, assertions: Vec<Assertion>) -> Attempt
         findings: Vec::new(),
         outcome: None,
         contract: None,
+        routes: None,
         hints: Vec::new(),
     }
 }

@@ -45,8 +45,8 @@ use crate::diagnose::{self, Cause, Cluster, Diagnosis, Fact, Flip, SharedBackend
 use crate::event::EnvironmentTold;
 use crate::finding::Finding;
 use crate::outcome::{
-    Assertion, Attempt, BudgetBreach, ContractUse, SampleColumns, SamplesResult, SentPart, UrlPart,
-    Violation,
+    Assertion, Attempt, BudgetBreach, ContractUse, RouteTaken, RoutesCompared, SampleColumns,
+    SamplesResult, SentPart, UrlPart, Violation,
 };
 use crate::record::{Counts, End, Flaky, PlanRecord, Plans, Record, StepRecord};
 use crate::source::{Place, SourceSet};
@@ -305,6 +305,7 @@ impl Document<'_> {
             findings,
             outcome,
             contract,
+            routes,
             hints: _,
         } = attempt;
         let mut shown = serde_json::to_value(exchange).unwrap_or_default();
@@ -341,6 +342,33 @@ impl Document<'_> {
             "findings": self.findings(findings),
             "outcome": outcome,
             "contract": contract.as_deref().map(|used| self.contract(used)),
+            "routes": routes.as_deref().map(|compared| self.routes(compared)),
+        })
+    }
+
+    /// The answer of a route beside that of the first one.
+    fn routes(&self, compared: &RoutesCompared) -> Value {
+        let RoutesCompared { first, other, differences, more, noise, ignored, asked_again } =
+            compared;
+        let taken = |route: &RouteTaken| {
+            let RouteTaken { name, place, origin, holds, time } = route;
+            json!({
+                "name": name,
+                "at": self.at(*place),
+                "origin": origin,
+                "holds": holds,
+                "time_ns": time.map(nanos),
+            })
+        };
+        json!({
+            "first": taken(first),
+            "other": taken(other),
+            "equal": differences.is_empty(),
+            "differences": differences,
+            "more": more,
+            "noise": noise,
+            "ignored": ignored,
+            "asked_again": asked_again,
         })
     }
 

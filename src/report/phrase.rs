@@ -11,6 +11,8 @@ use crate::outcome::{
 use crate::secret::sanitise_line;
 use crate::units::show_duration;
 
+/// The subject of what is expected of the answers of all routes.
+const ROUTES: &str = "routes";
 /// Operators whose operand may be of any type.
 const TYPED: [&str; 4] = ["equals", "not_equals", "contains", "not_contains"];
 /// Columns of a value in a sentence; longer ones are cut.
@@ -20,6 +22,9 @@ const VALUE: usize = 120;
 pub(crate) fn expected(subject: &str, expected: &Expected, style: &Style) -> String {
     let operator = sanitise_line(&expected.operator).replace('_', " ");
     match &expected.operand {
+        Value::String(first) if subject == ROUTES => {
+            format!("the answer of `{}`", sanitise_line(first))
+        }
         Value::Null if expected.operator != "equals" => operator,
         // A status is known by its number, a class such as `2xx` by its word: neither needs a type.
         operand if subject == "status" => {
@@ -62,6 +67,7 @@ fn bare(operand: &Value, style: &Style) -> String {
 pub(crate) fn actual(subject: &str, actual: &Actual, style: &Style) -> String {
     match actual {
         Actual::Value(found) if subject == "status" => value(found, style),
+        Actual::Value(found) if subject == ROUTES => bare(found, style),
         Actual::Value(found) => typed(found, style),
         Actual::Missing { reached, there, nearest } => {
             let mut text = "nothing".to_owned();
@@ -173,6 +179,9 @@ pub(crate) fn in_short(assertion: &Assertion, style: &Style) -> String {
         (_, _) => expected(&assertion.subject, &assertion.expected, style),
     };
     match &assertion.actual {
+        Some(Actual::Value(found)) if assertion.subject == ROUTES => {
+            format!("routes: {}, expected {wanted}", bare(found, style))
+        }
         Some(Actual::Value(found))
             if assertion.expected.operator == "equals"
                 && assertion.subject != "status"

@@ -455,6 +455,7 @@ impl Attempted {
                 findings: Vec::new(),
                 outcome: None,
                 contract: None,
+                routes: None,
                 hints: Vec::new(),
             },
             ended,

@@ -11,6 +11,7 @@ use super::cases::Case;
 use super::execution::{End, Execution};
 use super::flow::NotRun;
 use super::names::Seen;
+use super::routes::Compared;
 use super::step::{Finished, Limit};
 use crate::check::{CheckedStep, Late, StepIndex, Work};
 use crate::event::{Event, StepKind, StepRef};
@@ -89,7 +90,7 @@ impl Execution<'_> {
         match &step.cases {
             // What few steps do is kept out of the future that every step is.
             Some(cases) => Box::pin(self.all_cases(index, step, cases, around)).await,
-            None => self.instance(index, step, around, None).await,
+            None => self.instance(index, step, around, None, None).await,
         }
     }
 
@@ -100,9 +101,11 @@ impl Execution<'_> {
         step: &CheckedStep,
         around: &Around,
         case: Option<&Arc<Case>>,
+        mut compared: Option<&mut Compared>,
     ) -> Ran {
         let key = seed_key(step, around);
-        let words = Words::default();
+        // A request by another route is the same request.
+        let words = compared.as_ref().map(|compared| compared.words()).unwrap_or_default();
         let reference = self.reference(step, around, case, (&key, &words));
         let at = self.context.elapsed();
         self.started(&reference).await;
@@ -141,6 +144,9 @@ impl Execution<'_> {
             }
         };
         finished.stops &= stops;
+        if let Some(compared) = compared.take() {
+            Box::pin(self.compare_routes(compared, (step, around, case), &mut finished)).await;
+        }
         self.finished(index, step, reference, finished).await
     }
 

@@ -10,6 +10,7 @@ use super::execution::{End, Execution};
 use super::flow::NotRun;
 use super::names::{Seen, SeenResponse};
 use super::render::{Renderer, as_text};
+use super::routes::Compared;
 use crate::check::{AxisValues, Cases, CheckedStep, RowFields, StepIndex};
 use crate::event::CaseRef;
 use crate::finding::{Code, Finding};
@@ -267,9 +268,19 @@ impl<'a> CaseList<'a> {
             }
             CaseValue::Fields(Arc::new(names))
         };
+        // A request by another route is the same request, made-up values included.
+        let own = match (self.cases, of.split_last()) {
+            (Cases::Matrix(axes), Some((_, others)))
+                if axes.last().is_some_and(|it| it.is_route) =>
+            {
+                let names: Vec<&str> = others.iter().map(|(_, value)| value.as_str()).collect();
+                names.join(", ")
+            }
+            (_, _) => name.clone(),
+        };
         let seed = match outer {
-            Some(outer) => format!("{}/{name}", outer.seed),
-            None => name.clone(),
+            Some(outer) => format!("{}/{own}", outer.seed),
+            None => own,
         };
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         Ok(Case { number, name, of, value, seed })
@@ -347,7 +358,11 @@ impl Execution<'_> {
             }
         };
         let mut all = Vec::new();
+        let mut compared = Compared::of(step);
         for number in 0..list.count {
+            if let Some(compared) = &mut compared {
+                compared.begin(number);
+            }
             if number > 0
                 && let Some(not_run) = self.decide(step, around)
             {
@@ -370,7 +385,10 @@ impl Execution<'_> {
             let outer = around.case.as_deref().or(self.case.as_deref());
             let case = scene.render(1, None, |renderer| list.evaluate(number, renderer, outer));
             all.push(match case {
-                Ok(case) => self.instance(index, step, around, Some(&Arc::new(case))).await,
+                Ok(case) => {
+                    let case = Arc::new(case);
+                    self.instance(index, step, around, Some(&case), compared.as_mut()).await
+                }
                 Err(finding) => {
                     let mut reference = self.reference(step, around, None, (&key, &words));
                     let number_on_wire = u32::try_from(number).unwrap_or(u32::MAX);

@@ -13,6 +13,7 @@ impl StepScene<'_> {
             || self.captures_from_the_body()
             || self.counts_values_of_the_body()
             || self.body_is_read_later
+            || self.step.equal_routes.is_some()
             || self.asks_for_contract();
         let is_md5 = |assertion: &Assertion| matches!(assertion.subject.kind, SubjectKind::Md5);
         // A hint judges the beginning of a body that nothing else reads, but a digest is of the whole.

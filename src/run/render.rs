@@ -14,7 +14,7 @@ use super::login::Login;
 use super::url::{UrlFault, UrlText};
 use super::wire::Provenance;
 use crate::budget::Limit;
-use crate::check::{Auth, CheckedBudget, Cookies, Header, Late, LateValue, Request};
+use crate::check::{Auth, CheckedBudget, Cookies, Header, Late, LateValue, ROUTE, Request};
 use crate::finding::{Code, Finding};
 use crate::http;
 use crate::outcome::{REQUEST_ID, TRACEPARENT, UrlPart};
@@ -22,7 +22,7 @@ use crate::plan::{ApiKeyPlace, Connection};
 use crate::secret::{Gate, Registered};
 use crate::source::Place;
 use crate::template::{
-    Entry, EvalFault, Evaluated, EvaluatedPart, Scope, Taint, Template, ValueTemplate,
+    Bound, Entry, EvalFault, Evaluated, EvaluatedPart, Scope, Taint, Template, ValueTemplate,
 };
 
 /// A request that can be sent, and what is known of its parts.
@@ -231,10 +231,10 @@ impl Renderer<'_> {
             Some(EvaluatedPart::Value { text, .. }) => text.starts_with('/'),
             None => false,
         };
-        if begins_with_slash && let Some((base, base_place)) = &request.base_url {
-            let parts = self.parts(base, *base_place)?;
+        if begins_with_slash && let Some((base, base_place)) = self.base_of(request) {
+            let parts = self.parts(base, base_place)?;
             url.push(&parts, &captured(base, request))
-                .map_err(|fault| refused_url(&fault, *base_place))?;
+                .map_err(|fault| refused_url(&fault, base_place))?;
             url.slash();
             // Without a host what follows would be taken for one.
             let authority = url.as_str().split_once("://").map(|(_, authority)| authority);
@@ -293,8 +293,26 @@ impl Renderer<'_> {
 
     /// The base URL, if there is one.
     fn base(&self, request: &Request) -> Result<Option<Url>, Fault> {
-        let Some((template, place)) = &request.base_url else { return Ok(None) };
-        self.plain_url(template, *place).map(Some)
+        let Some((template, place)) = self.base_of(request) else { return Ok(None) };
+        self.plain_url(template, place).map(Some)
+    }
+
+    /// What stands before a URL that begins with a slash: the route of this case, else `base_url`.
+    fn base_of<'r>(&self, request: &'r Request) -> Option<(&'r Template, Place)> {
+        let route = if request.routes.is_empty() { None } else { self.route() };
+        match request.routes.iter().find(|it| Some(&it.name) == route.as_ref()) {
+            Some(route) => Some((&route.url, route.place)),
+            None => request.base_url.as_ref().map(|(template, place)| (template, *place)),
+        }
+    }
+
+    /// The route of this case.
+    fn route(&self) -> Option<String> {
+        let Some(Bound::Group(case)) = self.scope.names.get("case") else { return None };
+        match case.get(ROUTE)? {
+            Bound::Value { value, taint: _ } => value.as_str().map(str::to_owned),
+            Bound::Group(_) | Bound::Omit => None,
+        }
     }
 
     fn headers(

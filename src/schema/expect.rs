@@ -4,25 +4,28 @@
 use serde_json::{Value, json};
 
 use super::shape::{
-    Keys, Shape, boolean, described, mapping, named, object, or_template, reference, shape, string,
+    Keys, Shape, boolean, described, list, mapping, named, number, object, or, or_template,
+    reference, shape, string,
 };
 use crate::plan::keys;
 
 const EXPECT: Keys = Keys { table: keys::EXPECT, shape: subject };
 const OUTCOMES: Keys = Keys { table: keys::OUTCOMES, shape: outcome };
 const WARN_ONLY: Keys = Keys { table: keys::WARN_ONLY, shape: of_warn };
+const ROUTED: Keys = Keys { table: keys::ROUTED, shape: of_routes };
+const EQUAL_ROUTES: Keys = Keys { table: keys::EQUAL_ROUTES, shape: equal_routes };
 const EXPECT_ALL: Keys = Keys { table: keys::EXPECT_ALL, shape: of_all };
 
 /// `expect:`.
 pub(super) fn expect() -> Shape {
-    let mut expect = with_paths(object(&[EXPECT, OUTCOMES], &[]));
+    let mut expect = with_paths(object(&[EXPECT, ROUTED, OUTCOMES], &[]));
     expect.insert("dependencies".to_owned(), json!({"outcome": ["one_of"]}));
     expect
 }
 
 /// `warn:`.
 pub(super) fn warn() -> Shape {
-    with_paths(object(&[EXPECT, OUTCOMES, WARN_ONLY], &[]))
+    with_paths(object(&[EXPECT, ROUTED, OUTCOMES, WARN_ONLY], &[]))
 }
 
 /// Subjects alone: one outcome, `give_up`, `when` of a hint.
@@ -75,6 +78,24 @@ fn with_paths(mut subjects: Shape) -> Shape {
     subjects.insert("patternProperties".to_owned(), paths);
     subjects.insert("minProperties".to_owned(), json!(1));
     subjects
+}
+
+fn of_routes(key: &str) -> Option<Shape> {
+    let equal = object(&[EQUAL_ROUTES], &["equal"]);
+    (key == "routes").then(|| or(equal, &["string"], json!({"pattern": "^equal$"})))
+}
+
+fn equal_routes(key: &str) -> Option<Shape> {
+    Some(match key {
+        "equal" => shape(json!({"enum": [true]})),
+        "ignore" => list(shape(json!({"type": "string", "pattern": r"^(\$|headers\.)"})), 0),
+        "set_by" => {
+            mapping("The field that an item of the list is known by.", json!("name"), string())
+        }
+        "within" => mapping("How far apart the numbers may be.", json!(0.01), number()),
+        "replace" => mapping("What stands in its place.", json!("node"), string()),
+        _ => return None,
+    })
 }
 
 fn subject(key: &str) -> Option<Shape> {
@@ -163,4 +184,5 @@ fn share(word: Option<&str>) -> Shape {
 
 /// Every table of this file, for the test that none of its keys lacks a shape.
 #[cfg(test)]
-pub(super) const TABLES: [Keys; 4] = [EXPECT, OUTCOMES, WARN_ONLY, EXPECT_ALL];
+pub(super) const TABLES: [Keys; 6] =
+    [EXPECT, OUTCOMES, WARN_ONLY, ROUTED, EQUAL_ROUTES, EXPECT_ALL];

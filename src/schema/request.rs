@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::expect;
 use super::shape::{
-    Keys, Shape, TEMPLATE, any, boolean, count, described, duration, fits, list, mapping, number,
-    object, one_of, or, or_template, own_named, reference, shape, size, string, text, word,
+    Keys, Shape, TEMPLATE, any, boolean, count, described, duration, fits, list, mapping, named,
+    number, object, one_of, or, or_template, own_named, reference, shape, size, string, text, word,
 };
 use crate::outcome::Phase;
 use crate::plan::{Backoff, Connection, HttpWord, keys};
@@ -113,6 +113,12 @@ fn request(key: &str) -> Option<Shape> {
         "warmup" => count(0),
         "start" => word(&["together"]),
         "expect_all" => expect::expect_all(),
+        "routes" => {
+            let url = json!("${{ env.direct_url }}");
+            let mut routes = named("What the URL of the step is appended to.", url, string());
+            routes.insert("minProperties".to_owned(), json!(2));
+            routes
+        }
         "load" => object(&[LOAD], &[]),
         "baseline" => object(&[BASELINE], &[]),
         _ => return None,

@@ -25,8 +25,8 @@ pub(super) enum Under {
 impl Under {
     fn tables(self) -> &'static [&'static [KeyDoc]] {
         match self {
-            Self::Expect => &[keys::EXPECT, keys::OUTCOMES],
-            Self::Warn => &[keys::EXPECT, keys::OUTCOMES, keys::WARN_ONLY],
+            Self::Expect => &[keys::EXPECT, keys::ROUTED, keys::OUTCOMES],
+            Self::Warn => &[keys::EXPECT, keys::ROUTED, keys::OUTCOMES, keys::WARN_ONLY],
             Self::GiveUp | Self::Outcome | Self::When => &[keys::EXPECT],
         }
     }
@@ -75,6 +75,7 @@ pub(super) fn expect(reader: &mut Reader, entry: &Entry, under: Under) -> Option
         one_of: Vec::new(),
         outcome: None,
         contract: None,
+        routes: None,
         budget: None,
     };
     if node.entries().is_empty() {
@@ -127,6 +128,7 @@ fn subject(reader: &mut Reader, entry: &Entry, under: Under, expect: &mut Expect
     match known.name {
         "one_of" => expect.one_of = outcomes(reader, entry),
         "outcome" => expect.outcome = Some(entry.value.clone()),
+        "routes" => expect.routes = super::routes::equal(reader, entry),
         "budget" => expect.budget = Some(entry.value.clone()),
         "contract" if matches!(under, Under::GiveUp | Under::When) => {
             let message = format!("`contract` has no meaning under {}", under.what());

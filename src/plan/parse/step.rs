@@ -4,7 +4,7 @@ use super::super::keys::{self, KeyDoc};
 use super::super::reader::{Fields, Reader, is_token};
 use super::super::{Action, CaptureAst, GroupKind, Method, Poll, RequestAst, Step, Templated};
 use super::body::body;
-use super::{cases, expect, include, on_failure, options, samples};
+use super::{cases, expect, include, on_failure, options, routes, samples};
 use crate::finding::{Code, Finding, nearest};
 use crate::source::Spanned;
 use crate::yaml::{Entry, Kind, Node};
@@ -21,7 +21,7 @@ pub(super) fn step(reader: &mut Reader, node: &Node) -> Option<Step> {
         return None;
     }
     let fields = reader.fields(node, "a step", TABLES);
-    let action = action(reader, node, &fields);
+    let mut action = action(reader, node, &fields);
     if !matches!(action, Action::Request(_)) {
         keys_of_requests(reader, &fields);
     }
@@ -34,6 +34,21 @@ pub(super) fn step(reader: &mut Reader, node: &Node) -> Option<Step> {
             .help("keep one of the two: `poll` waits for an answer, `retry` tries again after a failure");
         reader.push(finding);
     }
+    let mut stated = |key, under| expect::expect(reader, fields.get(key)?, under);
+    let expect = stated("expect", expect::Under::Expect);
+    let warn = stated("warn", expect::Under::Warn);
+    let routes = match &mut action {
+        Action::Request(request) => {
+            let routes = routes::routes(reader, &fields);
+            let said = (expect.as_ref(), warn.as_ref());
+            routes::together(reader, &fields, request, said);
+            // What is said of a base URL holds of the first one.
+            let first = routes.as_ref().and_then(|routes| routes.routes.first());
+            request.options.base_url = first.map(|route| route.url.clone());
+            routes
+        }
+        Action::Assert(_) | Action::Sleep(_) | Action::Group(..) | Action::Include(_) => None,
+    };
     Some(Step {
         place: node.entries().first().map_or(node.place, |entry| entry.key.place),
         id: fields.value("id").and_then(|id| {
@@ -46,6 +61,7 @@ pub(super) fn step(reader: &mut Reader, node: &Node) -> Option<Step> {
             .cloned(),
         action,
         cases: cases::cases(reader, &fields),
+        routes,
         samples: samples::samples(reader, &fields),
         condition: fields.value("if").filter(|node| is_condition(reader, node)).cloned(),
         skip: fields.value("skip").and_then(|node| skip(reader, node)),
@@ -54,12 +70,8 @@ pub(super) fn step(reader: &mut Reader, node: &Node) -> Option<Step> {
         on_failure: fields.value("on_failure").and_then(|n| on_failure(reader, n)),
         deadline: fields.value("deadline").and_then(|n| reader.limit_at(n, "1m")),
         covers: fields.value("covers").map(|n| reader.texts(n, "ids")).unwrap_or_default(),
-        expect: fields
-            .get("expect")
-            .and_then(|entry| expect::expect(reader, entry, expect::Under::Expect)),
-        warn: fields
-            .get("warn")
-            .and_then(|entry| expect::expect(reader, entry, expect::Under::Warn)),
+        expect,
+        warn,
         capture: fields.value("capture").map(|n| captures(reader, n)).unwrap_or_default(),
         budget: fields.value("budget").cloned(),
         violates_contract: fields.value("violates_contract").and_then(|node| {

@@ -9,6 +9,7 @@ use super::super::curl::{curl_line, variables_of};
 use super::super::document::{Document, word};
 use super::super::failure;
 use super::super::phrase;
+use super::super::routes;
 use super::super::style::Style;
 use super::{Listed, exchange, frame, page};
 use crate::diagnose::{self, Cause};
@@ -87,6 +88,7 @@ pub(super) fn failure(document: &Document<'_>, listed: &Listed<'_>, causes: &[Ca
         "causes": causes.iter().map(|it| cause(document, it)).collect::<Vec<_>>(),
         "frames": frame::frames(document, &labels),
         "assertions": assertions(document, result),
+        "routes": attempt.map(routes::value),
         "findings": attempt.map(|attempt| {
             attempt.findings.iter().map(|it| page::finding_value(document, it)).collect::<Vec<_>>()
         }),
