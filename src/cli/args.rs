@@ -55,7 +55,6 @@ pub(super) enum Command {
     /// Compares two stored runs, or the same plans on two environments
     #[command(after_help = COMPARE_HELP)]
     Compare(CompareArgs),
-    /// Tells which requirements have evidence in stored runs, or what of their contracts was used
     /// Writes the bug report of a step that did not pass
     #[command(after_help = BUG_REPORT_HELP)]
     BugReport(BugReportArgs),

@@ -966,6 +966,54 @@ fn the_same_words_on_two_hosts_make_a_wrong_route_certain() {
     assert_eq!(sure("Invalid key"), Some(("key/misrouted", Confidence::Likely)));
 }
 
+#[test]
+fn a_host_that_asks_for_a_key_that_was_sent_is_misrouted_in_its_other_refusals_too() {
+    let blind = Witness {
+        reason: Some("API key required".into()),
+        passed: false,
+        status: 401,
+        ..same_host()
+    };
+    let scene = |twin: Witness| {
+        let scene = says(401, "Invalid key").header("server", "registry");
+        scene.seen(blind.clone()).seen(twin).causes().into_iter().next()
+    };
+    let cause = scene(twin("Invalid key")).expect("a cause");
+    assert_eq!((cause.rule, cause.about.as_str()), ("key/misrouted", "http://api.test"));
+    assert_eq!(cause.owner.as_deref(), Some("whoever runs the routing of this host"));
+    // Another voice elsewhere says nothing of this host.
+    let other = Witness { server: Some("auth".into()), ..twin("Invalid key") };
+    assert_eq!(scene(other).map(|cause| cause.rule), Some("key/refused"));
+}
+
+#[test]
+fn a_key_of_another_service_is_mended_where_the_service_is_named() {
+    let said = "no access to 'shop'. This key is registered for service 'platform'";
+    let causes = says(401, said).causes();
+    let cause = causes.first().expect("a cause");
+    let next = cause.next.as_deref().unwrap_or_default();
+    assert!(
+        next.contains("set `env.service` to the service that the key is for (`platform`)"),
+        "{next}"
+    );
+    assert!(cause.owner.as_deref().is_some_and(|it| it.starts_with("whoever keeps `env.service`")));
+    // The twin: what the plan did not send is named by whoever asks about the key.
+    let causes = says(401, "This key is registered for service 'platform'").causes();
+    let cause = causes.first().expect("a cause");
+    assert!(cause.owner.as_deref().is_some_and(|it| it.contains("what asks about the key here")));
+}
+
+#[test]
+fn a_refused_key_is_never_left_without_an_owner() {
+    for (rule, _, _, speaks, _) in table() {
+        let causes = speaks.causes();
+        let own = causes.iter().filter(|cause| cause.rule == rule && rule.starts_with("key/"));
+        for cause in own {
+            assert!(cause.owner.is_some(), "{rule} names nobody");
+        }
+    }
+}
+
 /// A plan with these steps, each with how it ended.
 fn plan(job: u32, steps: Vec<(StepRef, StepResult)>) -> PlanRecord {
     let started = PlanStarted {

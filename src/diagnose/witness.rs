@@ -90,6 +90,12 @@ impl Witness {
         self.secrets.iter().any(|(name, _)| name == secret)
     }
 
+    /// The URL that was asked, without the query.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.asked.split_once(' ').map_or(&self.asked, |(_, url)| url)
+    }
+
     /// `POST http://… (step `x`, 200)`
     #[must_use]
     pub fn cited(&self) -> String {

@@ -10,7 +10,7 @@ use crate::{Project, json};
 fn plans() -> Project {
     let project = Project::new();
     let from = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("plans");
-    for folder in ["", "environments", "flows"] {
+    for folder in ["", "environments", "flows", "specs"] {
         for entry in std::fs::read_dir(from.join(folder)).expect("the plans") {
             let path = entry.expect("an entry").path();
             if path.is_file() {
@@ -59,13 +59,49 @@ fn the_report_of_a_sick_registry_tells_its_cause_and_can_be_run_again() {
         ] {
             assert!(page.contains(&format!("## {part}\n")), "no `{part}`:\n{page}");
         }
-        let [planrun, curl] = scripts(&page).try_into().expect("two scripts");
+        // Where the key was accepted elsewhere, a third one shows that.
+        let scripts = scripts(&page);
+        let [planrun, curl, ..] = scripts.as_slice() else { panic!("two scripts:\n{page}") };
         // The one line fails again in the same way.
         let words: Vec<&str> = planrun.split(' ').skip(1).collect();
         project.run(&words).ends(1).says("401");
         // The curl lines do on a registry that is as sick.
-        let out = on_a_demo(&project, &["--fault", fault], &curl);
+        let out = on_a_demo(&project, &["--fault", fault], curl);
         assert!(out.contains("401 Unauthorized"), "{curl}\n{out}");
+    }
+}
+
+#[test]
+fn who_can_mend_it_and_what_to_do_follow_from_the_cause() {
+    for (fault, next, owner, rest) in [
+        (
+            "misrouted",
+            "- see where the proxy or the name server leads this host and path",
+            "- Likely owner: whoever runs the routing of this host\n- Here is http://127.0.0.1:",
+            "One cause explains all 5 failures",
+        ),
+        (
+            "wrong-service",
+            "- set \\`env.service\\_id\\` to the service that the key is for (\\`platform\\`)",
+            "- Likely owner: whoever keeps \\`env.service\\_id\\` of the environment",
+            "A wrong or expired \\`api\\_key\\`: the service knows it",
+        ),
+        (
+            "broken-contract",
+            "- compare how this server checks the key",
+            "- Likely owner: whoever runs what answers here, not whoever gave out the key\n- Here is",
+            "what the same run saw pass with the same `api_key`:\n\n```sh\nAUTH_URL=",
+        ),
+    ] {
+        let project = plans();
+        let environment = format!("demo-{fault}");
+        assert_eq!(project.run(&["plans/root-cause.yaml", "-e", &environment]).code, 1);
+        let page = project.run(&["bug-report"]).ends(0).out;
+        for part in [next, owner, rest] {
+            assert!(page.contains(part), "no `{part}`:\n{page}");
+        }
+        // Whoever gave out a key is not sent for where the way to it is what is wrong.
+        assert!(!page.contains("whoever issued the key"), "{page}");
     }
 }
 

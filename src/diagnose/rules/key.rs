@@ -6,6 +6,7 @@ use crate::diagnose::cause::{Cause, Fact};
 use crate::diagnose::evidence::{Evidence, has};
 use crate::diagnose::response::challenge;
 use crate::diagnose::witness::{Witness, shape};
+use crate::outcome::SentPart;
 
 pub(super) const RULES: [Rule; 13] = [
     Rule {
@@ -170,37 +171,74 @@ fn other_service(evidence: &Evidence<'_>) -> Option<Cause> {
         return None;
     }
     let text = "the key is good, and for another service than the one that it is asked for";
-    let next =
-        "use a key of that service, or let the caller ask for the service that the key is for";
+    let cause = |cause: Cause, said: &str| {
+        let asked = asked_for(evidence, said);
+        let is_for = registered_for(said).map(|name| format!(" (`{name}`)")).unwrap_or_default();
+        let what = match asked.and_then(|part| part.given_by.as_deref()) {
+            Some(variable) => {
+                format!("set `{variable}` to the service that the key is for{is_for}")
+            }
+            None => format!("let the caller ask for the service that the key is for{is_for}"),
+        };
+        let owner = match asked {
+            Some(SentPart { given_by: Some(variable), .. }) => format!(
+                "whoever keeps `{variable}` of the environment; where it is right, whoever gave out \
+                 a key of another service"
+            ),
+            Some(_) => "whoever writes the plan, which asks for this service".to_owned(),
+            None => "whoever runs what asks about the key here: it names another service than the \
+                     one that the key is for"
+                .to_owned(),
+        };
+        cause.next(format!("{what}, or use a key of the one that is asked for")).owner(owner)
+    };
     if let Some(said) = evidence.said.as_deref().filter(|said| says_other_service(said)) {
-        return Some(
-            Cause::certain(text)
-                .about(evidence.secret())
-                .facts(words(evidence))
-                .facts(quoted(evidence, said))
-                .next(next),
-        );
+        let found = Cause::certain(text)
+            .about(evidence.secret())
+            .facts(words(evidence))
+            .facts(quoted(evidence, said));
+        return Some(cause(found, said));
     }
     let other = evidence
         .same_secret()
         .find(|other| other.reason.as_deref().is_some_and(says_other_service))?;
     let reason = other.reason.as_deref().unwrap_or_default();
-    Some(
-        Cause::likely(text)
-            .about(evidence.secret())
-            .facts(words(evidence))
-            .fact(format!("{} says why: {reason}", other.cited()))
-            .next(next),
-    )
+    let found = Cause::likely(text)
+        .about(evidence.secret())
+        .facts(words(evidence))
+        .fact(format!("{} says why: {reason}", other.cited()));
+    Some(cause(found, reason))
+}
+
+/// The service that a server says a key is registered for: the first word that it quotes behind.
+fn registered_for(said: &str) -> Option<&str> {
+    let behind = said.split_once("registered for").map(|(_, behind)| behind)?;
+    let quote = |c: char| matches!(c, '\'' | '"' | '`');
+    let name = behind.split(quote).nth(1)?;
+    (!name.is_empty() && name.len() < 64).then_some(name)
+}
+
+/// The part of the request that asked for a service which the key is not for.
+fn asked_for<'a>(evidence: &Evidence<'a>, said: &str) -> Option<&'a SentPart> {
+    let sent = super::fields::sent_body(evidence)?;
+    let is_for = registered_for(said);
+    evidence.exchange.sent_from.iter().find(|part| {
+        let value = sent.pointer(&part.at).and_then(serde_json::Value::as_str);
+        value.is_some_and(|value| is_quoted(said, value) && Some(value) != is_for)
+    })
+}
+
+fn is_quoted(said: &str, value: &str) -> bool {
+    !value.is_empty()
+        && ["'", "\"", "`"].iter().any(|quote| said.contains(&format!("{quote}{value}{quote}")))
 }
 
 /// Parts of the request whose values the server's words quote, with the lines that gave them.
 fn quoted(evidence: &Evidence<'_>, said: &str) -> Vec<Fact> {
     let Some(sent) = super::fields::sent_body(evidence) else { return Vec::new() };
-    let of_part = |part: &crate::outcome::SentPart| {
+    let of_part = |part: &SentPart| {
         let value = sent.pointer(&part.at)?.as_str()?;
-        let is_quoted = ["'", "\"", "`"].iter().any(|q| said.contains(&format!("{q}{value}{q}")));
-        (is_quoted && !value.is_empty()).then(|| {
+        is_quoted(said, value).then(|| {
             let name = part.at.trim_start_matches('/');
             let given = part.given_by.as_ref().map(|by| format!(", given by `{by}`"));
             let text = format!("`{name}` of the body is `{value}`{}", given.unwrap_or_default());
@@ -224,7 +262,8 @@ fn none_sent(evidence: &Evidence<'_>) -> Option<Cause> {
             .about(evidence.origin())
             .facts(words(evidence))
             .fact("no declared secret was sent with this request")
-            .next("add `auth:` to the step, or to `defaults`"),
+            .next("add `auth:` to the step, or to `defaults`")
+            .owner("whoever writes the plan"),
     )
 }
 
@@ -237,6 +276,7 @@ fn expired(evidence: &Evidence<'_>) -> Option<Cause> {
             .fact(format!("its `exp` is {expires}"))
             .facts(words(evidence))
             .next("get a new token; in a plan, `auth: {oauth2: …}` asks for one when it is needed")
+            .owner(format!("whoever keeps the secret `{}`", shape.name))
     })
 }
 
@@ -291,7 +331,8 @@ fn other_place(evidence: &Evidence<'_>) -> Option<Cause> {
             .about(evidence.origin())
             .facts(words(evidence))
             .fact(format!("`{name}` in {at} was accepted by {}", other.cited()))
-            .next(format!("send the key in {at}")),
+            .next(format!("send the key in {at}"))
+            .owner("whoever writes the plan: the key goes to another place"),
     )
 }
 
@@ -365,6 +406,30 @@ fn misrouted(evidence: &Evidence<'_>) -> Option<Cause> {
                 .owner("whoever runs the routing of this host"),
         );
     }
+    // The same host does not see the key where it belongs, and refuses it as another host does.
+    let blind = evidence.same_secret().find(|other| {
+        other.origin == own_origin
+            && other.status == 401
+            && other.reason.as_deref().is_some_and(asks_for_one)
+    });
+    let twin = elsewhere().filter(|other| other.status == 401).find_map(|other| {
+        let likeness = likeness(evidence, other);
+        let same_words = other.reason.as_deref() == Some(own_words);
+        (same_words && likeness.same > 1 && !likeness.differs).then_some((other, likeness))
+    });
+    if let (Some(blind), Some((twin, likeness))) = (blind, twin) {
+        return Some(
+            Cause::likely(text)
+                .about(own_origin)
+                .facts(words(evidence))
+                .facts(evidence.host_variable())
+                .fact(asks_though_sent(blind))
+                .facts(likeness.facts)
+                .fact(format!("{} is refused with the same words", twin.cited()))
+                .next(next)
+                .owner("whoever runs the routing of this host"),
+        );
+    }
     // The proxy refuses the key, and the service that knows keys does not see it: it is not there.
     let other = evidence.same_secret().find(|other| {
         other.origin != own_origin
@@ -379,15 +444,16 @@ fn misrouted(evidence: &Evidence<'_>) -> Option<Cause> {
         Cause::likely(text)
             .about(other.origin.as_str())
             .facts(words(evidence))
-            .fact(format!(
-                "{} asks for a key that was sent: {}",
-                other.cited(),
-                other.reason.as_deref().unwrap_or_default()
-            ))
+            .fact(asks_though_sent(other))
             .facts(likeness(evidence, other).facts)
-            .next(next)
-            .owner("whoever runs the routing of that host"),
+            .next(format!("see where the proxy or the name server leads {}", other.url()))
+            .owner(format!("whoever runs the routing of {}", other.origin)),
     )
+}
+
+fn asks_though_sent(other: &Witness) -> String {
+    let said = other.reason.as_deref().unwrap_or_default();
+    format!("{} asks for a key that was sent: {said}", other.cited())
 }
 
 fn ended(evidence: &Evidence<'_>) -> Option<Cause> {
@@ -471,7 +537,8 @@ fn not_seen(evidence: &Evidence<'_>) -> Option<Cause> {
         .facts(accepted(evidence))
         .facts(evidence.header_fact("Server"))
         .facts(evidence.host_variable())
-        .next("check which service answers under this host and path, and whether something between takes the header away"),
+        .next("check which service answers under this host and path, and whether something between takes the header away")
+        .owner("whoever runs the routing of this host"),
     )
 }
 

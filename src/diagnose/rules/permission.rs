@@ -104,7 +104,8 @@ fn not_allowed(evidence: &Evidence<'_>) -> Option<Cause> {
             .about(evidence.secret())
             .facts([elsewhere])
             .facts(evidence.said_fact())
-            .next("see who owns what is asked for, and which rights the key has"),
+            .next("see who owns what is asked for, and which rights the key has")
+            .owner("whoever gave out the key"),
     )
 }
 

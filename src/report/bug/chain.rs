@@ -117,6 +117,37 @@ pub(super) fn curl(case: &Case<'_>) -> Option<String> {
     Some(format!("{head}{body}"))
 }
 
+/// The secret, and the curl line of a request of the run that was accepted with it, where the one that
+/// is reported was refused: what tells its receiver that the secret is good.
+pub(super) fn proof(case: &Case<'_>) -> Option<(String, String)> {
+    let own = case.told.exchange()?;
+    own.response.as_ref().filter(|response| matches!(response.status, 401 | 403))?;
+    let (name, told) = own.secrets_sent.iter().find_map(|(name, _)| {
+        let told = case.all.iter().find(|told| {
+            let exchange = told.exchange();
+            let answer = exchange.and_then(|exchange| exchange.response.as_ref());
+            told.verdict() == Some(Verdict::Passed)
+                && answer.is_some_and(|answer| (200..300).contains(&answer.status))
+                && exchange.is_some_and(|it| it.secrets_sent.iter().any(|(sent, _)| sent == name))
+        })?;
+        Some((name.clone(), *told))
+    })?;
+    let exchange = told.exchange()?;
+    let origin = origin(exchange);
+    let word = case.variable_of(&origin)?.trim_start_matches("env.").to_ascii_uppercase();
+    let origins = [(origin.clone(), "«secret:origin_0»".to_owned())];
+    let known = case.bug.record.started.as_ref().map(|run| &run.variables);
+    let secret = variables_of(known);
+    let variable = |name: &str| match name {
+        "origin_0" => word.clone(),
+        _ => secret(name),
+    };
+    let line = curl_line(&with_masks(exchange, &origins, &[]), &variable);
+    let at = case.at(told.record.step.place);
+    let head = format!("{word}=\"${{{word}:-{origin}}}\"   # {}", told.title());
+    Some((name, format!("{head} ({at})\n{}", line.replacen("curl -sS", "curl -sS -i", 1))))
+}
+
 /// The exchange with each known origin and each value that is taken anew as a variable.
 fn with_masks(
     exchange: &Exchange,

@@ -6,7 +6,7 @@ use super::super::document::{Document, Told};
 use super::super::finding::count;
 use super::super::overall;
 use super::Case;
-use crate::diagnose;
+use crate::diagnose::{self, Cluster, Diagnosis};
 use crate::outcome::{Exchange, Reason, Verdict};
 
 /// What failures of one cause have in common: who was asked, and what kind of answer came.
@@ -54,7 +54,15 @@ pub(super) struct Scope {
 pub(super) fn scope(case: &Case<'_>) -> Scope {
     let own = Fingerprint::of(&case.told);
     let bad: Vec<&Told<'_>> = case.all.iter().filter(|told| told.is_bad()).collect();
-    let alike: Vec<&&Told<'_>> = bad.iter().filter(|told| Fingerprint::of(told) == own).collect();
+    let diagnosis = diagnose::whole_run(case.bug.record);
+    let cluster = cluster_of(&diagnosis, &case.told);
+    let by_cause = cluster.filter(|cluster| cluster.cause.is_some());
+    // What has one cause fails alike, whatever came back; without a cause, what looks alike does.
+    let is_alike = |told: &&&Told<'_>| match by_cause {
+        Some(own) => cluster_of(&diagnosis, told).is_some_and(|it| std::ptr::eq(it, own)),
+        None => Fingerprint::of(told) == own,
+    };
+    let alike: Vec<&&Told<'_>> = bad.iter().filter(is_alike).collect();
     let total = case.all.len();
     let mut lines = vec![format!(
         "{} of {} of the run did not pass, {} of them in this way{}.",
@@ -63,13 +71,8 @@ pub(super) fn scope(case: &Case<'_>) -> Scope {
         alike.len(),
         titles(case, &alike)
     )];
-    let diagnosis = diagnose::whole_run(case.bug.record);
-    let witnesses = diagnose::witnesses(case.told.plan);
-    let causes = Document::causes(&case.told, &witnesses);
-    let print = case.told.result().map(|result| diagnose::fingerprint(result, &causes));
-    let cluster = print.and_then(|print| diagnosis.cluster(&print).cloned());
-    if let Some(cluster) = cluster.filter(|cluster| cluster.size > 1 && cluster.cause.is_some()) {
-        let said = overall::explains(&cluster, &diagnosis);
+    if let Some(cluster) = by_cause.filter(|cluster| cluster.size > 1) {
+        let said = overall::explains(cluster, &diagnosis);
         let mut said = said.chars();
         let first: String = said.next().into_iter().flat_map(char::to_uppercase).collect();
         lines.push(format!("{first}{}.", said.as_str()));
@@ -97,6 +100,12 @@ pub(super) fn scope(case: &Case<'_>) -> Scope {
         "medium: this one behaviour is wrong, others pass".to_owned()
     };
     Scope { severity, lines }
+}
+
+/// The failures of the run that have one cause with a step.
+fn cluster_of<'a>(diagnosis: &'a Diagnosis, told: &Told<'_>) -> Option<&'a Cluster> {
+    let causes = Document::causes(told, &diagnose::witnesses(told.plan));
+    diagnosis.cluster(&diagnose::fingerprint(told.result()?, &causes))
 }
 
 /// The others that failed alike, a few of them by name.

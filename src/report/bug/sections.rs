@@ -235,6 +235,13 @@ fn reproduce(case: &Case<'_>, out: &mut String) {
         );
     }
     let _ = writeln!(out, "{}", shell(script.trim_end()));
+    if let Some((secret, proof)) = chain::proof(case) {
+        let _ = writeln!(
+            out,
+            "\nFor comparison, what the same run saw pass with the same `{secret}`:\n\n{}",
+            shell(&proof)
+        );
+    }
 }
 
 /// A block for a shell, whose fence is longer than any in it.
@@ -373,7 +380,7 @@ fn why(case: &Case<'_>, causes: &[Cause], out: &mut String) {
     for line in diagnosis.backends.iter().map(overall::backend) {
         let _ = writeln!(out, "- {}", text(&line));
     }
-    let ruled_out = ruled_out(case);
+    let ruled_out = ruled_out(case, causes);
     if !ruled_out.is_empty() {
         out.push_str("\nWhat the same run rules out:\n\n");
         for line in ruled_out {
@@ -383,7 +390,7 @@ fn why(case: &Case<'_>, causes: &[Cause], out: &mut String) {
 }
 
 /// What other steps of the run saw that makes a cause unlikely.
-fn ruled_out(case: &Case<'_>) -> Vec<String> {
+fn ruled_out(case: &Case<'_>, causes: &[Cause]) -> Vec<String> {
     let mut lines = Vec::new();
     let Some(exchange) = case.told.exchange() else { return lines };
     let own = origin(exchange);
@@ -407,9 +414,7 @@ fn ruled_out(case: &Case<'_>) -> Vec<String> {
             Some((told, other, status)) => {
                 lines.push(format!("A wrong or expired `{name}`: {}", seen(told, other, status)));
             }
-            None => lines.push(format!(
-                "Not ruled out: that `{name}` itself is bad; no request with it passed in this run."
-            )),
+            None => lines.push(of_key(name, causes)),
         }
     }
     let same = |(_, other, status): &(&Told<'_>, &Exchange, u16)| {
@@ -426,6 +431,25 @@ fn ruled_out(case: &Case<'_>) -> Vec<String> {
         None => {}
     }
     lines
+}
+
+/// Whether a key that no request passed with may be bad, as far as the causes tell.
+fn of_key(name: &str, causes: &[Cause]) -> String {
+    match causes.first().map(|cause| cause.rule) {
+        Some("key/other-service") => format!(
+            "A wrong or expired `{name}`: the service knows it, and names the one that it is for."
+        ),
+        Some("key/not-checked") => {
+            format!("Not ruled out: that `{name}` itself is bad; nobody looked at it in this run.")
+        }
+        Some("key/misrouted") => format!(
+            "Not ruled out: that `{name}` itself is bad; the service that knows keys did not see it \
+             in this run. Mend the way first."
+        ),
+        Some(_) | None => format!(
+            "Not ruled out: that `{name}` itself is bad; no request with it passed in this run."
+        ),
+    }
 }
 
 fn next(case: &Case<'_>, causes: &[Cause], out: &mut String) {
@@ -445,42 +469,47 @@ fn next(case: &Case<'_>, causes: &[Cause], out: &mut String) {
     }
     let named = causes.iter().find_map(|cause| cause.owner.clone());
     let _ = writeln!(out, "- Likely owner: {}", text(&named.unwrap_or_else(|| owner(case))));
+    if let Some(here) = here(case) {
+        let _ = writeln!(out, "- Here is {}", text(&here));
+    }
 }
 
-/// Who can mend it, as far as the run tells.
+/// What was asked, by its address, the variable that names it, and how it calls itself.
+fn here(case: &Case<'_>) -> Option<String> {
+    let exchange = case.told.exchange()?;
+    let own = origin(exchange);
+    let variable = case.variable_of(&own);
+    let set_at = variable.as_deref().and_then(|name| {
+        let environments = case.bug.record.environments.iter();
+        let mut all = environments.flat_map(|environment| &environment.variables);
+        all.find(|it| name.strip_prefix("env.") == Some(&it.name))?.place.map(|it| case.at(it))
+    });
+    let set_at = set_at.map(|at| format!(", set at {at}")).unwrap_or_default();
+    let name = variable.map(|name| format!(" (`{name}`{set_at})")).unwrap_or_default();
+    let server = exchange.response.as_ref().and_then(|response| header(response, "server"));
+    let server = server.map(|it| format!(", which calls itself `{it}`")).unwrap_or_default();
+    Some(format!("{own}{name}{server}"))
+}
+
+/// Who can mend it where no cause says so, as far as the run tells.
 fn owner(case: &Case<'_>) -> String {
     let Some(exchange) = case.told.exchange() else {
         return "whoever writes the plan: nothing was sent".to_owned();
     };
     let own = origin(exchange);
-    let name = case.variable_of(&own).map(|name| format!(" (`{name}`)")).unwrap_or_default();
     let Some(response) = &exchange.response else {
-        return format!("whoever runs {own}{name}: it gave no whole answer");
+        return format!("whoever runs {own}: it gave no whole answer");
     };
-    let server = header(response, "server").map(|it| format!(", which calls itself `{it}`"));
-    let server = server.unwrap_or_default();
-    let proved = case.all.iter().any(|told| {
-        told.verdict() == Some(Verdict::Passed)
-            && told.exchange().is_some_and(|other| {
-                origin(other) != own
-                    && other.response.as_ref().is_some_and(|it| (200..300).contains(&it.status))
-                    && other
-                        .secrets_sent
-                        .iter()
-                        .any(|(name, _)| exchange.secrets_sent.iter().any(|(own, _)| own == name))
-            })
-    });
     match response.status {
-        401 | 403 if proved => format!(
-            "whoever runs {own}{name}{server}: it refuses a key that is good elsewhere; the team of \
-             the auth service can say what it was asked"
-        ),
+        401 | 403 if exchange.secrets_sent.is_empty() => {
+            format!("whoever writes the plan, then whoever runs {own}: no secret was sent")
+        }
         401 | 403 => format!(
-            "whoever issued the key, then whoever runs {own}{name}{server}: the key was accepted \
-             nowhere in this run"
+            "whoever runs {own}: it refuses the key and does not say why; whoever gave out the key \
+             can tell whether it is good"
         ),
-        502..=504 => format!("whoever runs what stands behind {own}{name}{server}"),
-        _ => format!("whoever runs {own}{name}{server}"),
+        502..=504 => format!("whoever runs what stands behind {own}"),
+        _ => format!("whoever runs {own}"),
     }
 }
 
