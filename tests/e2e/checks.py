@@ -59,6 +59,45 @@ steps:
     expect: {status: 404, $.error_code: RESOURCE_DOES_NOT_EXIST}
 """
 
+# The same in one plan: each request by both routes, one that writes too.
+ROUTES = """\
+plan: A registry by two routes
+secrets:
+  api_key: {}
+defaults:
+  auth: {bearer: "${{ secrets.api_key }}"}
+steps:
+  - name: Search
+    routes: {direct: "${{ env.direct }}", proxied: "${{ env.proxied }}"}
+    GET: /api/2.0/mlflow/registered-models/search
+    query: {max_results: 5}
+    expect: {routes: RULE}
+    on_failure: continue
+  - name: A model that is not there
+    routes: {direct: "${{ env.direct }}", proxied: "${{ env.proxied }}"}
+    GET: /api/2.0/mlflow/registered-models/get
+    query: {name: planrun-e2e-nobody}
+    expect: {status: 404, $.error_code: RESOURCE_DOES_NOT_EXIST, routes: RULE}
+    on_failure: continue
+  - name: A model for each route
+    id: create
+    routes: {direct: "${{ env.direct }}", proxied: "${{ env.proxied }}"}
+    POST: /api/2.0/mlflow/registered-models/create
+    json: {name: "planrun-${{ unique }}-${{ case.route }}"}
+    expect:
+      routes:
+        equal: true
+        ignore: [headers.server]
+        within: {$.registered_model.creation_timestamp: 60000, $.registered_model.last_updated_timestamp: 60000}
+    capture: {model: $.registered_model.name}
+    on_failure: continue
+cleanup:
+  - if: steps.create.sent
+    rows: ${{ model | default([]) }}
+    DELETE: ${{ env.direct }}/api/2.0/mlflow/registered-models/delete
+    json: {name: "${{ case }}"}
+"""
+
 
 def bearer(key):
     return {"Authorization": f"Bearer {key}"}
@@ -311,6 +350,24 @@ def two_ways(at):
     # A key that only the proxy asks for: the way through it is told from the other by what each answers.
     seen = ended(at.planrun(*compare, "--ignore", "headers.Server", PLANRUN_API_KEY=unknown_key()), 1)
     says(seen, "Only on direct as expected", "200", "401", "Invalid or expired API key")
+
+
+@check("one plan sends each request to MLflow itself and through nginx, and the answers are equal but for who serves")
+def two_routes(at):
+    (at.folder / "environments").mkdir()
+    ways = f"direct: 'http://127.0.0.1:{at.bed.mlflow_port}', proxied: '{at.bed.registry_url}'"
+    secret = "secrets: {api_key: {env_var: PLANRUN_API_KEY}}"
+    (at.folder / "environments" / "both.yaml").write_text(f"environment: both\nvars: {{{ways}}}\n{secret}\n")
+    (at.folder / "plain.yaml").write_text(ROUTES.replace("RULE", "equal"))
+    (at.folder / "ruled.yaml").write_text(ROUTES.replace("RULE", "{equal: true, ignore: [headers.server]}"))
+    seen = ended(at.planrun("plain.yaml", "-e", "both"), 1)
+    says(seen, "step::routes-differ", "headers.server", "nginx", "uvicorn")
+    seen = ended(at.planrun("ruled.yaml", "-e", "both"), 0)
+    says(seen, "[direct]", "[proxied]", "A model for each route")
+    # A key that only the proxy asks for: the hop between is named.
+    seen = ended(at.planrun("ruled.yaml", "-e", "both", PLANRUN_API_KEY=unknown_key()), 1)
+    says(seen, "differs in", "status", "200", "401", "`route` decides: direct passes; proxied fails")
+    says(seen, "what `proxied` passes through, and `direct` does not, is at fault")
 
 
 @check("with nginx stopped it ends 5 and names the address and the variable that set it")
