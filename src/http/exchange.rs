@@ -255,7 +255,8 @@ impl<'a> Walk<'a> {
         }
         let mut message = reqwest::Request::new(self.method.clone(), url);
         *message.headers_mut() = headers;
-        let body = Sending::new(&self.body, Arc::clone(&self.trace), self.request.moved.clone());
+        let (trace, moved) = (Arc::clone(&self.trace), self.request.moved.clone());
+        let body = Sending::new((&self.body, self.request.digest), trace, moved);
         *message.body_mut() = Some(reqwest::Body::wrap(body));
         Ok(message)
     }

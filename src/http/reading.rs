@@ -1,4 +1,4 @@
-//! Reads a body ahead of the network, on a thread that may block, and digests it there.
+//! Reads a body ahead of the network, on a thread that may block, and digests it there if wanted.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -23,6 +23,7 @@ pub(crate) struct Reading {
     next: Next,
     left: Option<u64>,
     size: Option<u64>,
+    is_digested: bool,
     digest: Option<String>,
 }
 
@@ -35,7 +36,9 @@ enum Next {
 /// What was read.
 struct Piece {
     bytes: Bytes,
-    /// SHA-256 of the whole in lower-case hex, with the last piece.
+    /// Whether it is the last one.
+    is_last: bool,
+    /// SHA-256 of the whole in lower-case hex, with the last piece, where it is wanted.
     digest: Option<String>,
 }
 
@@ -47,9 +50,9 @@ impl fmt::Debug for Reading {
 
 impl Reading {
     /// Nothing is opened before the first piece is asked for: there may be no connection yet.
-    pub(crate) fn new(size: Option<u64>, open: Open) -> Self {
+    pub(crate) fn new(size: Option<u64>, open: Open, is_digested: bool) -> Self {
         let next = if size == Some(0) { Next::End } else { Next::Open(open) };
-        Self { next, left: size, size, digest: None }
+        Self { next, left: size, size, is_digested, digest: None }
     }
 
     /// How much is still to come, where the size is known.
@@ -61,20 +64,20 @@ impl Reading {
         matches!(self.next, Next::End)
     }
 
-    /// SHA-256 in lower-case hex, when all has been read.
+    /// SHA-256 in lower-case hex, when all has been read and it was wanted.
     pub(crate) fn digest(&self) -> Option<&String> {
         self.digest.as_ref()
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         if let Next::Open(open) = &self.next {
-            let (open, size) = (Arc::clone(open), self.size);
+            let (open, size, is_digested) = (Arc::clone(open), self.size, self.is_digested);
             let (pieces, read) = mpsc::channel(AHEAD);
             self.next = Next::Pieces(read);
-            spawn_blocking(move || read_all(&open, size, &pieces));
+            spawn_blocking(move || read_all(&open, size, is_digested, &pieces));
         }
         let Next::Pieces(pieces) = &mut self.next else { return Poll::Ready(None) };
-        let Piece { bytes, digest } = match ready!(pieces.poll_recv(cx)) {
+        let Piece { bytes, digest, is_last: _ } = match ready!(pieces.poll_recv(cx)) {
             Some(Ok(piece)) => piece,
             Some(Err(error)) => return self.fail(&error),
             None => return self.fail(&io::Error::other("its reader broke off")),
@@ -122,7 +125,12 @@ impl fmt::Display for BodyUnreadable {
 impl std::error::Error for BodyUnreadable {}
 
 /// Reads a body to its end on a thread that may block; it ends early when nobody waits any more.
-fn read_all(open: &Open, size: Option<u64>, pieces: &mpsc::Sender<io::Result<Piece>>) {
+fn read_all(
+    open: &Open,
+    size: Option<u64>,
+    is_digested: bool,
+    pieces: &mpsc::Sender<io::Result<Piece>>,
+) {
     let mut reader = match open() {
         Ok(reader) => reader,
         Err(error) => {
@@ -133,7 +141,7 @@ fn read_all(open: &Open, size: Option<u64>, pieces: &mpsc::Sender<io::Result<Pie
     // One byte more than is stated: a body that has it became longer.
     let stated = size.and_then(|size| usize::try_from(size).ok()?.checked_add(1));
     let room = stated.map_or(PIECE, |room| room.min(PIECE));
-    let mut digest = digest::Context::new(&digest::SHA256);
+    let mut digest = is_digested.then(|| digest::Context::new(&digest::SHA256));
     let mut total = 0_u64;
     // Buffers come back when they have been written: a gigabyte goes through a handful of them.
     let (back, spare) = std::sync::mpsc::channel::<Vec<u8>>();
@@ -142,14 +150,17 @@ fn read_all(open: &Open, size: Option<u64>, pieces: &mpsc::Sender<io::Result<Pie
         bytes.resize(room, 0);
         let read = fill(&mut *reader, &mut bytes).inspect(|filled| bytes.truncate(*filled));
         let piece = read.map(|filled| {
-            digest.update(&bytes);
+            if let Some(digest) = &mut digest {
+                digest.update(&bytes);
+            }
             total += filled as u64;
             let is_last = filled == 0 || size.is_some_and(|size| total >= size);
-            let digest = is_last.then(|| crate::units::hex(digest.clone().finish().as_ref()));
+            let whole = digest.as_ref().filter(|_| is_last);
+            let digest = whole.map(|whole| crate::units::hex(whole.clone().finish().as_ref()));
             let back = back.clone();
-            Piece { bytes: Bytes::from_owner(Lent { bytes, back }), digest }
+            Piece { bytes: Bytes::from_owner(Lent { bytes, back }), is_last, digest }
         });
-        let goes_on = piece.as_ref().is_ok_and(|piece| piece.digest.is_none());
+        let goes_on = piece.as_ref().is_ok_and(|piece| !piece.is_last);
         if pieces.blocking_send(piece).is_err() || !goes_on {
             return;
         }

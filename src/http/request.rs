@@ -53,6 +53,8 @@ pub struct Request {
     pub keep: Keep,
     /// Whether an MD5 digest of the response body is wanted.
     pub md5: bool,
+    /// Whether a streamed body is digested on its way out.
+    pub digest: bool,
     /// Counts what of both bodies has gone.
     pub moved: Option<Arc<Moved>>,
     /// Holds the request back until all connections of a wave are there (`start: together`).
@@ -90,6 +92,7 @@ impl Request {
             dial: Arc::default(),
             keep: Keep::Whole,
             md5: false,
+            digest: true,
             moved: None,
             barrier: None,
         }

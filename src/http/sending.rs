@@ -37,7 +37,11 @@ impl fmt::Debug for Sending {
 }
 
 impl Sending {
-    pub(crate) fn new(body: &Body, trace: Arc<Trace>, moved: Option<Arc<Moved>>) -> Self {
+    pub(crate) fn new(
+        (body, is_digested): (&Body, bool),
+        trace: Arc<Trace>,
+        moved: Option<Arc<Moved>>,
+    ) -> Self {
         if let Some(moved) = &moved {
             moved.begins_to_send(match body {
                 Body::Empty => Some(0),
@@ -48,7 +52,9 @@ impl Sending {
         let source = match body {
             Body::Empty => Source::Memory(Bytes::new()),
             Body::Bytes(bytes) => Source::Memory(bytes.clone()),
-            Body::Stream { size, open } => Source::Reading(Reading::new(*size, Arc::clone(open))),
+            Body::Stream { size, open } => {
+                Source::Reading(Reading::new(*size, Arc::clone(open), is_digested))
+            }
         };
         Self { trace, moved, source }
     }

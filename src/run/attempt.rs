@@ -91,6 +91,8 @@ pub(super) struct StepScene<'a> {
     pub(super) barrier: Option<&'a Barrier>,
     /// Whether another step reads the body of its response.
     pub(super) body_is_read_later: bool,
+    /// Whether something reads the digest of what this step sends.
+    pub(super) digest_is_read_later: bool,
     /// Whether the end of the run ends it too; cleanup goes on.
     pub(super) stoppable: bool,
     /// Where events wait until it is known whether they are told.
@@ -230,6 +232,7 @@ impl StepScene<'_> {
         self.name(&mut rendered);
         rendered.request.barrier = self.barrier.cloned();
         (rendered.request.keep, rendered.request.md5) = self.kept(request);
+        rendered.request.digest = self.wants_digest(&rendered.request.body);
         let moved = Arc::<http::Moved>::default();
         rendered.request.moved = self.told.map(|_| Arc::clone(&moved));
         let exchange = async {

@@ -364,11 +364,15 @@ impl<'a> Execution<'a> {
         case: Option<&'s Arc<Case>>,
         (key, words): (&'s str, &'s Words),
     ) -> StepScene<'s> {
-        let is_body = |field: &String| matches!(field.as_str(), "json" | "text");
-        let body_is_read_later = self.observed.iter().any(|(index, fields)| {
-            let seen = self.plan.steps().get(index.0);
-            fields.iter().any(is_body) && seen.is_some_and(|seen| std::ptr::eq(seen, step))
-        });
+        let is_read_later = |named: &[&str]| {
+            self.observed.iter().any(|(index, fields)| {
+                let seen = self.plan.steps().get(index.0);
+                fields.iter().any(|field| named.contains(&field.as_str()))
+                    && seen.is_some_and(|seen| std::ptr::eq(seen, step))
+            })
+        };
+        let body_is_read_later = is_read_later(&["json", "text"]);
+        let digest_is_read_later = is_read_later(&["request_sha256"]);
         StepScene {
             context: self.context,
             values: self.values,
@@ -386,6 +390,7 @@ impl<'a> Execution<'a> {
             barrier: None,
             held: self.held.as_deref(),
             body_is_read_later,
+            digest_is_read_later,
             stoppable: step.section != Section::Cleanup && !self.cleans_up(),
         }
     }

@@ -2,8 +2,11 @@
 
 use super::attempt::StepScene;
 use crate::check::{Assertion, Expect, Request};
-use crate::http::Keep;
+use crate::http::{Body, Keep};
 use crate::query::SubjectKind;
+
+/// So many bytes of a streamed body are always digested on their way out.
+const DIGESTED: u64 = 16 * 1024 * 1024;
 
 impl StepScene<'_> {
     /// What is kept of the body, and whether its MD5 is wanted.
@@ -20,6 +23,13 @@ impl StepScene<'_> {
         let hinted = self.plan.hints().iter().flat_map(|hint| &hint.when);
         let md5 = self.assertions().chain(hinted).any(is_md5);
         (if reads { Keep::Whole } else { Keep::Head }, md5)
+    }
+
+    /// Whether the digest of what is sent is wanted: something reads it, or it costs next to nothing.
+    /// For a gigabyte it would take longer than the sending itself.
+    pub(super) fn wants_digest(&self, body: &Body) -> bool {
+        let is_large = matches!(body, Body::Stream { size: Some(size), .. } if *size > DIGESTED);
+        !is_large || self.digest_is_read_later
     }
 
     fn assertions(&self) -> impl Iterator<Item = &Assertion> {

@@ -321,3 +321,31 @@ fn what_nothing_reads_is_measured_whole_all_the_same() {
     let ran = Bench::plan(&plan.replace("200003B", "200002B")).run().exits(1);
     assert_eq!(ran.verdicts(), ["passed", "failed"]);
 }
+
+#[test]
+fn a_large_body_is_digested_on_its_way_out_where_the_plan_reads_its_digest() {
+    let server = Scripted::ok();
+    let up =
+        |id: &str, size: &str| format!("  - {{id: {id}, POST: /x, generate: {{size: {size}}}}}\n");
+    let digest = |assertion: &str| {
+        let steps = [up("first", "16777217B"), up("again", "16777217B"), up("small", "16MiB")];
+        let steps = format!("{}  - assert: [\"{assertion}\"]\n", steps.concat());
+        let ran = bench(&server, &steps).run();
+        let digest = |number: usize| {
+            let request = &ran.step(number)["attempts"][0]["exchange"]["request"];
+            assert!(request["body"]["size"].as_u64() >= Some(16_777_216), "{request}");
+            request["body"]["sha256"].as_str().map(str::to_owned)
+        };
+        (ran.code, [digest(0), digest(1), digest(2)])
+    };
+    let (code, [first, again, small]) = digest("steps.first.request_sha256 is string");
+    assert_eq!(code, 0);
+    let first = first.expect("it is read");
+    assert_eq!((again, small.is_some()), (None, true));
+    // The twin: another digest, and the other step.
+    let (code, digests) = digest(&format!("steps.again.request_sha256 != '{first}'"));
+    assert_eq!(
+        (code, digests[0].as_deref(), digests[1].as_deref()),
+        (1, None, Some(first.as_str()))
+    );
+}
