@@ -34,7 +34,7 @@ pub use moved::{Moved, Moving};
 pub use peek::certificate;
 pub use redirect::{AllowOrigins, Origin};
 pub use request::{
-    Body, Connection, Dial, HttpVersion, Identity, Keep, MAX_BODY, ProxyChoice, Request,
+    Body, Connection, Dial, Digests, HttpVersion, Identity, Keep, MAX_BODY, ProxyChoice, Request,
     RequestFault, Tls,
 };
 pub use tls::{TlsPart, check_tls};

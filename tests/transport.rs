@@ -69,7 +69,7 @@ async fn an_answer_comes_with_its_digests_address_and_phases() {
     let server = Misbehaving::start();
     let client = Client::new(&Options::default());
     let mut request = get(&server.url("/ok"));
-    request.md5 = true;
+    request.digests.md5 = true;
     let first = send_with(&client, &request).await;
     let answer = answered(first.clone());
     assert_eq!((answer.status, answer.http), (200, "1.1"));

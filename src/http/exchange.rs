@@ -256,7 +256,7 @@ impl<'a> Walk<'a> {
         let mut message = reqwest::Request::new(self.method.clone(), url);
         *message.headers_mut() = headers;
         let (trace, moved) = (Arc::clone(&self.trace), self.request.moved.clone());
-        let body = Sending::new((&self.body, self.request.digest), trace, moved);
+        let body = Sending::new((&self.body, self.request.digests.sent), trace, moved);
         *message.body_mut() = Some(reqwest::Body::wrap(body));
         Ok(message)
     }
@@ -335,8 +335,11 @@ impl<'a> Walk<'a> {
         if let Some(moved) = &self.request.moved {
             moved.begins_to_receive(self.head.as_ref().and_then(Head::announced));
         }
-        let made =
-            Decoder::new(&encoding, self.request.max_body, (self.request.keep, self.request.md5));
+        let made = Decoder::new(
+            &encoding,
+            self.request.max_body,
+            (self.request.keep, self.request.digests.md5),
+        );
         let decoder = match made {
             Ok(decoder) => self.decoder.insert(decoder),
             Err(fault) => return Err(self.undecoded(&fault)),

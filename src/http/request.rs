@@ -51,14 +51,27 @@ pub struct Request {
     pub dial: Arc<Dial>,
     /// What of the response body is kept.
     pub keep: Keep,
-    /// Whether an MD5 digest of the response body is wanted.
-    pub md5: bool,
-    /// Whether a streamed body is digested on its way out.
-    pub digest: bool,
+    /// The digests that are wanted.
+    pub digests: Digests,
     /// Counts what of both bodies has gone.
     pub moved: Option<Arc<Moved>>,
     /// Holds the request back until all connections of a wave are there (`start: together`).
     pub barrier: Option<Barrier>,
+}
+
+/// Which digests are made beside SHA-256 of the response body and of a body in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Digests {
+    /// SHA-256 of a streamed body, on its way out.
+    pub sent: bool,
+    /// MD5 of the response body.
+    pub md5: bool,
+}
+
+impl Default for Digests {
+    fn default() -> Self {
+        Self { sent: true, md5: false }
+    }
 }
 
 /// What of a response body is kept in memory; its size and its digests are of the whole in any case.
@@ -91,8 +104,7 @@ impl Request {
             allow: Arc::default(),
             dial: Arc::default(),
             keep: Keep::Whole,
-            md5: false,
-            digest: true,
+            digests: Digests::default(),
             moved: None,
             barrier: None,
         }

@@ -231,8 +231,10 @@ impl StepScene<'_> {
         }
         self.name(&mut rendered);
         rendered.request.barrier = self.barrier.cloned();
-        (rendered.request.keep, rendered.request.md5) = self.kept(request);
-        rendered.request.digest = self.wants_digest(&rendered.request.body);
+        let (keep, md5) = self.kept(request);
+        let wanted = self.wants_digest(&rendered.request.body);
+        rendered.request.keep = keep;
+        rendered.request.digests = http::Digests { sent: wanted, md5 };
         let moved = Arc::<http::Moved>::default();
         rendered.request.moved = self.told.map(|_| Arc::clone(&moved));
         let exchange = async {
