@@ -15,6 +15,7 @@ mod expect;
 mod exposed;
 mod groups;
 mod hints;
+mod hops;
 mod include;
 mod late;
 mod names;
@@ -36,16 +37,17 @@ pub use cases::{Axis, AxisValue, AxisValues, Cases, Row, RowFields};
 pub use contract::{CheckedContract, Exception};
 pub use dial::{Dial, TlsFiles, TlsSettings, is_proxy};
 pub use environment::{
-    CheckedEnvironment, CheckedService, CheckedWork, ServiceFields, Words, check_environment,
+    CheckedEnvironment, CheckedService, CheckedTap, CheckedWork, ServiceFields, TAP_FIELDS, Words,
+    check_environment,
 };
 pub use include::{Include, Included, Role, inside};
 pub use plan::check;
 pub use routes::{EqualRoutes, ROUTE, Route};
 pub use samples::{Count, Distinct, ExpectAll, Samples, Share, Shares};
 pub use types::{
-    Assertion, Auth, Capture, CheckedBudget, CheckedPlan, CheckedStep, Condition, Cookies, Expect,
-    Group, Header, Hint, Late, LateValue, OAuth2, Outcome, Poll, Redirects, Request, Retry,
-    SecretUse, StepIndex, Uses, Var, Work,
+    Assertion, Auth, Capture, CheckedBudget, CheckedHop, CheckedPlan, CheckedStep, Condition,
+    Cookies, Expect, Group, Header, Hint, HopPart, Late, LateValue, OAuth2, Outcome, Poll,
+    Redirects, Request, Retry, SecretUse, StepIndex, Uses, Var, Work,
 };
 pub use written::WrittenPart;
 

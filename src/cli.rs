@@ -35,6 +35,7 @@ mod shell;
 mod signals;
 mod store;
 mod stored;
+mod taps;
 mod vars;
 mod world;
 

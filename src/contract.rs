@@ -11,6 +11,7 @@ mod fields;
 mod media;
 mod operation;
 mod path;
+mod recorded;
 mod reference;
 mod request;
 mod response;
@@ -29,6 +30,7 @@ pub use operation::{
     Body, Credential, Media, Operation, Parameter, Response, ResponseHeader, Scheme, Within,
 };
 pub use path::{Binding, Segment};
+pub use recorded::Sent;
 pub use reference::{Link, links};
 pub use request::Judged;
 pub use response::{Answered, Misfit};

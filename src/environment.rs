@@ -4,9 +4,11 @@
 mod corpus;
 mod merged;
 mod parse;
+mod taps;
 
 pub use merged::Environment;
 pub use parse::parse;
+pub use taps::{Mode, TapAst};
 
 use std::time::Duration;
 
@@ -34,6 +36,8 @@ pub struct EnvironmentFile {
     pub allow_origins: Option<Vec<Node>>,
     /// What is started before the run.
     pub services: Vec<ServiceAst>,
+    /// What stands between the system under test and its dependencies.
+    pub taps: Vec<TapAst>,
     /// Whether requests that may write need `--allow-writes`.
     pub protected: Option<Spanned<bool>>,
 }
@@ -82,6 +86,8 @@ pub enum ServiceWork {
         place: Place,
         /// `fault:`, a text.
         fault: Option<Node>,
+        /// `auth_url:`, a URL.
+        auth_url: Option<Node>,
     },
     /// `run: [program, argument, …]`.
     Command {
@@ -107,4 +113,15 @@ pub struct EnvironmentShape {
     pub vars: Vec<String>,
     /// The secrets that have a value.
     pub secrets: Vec<String>,
+    /// Its taps.
+    pub taps: Vec<TapShape>,
+}
+
+/// A tap, as far as plans have a say in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TapShape {
+    /// Its name, where it is written.
+    pub name: Spanned<String>,
+    /// The contract that its requests are held against, where it names one.
+    pub contract: Option<Spanned<String>>,
 }

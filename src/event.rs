@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::contract::Listed;
 use crate::finding::Finding;
-use crate::outcome::{SampleColumns, StepResult, Verdict};
+use crate::outcome::{SampleColumns, StepResult, Tapped, Verdict};
 use crate::source::{Place, SourceId, SourceText};
 use crate::units::nanos;
 
@@ -267,6 +267,9 @@ pub enum Event {
         /// What they were.
         columns: Box<SampleColumns>,
     },
+    /// A tap saw an exchange that belongs to no request of a step that was under way; those that do
+    /// are told with their attempt.
+    Tapped(Box<Tapped>),
     /// A step ended.
     StepFinished {
         /// The job.
@@ -345,6 +348,7 @@ impl Event {
             | Self::Contract(_)
             | Self::Source { .. }
             | Self::Finding { .. }
+            | Self::Tapped(_)
             | Self::RunFinished { .. } => None,
             Self::PlanStarted(started) => Some(started.job),
             Self::StepStarted { job, .. }

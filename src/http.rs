@@ -21,6 +21,7 @@ mod reading;
 mod redirect;
 mod request;
 mod sending;
+mod tap;
 mod tls;
 mod trace;
 
@@ -37,4 +38,5 @@ pub use request::{
     Body, Connection, Dial, Digests, HttpVersion, Identity, Keep, MAX_BODY, ProxyChoice, Request,
     RequestFault, Tls,
 };
+pub use tap::{Hub, Refuse, Seen, Stray, Tap, TapListener, TapWork, Watching};
 pub use tls::{TlsPart, check_tls};

@@ -6,6 +6,7 @@ mod judged;
 mod redact;
 mod routes;
 mod samples;
+mod tapped;
 
 pub use contract::ContractUse;
 pub use exchange::{
@@ -23,3 +24,4 @@ pub use samples::{
     DistinctCount, SampleBefore, SampleColumns, SampleCounts, SampleRow, SampleTimes,
     SamplesResult, Spread,
 };
+pub use tapped::{TapBreach, TapContract, TapRef, Tapped, Tie};

@@ -8,6 +8,7 @@ mod cases;
 mod contract;
 mod expect;
 mod hint;
+mod hops;
 pub mod keys;
 mod kind;
 mod literal_secret;
@@ -23,6 +24,7 @@ pub use cases::{AxisAst, AxisValuesAst, CasesAst, ColumnType, PlacedCases, RowsA
 pub use contract::{ContractAst, IgnoreAst};
 pub use expect::{AssertionAst, ExpectAst, OutcomeAst, SubjectAst};
 pub use hint::{HintAst, HintsAst};
+pub use hops::HopAst;
 pub use kind::{FileKind, include_only_by_look, kind, kind_by_look};
 pub use literal_secret::literal_secrets;
 pub use options::{

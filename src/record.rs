@@ -25,7 +25,7 @@ pub use tally::{Counts, Tally};
 use crate::contract::Listed;
 use crate::event::{EnvironmentTold, Event, JobId, PlanStarted, RunStarted, StepKind, StepRef};
 use crate::finding::Finding;
-use crate::outcome::{BudgetBreach, SampleColumns, StepResult, Verdict};
+use crate::outcome::{BudgetBreach, SampleColumns, StepResult, Tapped, Verdict};
 use crate::source::SourceSet;
 
 /// A run, whole.
@@ -41,6 +41,10 @@ pub struct Record {
     pub contracts: Vec<Listed>,
     /// Findings of the check phase and about the run, in their order.
     pub findings: Vec<Finding>,
+    /// What taps saw that belongs to no step that was under way: the first ones.
+    pub untied: Vec<Tapped>,
+    /// How many of these there were.
+    pub untied_seen: usize,
     /// The jobs, by number; those that did not end have no verdict.
     pub plans: Vec<PlanRecord>,
     /// Everything counted.

@@ -33,6 +33,7 @@ mod routes;
 mod samples;
 mod saving;
 mod step;
+mod taps;
 mod url;
 mod watch;
 mod wire;

@@ -49,6 +49,8 @@ pub enum Work {
         place: Place,
         /// What makes it sick.
         fault: Option<Spanned<String>>,
+        /// Where its proxy asks about keys, instead of its own auth service.
+        auth_url: Option<Spanned<String>>,
     },
     /// A command that serves until it is ended.
     Command(Command),
@@ -138,13 +140,14 @@ impl Services {
         for service in services {
             let name = &service.name;
             let started = match &service.work {
-                Work::Demo { place, fault } => match purpose {
+                Work::Demo { place, fault, auth_url } => match purpose {
                     Purpose::Look => {
                         running.absent.push(name.value.clone());
                         Ok(())
                     }
                     Purpose::Run => {
-                        let demo = running.start_demo(name, *place, fault.as_ref()).await;
+                        let how = (fault.as_ref(), auth_url.as_ref());
+                        let demo = running.start_demo(name, *place, how).await;
                         demo.map_err(StartFault::Failed)
                     }
                 },
@@ -171,7 +174,7 @@ impl Services {
         &mut self,
         name: &Spanned<String>,
         _: Place,
-        fault: Option<&Spanned<String>>,
+        (fault, auth_url): (Option<&Spanned<String>>, Option<&Spanned<String>>),
     ) -> Result<(), Box<Finding>> {
         use crate::demo::{Demo, Fault, Options};
         let fault = match fault {
@@ -184,15 +187,15 @@ impl Services {
                 .at(word.place, "not a fault of the demo")
             })?,
         };
-        let demo = Demo::start(Options { port: 0, fault, ..Options::default() }).await.map_err(
-            |error| {
-                Finding::error(
-                    Code::ServiceFailed,
-                    format!("the service `{}` could not be started: {error}", name.value),
-                )
-                .at(name.place, "this service")
-            },
-        )?;
+        let asked = auth_url.map(|url| url.value.clone());
+        let options = Options { fault, auth_url: asked, ..Options::default() };
+        let demo = Demo::start(options).await.map_err(|error| {
+            Finding::error(
+                Code::ServiceFailed,
+                format!("the service `{}` could not be started: {error}", name.value),
+            )
+            .at(auth_url.map_or(name.place, |url| url.place), "this service")
+        })?;
         self.demos.push((name.value.clone(), demo));
         Ok(())
     }
@@ -207,7 +210,7 @@ impl Services {
         &mut self,
         _: &Spanned<String>,
         place: Place,
-        _: Option<&Spanned<String>>,
+        _: (Option<&Spanned<String>>, Option<&Spanned<String>>),
     ) -> Result<(), Box<Finding>> {
         Err(Box::new(
             Finding::error(Code::ServiceFailed, "this build has no demo registry")

@@ -2,10 +2,11 @@
 //! evaluated.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::types::Late;
-use crate::environment::{Environment, ServiceAst, ServiceWork, SourceOfSecret};
+use crate::environment::{Environment, Mode, ServiceAst, ServiceWork, SourceOfSecret};
 use crate::finding::{Code, Finding, nearest};
 use crate::plan::Templated;
 use crate::source::{Place, SourceSet, Spanned};
@@ -27,9 +28,31 @@ pub struct CheckedEnvironment {
     pub secret_commands: Vec<(String, Words)>,
     /// What is started before the run, in the order of the file.
     pub services: Vec<CheckedService>,
+    /// What stands between the system under test and its dependencies.
+    pub taps: Vec<CheckedTap>,
+    /// Variables that taps have a say in: they have no value before those listen.
+    pub tapped: BTreeSet<String>,
     /// The only origins that a URL out of a response may lead to, where they are stated.
     pub allow_origins: Option<Vec<(Place, ValueTemplate)>>,
 }
+
+/// A tap whose target can be evaluated once the services run.
+#[derive(Debug)]
+pub struct CheckedTap {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// Where it listens, where that is stated.
+    pub listen: Option<Spanned<SocketAddr>>,
+    /// What it stands for.
+    pub forward: (Place, ValueTemplate),
+    /// The contract that its requests are held against.
+    pub contract: Option<Spanned<String>>,
+    /// What happens to a request that breaks it.
+    pub mode: Mode,
+}
+
+/// What templates of an environment know of a tap.
+pub const TAP_FIELDS: [&str; 2] = ["url", "port"];
 
 /// A program with its arguments, each with its place.
 pub type Words = Vec<(Place, ValueTemplate)>;
@@ -52,6 +75,8 @@ pub enum CheckedWork {
         place: Place,
         /// What makes it sick.
         fault: Option<(Place, ValueTemplate)>,
+        /// Where its proxy asks about keys.
+        auth_url: Option<(Place, ValueTemplate)>,
     },
     /// A command that serves.
     Command {
@@ -98,8 +123,10 @@ pub fn check_environment(
                 (service.name.value.as_str(), gives)
             })
             .collect(),
+        taps: environment.taps().iter().map(|tap| tap.name.value.as_str()).collect(),
         vars: environment.vars().iter().map(|entry| entry.key.value.as_str()).collect(),
         late: BTreeSet::new(),
+        tapped: BTreeSet::new(),
         findings: Vec::new(),
     };
     let mut compiled = BTreeMap::new();
@@ -108,6 +135,9 @@ pub fn check_environment(
         if let Some((value, needs)) = checker.value(&entry.value, Stage::Variable) {
             if needs.services {
                 checker.late.insert(entry.key.value.clone());
+            }
+            if needs.taps {
+                checker.tapped.insert(entry.key.value.clone());
             }
             let needs = needs.variables;
             compiled.insert(entry.key.value.clone(), (entry.value.place, value, needs));
@@ -123,7 +153,8 @@ pub fn check_environment(
                 checker.value(node, Stage::Secret).map(|(value, _)| (secret.name.clone(), value)),
             ),
             SourceOfSecret::Command(words) => {
-                secret_commands.push((secret.name.value.clone(), checker.words(words)));
+                secret_commands
+                    .push((secret.name.value.clone(), checker.words(words, Stage::First)));
             }
             SourceOfSecret::EnvVar(_) | SourceOfSecret::File(_) | SourceOfSecret::Prompt => {}
         }
@@ -137,6 +168,13 @@ pub fn check_environment(
     let name = environment.name().to_owned();
     let services =
         environment.services().into_iter().filter_map(|service| checker.service(service)).collect();
+    let taps = environment.taps().into_iter();
+    let taps = taps.filter_map(|tap| {
+        let forward = (tap.forward.place, checker.value(&tap.forward, Stage::Variable)?.0);
+        let (name, listen) = (tap.name.clone(), tap.listen.clone());
+        Some(CheckedTap { name, listen, forward, contract: tap.contract.clone(), mode: tap.mode })
+    });
+    let taps = taps.collect();
     let ready = CheckedEnvironment {
         name,
         vars,
@@ -144,6 +182,8 @@ pub fn check_environment(
         secret_values,
         secret_commands,
         services,
+        taps,
+        tapped: checker.tapped,
         allow_origins,
     };
     (ready, checker.findings)
@@ -158,6 +198,8 @@ enum Stage {
     Secret,
     /// Evaluated before any service runs.
     Before,
+    /// Evaluated before anything listens.
+    First,
 }
 
 /// What a value needs before it can be evaluated.
@@ -165,39 +207,46 @@ enum Stage {
 struct Needs {
     variables: Vec<String>,
     services: bool,
+    taps: bool,
 }
 
 struct Checker<'a> {
     sources: &'a SourceSet,
     /// Each service with the values that it gives.
     services: Vec<(&'a str, &'a [&'a str])>,
+    taps: Vec<&'a str>,
     vars: Vec<&'a str>,
     /// Variables that services have a say in, as far as that is known.
     late: BTreeSet<String>,
+    /// The same for taps.
+    tapped: BTreeSet<String>,
     findings: Vec<Finding>,
 }
 
 impl Checker<'_> {
     /// A program with its arguments.
-    fn words(&mut self, words: &[Node]) -> Words {
-        words
-            .iter()
-            .filter_map(|node| Some((node.place, self.value(node, Stage::Before)?.0)))
-            .collect()
+    fn words(&mut self, words: &[Node], stage: Stage) -> Words {
+        words.iter().filter_map(|node| Some((node.place, self.value(node, stage)?.0))).collect()
+    }
+
+    /// A text that may be left out.
+    fn perhaps(&mut self, node: Option<&Node>) -> Option<Option<(Place, ValueTemplate)>> {
+        match node {
+            Some(node) => Some(Some((node.place, self.value(node, Stage::Before)?.0))),
+            None => Some(None),
+        }
     }
 
     fn service(&mut self, service: &ServiceAst) -> Option<CheckedService> {
         let work = match &service.work {
-            ServiceWork::Demo { place, fault } => CheckedWork::Demo {
+            ServiceWork::Demo { place, fault, auth_url } => CheckedWork::Demo {
                 place: *place,
-                fault: match fault {
-                    Some(fault) => Some((fault.place, self.value(fault, Stage::Before)?.0)),
-                    None => None,
-                },
+                fault: self.perhaps(fault.as_ref())?,
+                auth_url: self.perhaps(auth_url.as_ref())?,
             },
             ServiceWork::Command { place, run, ready, timeout } => CheckedWork::Command {
                 place: *place,
-                run: self.words(run),
+                run: self.words(run, Stage::Before),
                 ready: (ready.place, self.value(ready, Stage::Before)?.0),
                 timeout: match timeout.as_ref().map(|timeout| &timeout.value) {
                     None => Late::Known(UP_WITHIN),
@@ -239,6 +288,7 @@ impl Checker<'_> {
                 Err(finding) => self.findings.push(*finding),
             }
             needs.services |= name.path.first().is_some_and(|root| root == "services");
+            needs.taps |= name.path.first().is_some_and(|root| root == "taps");
         }
         Some((value, needs))
     }
@@ -259,7 +309,8 @@ impl Checker<'_> {
         };
         match (part(0), part(1), part(2)) {
             (Some("env"), Some(variable), _)
-                if stage == Stage::Before && self.late.contains(variable) =>
+                if matches!(stage, Stage::Before | Stage::First)
+                    && self.late.contains(variable) =>
             {
                 wrong(
                     format!("`env.{variable}` is not known yet: a service gives it"),
@@ -267,7 +318,22 @@ impl Checker<'_> {
                     "commands run before the services: use a variable that needs none",
                 )
             }
-            (Some("services"), ..) if stage == Stage::Before => wrong(
+            (Some("env"), Some(variable), _)
+                if stage == Stage::First && self.tapped.contains(variable) =>
+            {
+                wrong(
+                    format!("`env.{variable}` is not known yet: a tap gives it"),
+                    None,
+                    "commands of secrets run before the taps: use a variable that needs none",
+                )
+            }
+            (Some("taps"), ..) if stage == Stage::First => wrong(
+                "no tap listens yet where this is evaluated".to_owned(),
+                None,
+                "commands of secrets run before the taps: use a variable that needs none",
+            ),
+            (Some("taps"), Some(tap), field) => self.tap(tap, field, &wrong),
+            (Some("services"), ..) if matches!(stage, Stage::Before | Stage::First) => wrong(
                 "no service runs yet where this is evaluated".to_owned(),
                 None,
                 "commands run before the services: use a variable that needs none",
@@ -310,9 +376,32 @@ impl Checker<'_> {
             (Some("unique" | "run") | None, ..) => Ok(None),
             (Some(root), ..) => wrong(
                 format!("undefined name `{root}`"),
-                nearest(root, ["env", "services", "unique", "run"]),
-                "an environment knows `services.…` and, in `vars`, `env.…`",
+                nearest(root, ["env", "services", "taps", "unique", "run"]),
+                "an environment knows `services.…`, `taps.…` and, in `vars`, `env.…`",
             ),
+        }
+    }
+
+    /// `taps.NAME.url` and the like.
+    fn tap(
+        &self,
+        tap: &str,
+        field: Option<&str>,
+        wrong: &dyn Fn(String, Option<&str>, &str) -> Result<Option<String>, Box<Finding>>,
+    ) -> Result<Option<String>, Box<Finding>> {
+        let gives = format!("it gives {}", TAP_FIELDS.join(", "));
+        match field {
+            _ if !self.taps.contains(&tap) => {
+                let near = nearest(tap, self.taps.iter().copied());
+                let message = format!("this environment has no tap `{tap}`");
+                wrong(message, near, "define it under `taps:`")
+            }
+            Some(field) if TAP_FIELDS.contains(&field) => Ok(None),
+            Some(field) => {
+                let near = nearest(field, TAP_FIELDS);
+                wrong(format!("the tap `{tap}` gives no `{field}`"), near, &gives)
+            }
+            None => wrong(format!("`taps.{tap}` is not a value"), None, &gives),
         }
     }
 
@@ -343,6 +432,9 @@ impl Checker<'_> {
             if let Some((place, value, needs)) = compiled.remove(&name) {
                 if needs.iter().any(|need| self.late.contains(need)) {
                     self.late.insert(name.clone());
+                }
+                if needs.iter().any(|need| self.tapped.contains(need)) {
+                    self.tapped.insert(name.clone());
                 }
                 vars.push((name, place, value));
             }

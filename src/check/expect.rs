@@ -4,7 +4,7 @@ use super::types::{Assertion, Capture, Expect, Outcome, StepIndex};
 use super::values::Checker;
 use crate::finding::{Code, Finding};
 use crate::plan::{AssertionAst, CaptureAst, ExpectAst};
-use crate::predicate::{Context, Predicate};
+use crate::predicate::{About, Context, Predicate};
 use crate::query::{self, Subject, SubjectKind};
 use crate::source::Place;
 use crate::template;
@@ -49,7 +49,8 @@ impl Checker<'_> {
             Some(Box::new((self.template(node)?, node.place)))
         });
         let place = ast.one_of.first().map(|outcome| outcome.name.place);
-        let expect = Expect { assertions, one_of, due, place, contract: ast.contract };
+        let hops = self.hops(&ast.hops);
+        let expect = Expect { assertions, one_of, due, place, contract: ast.contract, hops };
         self.possible_status(&expect.assertions);
         for outcome in &expect.one_of {
             self.possible_status(&outcome.assertions);
@@ -129,6 +130,17 @@ impl Checker<'_> {
                 return None;
             }
         };
+        self.judged(ast, subject, None)
+    }
+
+    /// An assertion about a subject; `about` tells more of it than its kind does.
+    pub(super) fn judged(
+        &mut self,
+        ast: &AssertionAst,
+        subject: Subject,
+        about: Option<About>,
+    ) -> Option<Assertion> {
+        let key = &ast.subject.key;
         let is_value = matches!(subject.kind, SubjectKind::Value(_));
         self.in_values = is_value;
         let expression = match &subject.kind {
@@ -140,7 +152,8 @@ impl Checker<'_> {
             return None;
         }
         let schemas = self.around.schemas;
-        let context = Context { schemas, ..Context::of(&subject, self.text(key.place)) };
+        let context = Context::of(&subject, self.text(key.place));
+        let context = Context { schemas, about: about.unwrap_or(context.about), ..context };
         let predicate = match Predicate::parse(&ast.predicate, &context) {
             Ok(predicate) => Some(predicate),
             Err(findings) => {

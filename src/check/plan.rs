@@ -36,6 +36,7 @@ pub fn check(plan: &Plan, around: &Surroundings<'_>) -> (Option<CheckedPlan>, Ve
     let hints = checker.hints(around.hints);
     let contracts = checker.contracts(plan);
     checker.against_contracts(plan, &steps, &contracts);
+    checker.known_taps(plan);
     let secrets = checker.secrets(plan, &steps, &vars, cases.as_ref());
     // Where something is wrong, a use may be what is wrong.
     if !checker.findings.iter().any(Finding::is_error) {

@@ -29,6 +29,7 @@ fn said_with(text: &str, environment: Option<&EnvironmentShape>, given: &[&str])
 #[track_caller]
 fn check(text: &str, expected: &str) {
     let staging = EnvironmentShape {
+        taps: Vec::new(),
         name: "staging".into(),
         vars: vec!["registry_url".into()],
         secrets: Vec::new(),

@@ -427,10 +427,40 @@ pub struct Expect {
     pub one_of: Vec<Outcome>,
     /// Where `contract: true` is written.
     pub contract: Option<Place>,
+    /// What taps are to have seen.
+    pub hops: Vec<CheckedHop>,
     /// Which outcome is due.
     pub due: Option<Box<(Template, Place)>>,
     /// Where `one_of` is written.
     pub place: Option<Place>,
+}
+
+/// What one tap is to have seen of a step.
+#[derive(Debug)]
+pub struct CheckedHop {
+    /// The tap.
+    pub tap: Spanned<String>,
+    /// How many requests; the subject is the number of them.
+    pub count: Assertion,
+    /// Where `contract: true` is written.
+    pub contract: Option<Place>,
+    /// What each of them is like.
+    pub assertions: Vec<(HopPart, Assertion)>,
+}
+
+/// What is looked at of a request that a tap saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HopPart {
+    /// The method.
+    Method,
+    /// The path without its query.
+    Path,
+    /// A parameter of the query.
+    Query(String),
+    /// The status of the dependency's answer.
+    Status,
+    /// Its headers and its body, by the subject of the assertion.
+    Request,
 }
 
 /// A named outcome.

@@ -234,7 +234,8 @@ impl Look<'_> {
         let context = Arc::new(context(prepared, sender, stop));
         let gathered = tokio::spawn(gather(receiver));
         let how = Start { context: &context, purpose: Purpose::Run, groups: &groups };
-        let World { values, running, problems } = world::start(prepared, jobs, secrets, how).await;
+        let World { values, running, taps, problems } =
+            world::start(prepared, jobs, secrets, how).await;
         let mut examined = None;
         if problems.is_empty() && context.stopped().is_none() {
             let values = plan_values(prepared, &args.values, &values);
@@ -253,6 +254,7 @@ impl Look<'_> {
                 .map(|environment| environment.name.clone());
             examined = Some(Examined { environment, secrets, endpoints, keys: Vec::new() });
         }
+        drop(taps);
         let mut problems = problems;
         for services in running.into_iter().rev() {
             problems.extend(services.stop().await);
@@ -304,6 +306,7 @@ fn context(
         stop,
         entropy: AtomicU64::new(random()),
         keep: None,
+        hub: crate::http::Hub::default(),
         tokens: Tokens::default(),
         jobs: 1,
         max_failures: None,

@@ -208,6 +208,7 @@ fn print(
         return Err(Finding::error(Code::CommandFailed, format!("`{name}` has no command")));
     };
     let given = Given {
+        taps: &serde_json::Value::Null,
         vars: &prepared.given.environment,
         secrets: &[],
         known: &BTreeMap::new(),

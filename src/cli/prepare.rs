@@ -13,7 +13,7 @@ use crate::check::{
     self, CheckedEnvironment, CheckedPlan, Contracts, Included, Role, ServiceFields, Surroundings,
     TlsFiles,
 };
-use crate::environment::{EnvironmentShape, SourceOfSecret};
+use crate::environment::{EnvironmentShape, SourceOfSecret, TapShape};
 use crate::finding::{Code, Finding, Severity};
 use crate::http::{self, RequestFault, TlsPart};
 use crate::plan::{HintAst, RequestOptions, literal_secrets};
@@ -437,6 +437,11 @@ fn shape(
             .iter()
             .flat_map(|environment| environment.secrets())
             .map(|secret| secret.name.value.clone())
+            .collect(),
+        taps: environment
+            .iter()
+            .flat_map(|environment| environment.taps())
+            .map(|tap| TapShape { name: tap.name.clone(), contract: tap.contract.clone() })
             .collect(),
     }
 }

@@ -140,6 +140,7 @@ pub(super) fn values(
         stop,
         entropy: AtomicU64::new(0),
         keep: None,
+        hub: crate::http::Hub::default(),
         tokens: Tokens::default(),
         jobs: 1,
         max_failures: None,
@@ -148,6 +149,7 @@ pub(super) fn values(
     runtime.block_on(async {
         let how = Start { context: &context, purpose: Purpose::Look, groups: &Arc::default() };
         let world = world::start(&scene.prepared, &scene.jobs, &BTreeMap::new(), how).await;
+        drop(world.taps);
         for services in world.running {
             let _ = services.stop().await;
         }

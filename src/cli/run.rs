@@ -490,6 +490,7 @@ impl Ready {
             stop,
             entropy: AtomicU64::new(entropy),
             keep: Some(keep),
+            hub: crate::http::Hub::default(),
             tokens: Tokens::default(),
             jobs: usize::from(args.jobs),
             max_failures: if args.fail_fast { Some(1) } else { args.max_fail },
@@ -505,7 +506,7 @@ impl Ready {
         }
         told(&prepared, prepared.findings.iter(), &emit).await;
         let how = Start { context: &context, purpose: Purpose::Run, groups: &groups };
-        let World { values, running, mut problems } =
+        let World { values, running, taps, mut problems } =
             world::start(&prepared, &jobs, &secrets, how).await;
         for (environment, values) in &values {
             if let Some(told) = world::told(&prepared, *environment, values) {
@@ -516,6 +517,10 @@ impl Ready {
             let values = plan_values(&prepared, &args.values, &values);
             run::run(Arc::clone(&context), jobs, values).await;
         }
+        for tap in taps {
+            tap.stop().await;
+        }
+        context.tell_strays(true).await;
         for services in running.into_iter().rev() {
             problems.extend(services.stop().await);
         }

@@ -107,7 +107,9 @@ fn evaluated(prepared: &Prepared) -> (Evaluated, Vec<Finding>) {
     for index in used {
         let loaded = index.and_then(|index| prepared.suite.environments.get(index));
         let checked = index.and_then(|index| prepared.environments.get(index));
+        let taps = super::taps::stand_ins(checked);
         let given = Given {
+            taps: &taps,
             vars: &prepared.given.environment,
             secrets: &[],
             known: &BTreeMap::new(),

@@ -12,10 +12,12 @@ use serde_json::{Value, json};
 use super::args::Values;
 use super::prepare::Prepared;
 use super::secrets::Secrets;
+use super::taps::Bound;
 use crate::check::{CheckedPlan, CheckedWork};
 use crate::contract::Listed;
 use crate::event::{EnvironmentTold, ServiceTold, VariableTold};
 use crate::finding::{Code, Finding};
+use crate::http::Tap;
 use crate::project::{FileRoot, LoadedPlan};
 use crate::run::{self, Context, EnvironmentValues, Given, PlanValues};
 use crate::schedule::Job;
@@ -63,6 +65,8 @@ pub(super) struct World {
     pub(super) values: Evaluated,
     /// What runs for them, in the order in which it was started.
     pub(super) running: Vec<Services>,
+    /// The taps that stand before their dependencies.
+    pub(super) taps: Vec<Tap>,
     /// What keeps the run from beginning.
     pub(super) problems: Vec<Finding>,
 }
@@ -83,7 +87,12 @@ pub(super) async fn start(
     how: Start<'_>,
 ) -> World {
     let context = how.context;
-    let mut world = World { values: BTreeMap::new(), running: Vec::new(), problems: Vec::new() };
+    let mut world = World {
+        values: BTreeMap::new(),
+        running: Vec::new(),
+        taps: Vec::new(),
+        problems: Vec::new(),
+    };
     let run = run_names(&context.run, context.started_at, context.seed);
     let none: Vec<Secret> = Vec::new();
     for index in used(prepared, jobs) {
@@ -92,19 +101,35 @@ pub(super) async fn start(
             secrets: secrets.get(&index).map_or(&none, |secrets| &secrets.found),
             known: &BTreeMap::new(),
             services: &Value::Null,
+            taps: &Value::Null,
             run: &run,
             gate: &context.gate,
             now: context.started_at,
             entropy: &|| context.entropy.fetch_add(1, Ordering::Relaxed),
         };
+        let taps = match Bound::bind(prepared, (index, jobs), how).await {
+            Ok(taps) => taps,
+            Err(finding) => {
+                world.problems.push(*finding);
+                continue;
+            }
+        };
+        let told = taps.values();
+        let given = Given { taps: &told, ..given };
+        let taps = taps.serve(how);
         match one(prepared, index, &given, how).await {
             Ok((values, services)) => {
+                for (name, url) in &values.forwards {
+                    let mut named = taps.iter().filter(|tap| tap.name() == name);
+                    named.by_ref().for_each(|tap| tap.forward_to(url.clone()));
+                }
                 world.values.insert(index, Arc::new(values));
                 world.running.push(services);
+                world.taps.extend(taps);
             }
             Err(StartFault::Stopped) => return world,
             Err(StartFault::Failed(mut finding)) => {
-                if finding.code != Code::ServiceFailed {
+                if !matches!(finding.code, Code::ServiceFailed | Code::TapFailed) {
                     finding.help.push("this is a template of the environment".into());
                 }
                 world.problems.push(*finding);
@@ -140,7 +165,7 @@ pub(super) fn told(
     };
     let services = checked.into_iter().flat_map(|checked| &checked.services);
     let services = services.map(|service| match &service.work {
-        CheckedWork::Demo { place: _, fault } => ServiceTold {
+        CheckedWork::Demo { place: _, fault, auth_url: _ } => ServiceTold {
             name: service.name.value.clone(),
             builtin: true,
             fault: fault.as_ref().and_then(|(place, _)| written(*place)),

@@ -69,6 +69,7 @@ fn result(told: &Told) -> StepResult {
         contract: None,
         routes: None,
         hints: Vec::new(),
+        tapped: Vec::new(),
     };
     StepResult {
         verdict: told.verdict,

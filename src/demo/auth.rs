@@ -22,6 +22,9 @@ pub(super) const SERVER: &str = "key-service/2.4";
 /// The header by which the three services know one request.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The header that says which trace a request belongs to (W3C Trace Context).
+pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
 /// The service to which the demo's keys belong, and all that there are.
 const KEY_OF: &str = "platform";
 const SERVICES: &str = "platform, website, prediction-api, ml-platform";

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::Fault;
 use super::answer::{detail, json_response};
-use super::auth::REQUEST_ID;
+use super::auth::{REQUEST_ID, TRACEPARENT};
 use super::keys::Keys;
 use super::registry::SERVER;
 
@@ -193,7 +193,7 @@ impl Proxy {
         let Some(key) = bearer(headers) else {
             return Err(Refused::NoKey);
         };
-        let asked = self.validate_request(key, headers.get(REQUEST_ID));
+        let asked = self.validate_request(key, headers);
         let asked = asked.map_err(|_| Refused::AuthError)?;
         let answered = tokio::time::timeout(self.settings.auth_timeout, async {
             let response = self.client.request(asked).await.ok()?;
@@ -211,13 +211,15 @@ impl Proxy {
     fn validate_request(
         &self,
         key: &str,
-        request_id: Option<&HeaderValue>,
+        headers: &HeaderMap,
     ) -> Result<axum::http::Request<Body>, axum::http::Error> {
         let service_id = self.settings.service_id;
         let mut asked = axum::http::Request::post(self.validate.clone())
             .header(header::CONTENT_TYPE, "application/json");
-        if let Some(id) = request_id {
-            asked = asked.header(REQUEST_ID, id);
+        for name in [REQUEST_ID, TRACEPARENT] {
+            if let Some(id) = headers.get(&name) {
+                asked = asked.header(name, id);
+            }
         }
         match self.settings.key_goes {
             KeyGoes::InBody => {

@@ -184,6 +184,7 @@ fn status_is(status: u16, passed: bool) -> Assertion {
         outcome: None,
         note: None,
         violations: Vec::new(),
+        tap: None,
     }
 }
 
@@ -328,6 +329,7 @@ impl Scene {
             contract: None,
             routes: self.routes.clone().map(Box::new),
             hints: Vec::new(),
+            tapped: Vec::new(),
         };
         StepResult {
             verdict: Verdict::Failed,

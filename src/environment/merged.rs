@@ -1,6 +1,6 @@
 //! One environment put together from its file and what that extends, the nearest first.
 
-use super::{EnvironmentFile, SecretSource, ServiceAst};
+use super::{EnvironmentFile, SecretSource, ServiceAst, TapAst};
 use crate::plan::RequestOptions;
 use crate::source::Place;
 use crate::yaml::{Entry, Node};
@@ -46,6 +46,12 @@ impl Environment {
     #[must_use]
     pub fn services(&self) -> Vec<&ServiceAst> {
         nearest(self.files.iter().map(|file| file.services.as_slice()), |s| &s.name.value)
+    }
+
+    /// Taps, each with its nearest definition.
+    #[must_use]
+    pub fn taps(&self) -> Vec<&TapAst> {
+        nearest(self.files.iter().map(|file| file.taps.as_slice()), |tap| &tap.name.value)
     }
 
     /// Where it is said that requests which may write need `--allow-writes`; the nearest file that

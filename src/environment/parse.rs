@@ -56,6 +56,7 @@ fn environment(reader: &mut Reader, root: &Node, source: &SourceText) -> Environ
         defaults: defaults(reader, fields.value("defaults"), &[keys::ENVIRONMENT_DEFAULTS_ONLY]),
         allow_origins: fields.value("allow_origins").map(|n| origins(reader, n)),
         services: fields.value("services").map(|n| services(reader, n)).unwrap_or_default(),
+        taps: fields.value("taps").map(|n| super::taps::taps(reader, n)).unwrap_or_default(),
         protected: fields.value("protected").and_then(|node| {
             let protected = reader.typed(node, "true or false", "true")?;
             Some(Spanned::new(protected, node.place))
@@ -247,19 +248,25 @@ fn demo(reader: &mut Reader, builtin: &Entry, fields: &Fields<'_>) -> Option<Ser
     stray(reader, builtin, fields, &["ready", "timeout"]);
     reader.word(&builtin.value, &[("demo", ())])?;
     let fault = fields.value("fault").and_then(|node| fault(reader, node));
-    Some(ServiceWork::Demo { place: builtin.value.place, fault })
+    let auth_url = fields.value("auth_url").and_then(|node| web_address(reader, node));
+    Some(ServiceWork::Demo { place: builtin.value.place, fault, auth_url })
 }
 
 fn command(reader: &mut Reader, run: &Entry, fields: &Fields<'_>) -> Option<ServiceWork> {
-    stray(reader, run, fields, &["fault"]);
+    stray(reader, run, fields, &["fault", "auth_url"]);
     let words = words(reader, &run.value);
     let timeout = fields.value("timeout").and_then(|node| reader.limit_at(node, "60s"));
     if !fields.names("ready") {
         let example = "ready: http://localhost:5000/health";
         reader.missing(run.key.place, "a service that is a command", "ready", example);
     }
-    let ready = fields.value("ready")?;
-    let url = reader.spanned(ready, "a URL")?;
+    let ready = web_address(reader, fields.value("ready")?)?;
+    Some(ServiceWork::Command { place: run.value.place, run: words?, ready, timeout })
+}
+
+/// A URL that is written whole, or begins with a template.
+pub(super) fn web_address(reader: &mut Reader, node: &Node) -> Option<Node> {
+    let url = reader.spanned(node, "a URL")?;
     let starts = ["http://", "https://", "${{"].iter().any(|start| url.value.starts_with(start));
     if !starts {
         let finding = Finding::error(Code::BadUrl, format!("`{}` is not a URL", url.value))
@@ -267,12 +274,7 @@ fn command(reader: &mut Reader, run: &Entry, fields: &Fields<'_>) -> Option<Serv
             .help("write it whole: `http://localhost:5000/health`");
         reader.push(finding);
     }
-    Some(ServiceWork::Command {
-        place: run.value.place,
-        run: words?,
-        ready: ready.clone(),
-        timeout,
-    })
+    Some(node.clone())
 }
 
 /// Keys of the other kind of service.

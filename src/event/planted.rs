@@ -18,8 +18,8 @@ use crate::outcome::{
     Actual, Assertion, Attempt, BODY_LIMIT, Body, BudgetBreach, CaptureResult, Content,
     ContractUse, DistinctCount, Exchange, Expected, Hint, Hop, Phase, Phases, Reason, Request,
     Response, RouteDifference, RouteTaken, RoutesCompared, SampleBefore, SampleColumns, SampleRow,
-    SamplesResult, SecretShape, SentPart, StepResult, Transport, TransportClass, UrlPart, Verdict,
-    Violation,
+    SamplesResult, SecretShape, SentPart, StepResult, TapBreach, TapContract, TapRef, Tapped, Tie,
+    Transport, TransportClass, UrlPart, Verdict, Violation,
 };
 use crate::secret::Gate;
 use crate::source::{Place, SourceId, Span};
@@ -173,6 +173,30 @@ fn assertion(actual: Actual) -> Assertion {
             keyword: s(),
             place: None,
         }],
+        tap: Some(Box::new(TapRef { tap: s(), seen: Some(0), pointer: Some(s()) })),
+    }
+}
+
+fn tapped() -> Tapped {
+    Tapped {
+        tap: s(),
+        tie: Tie::Trace,
+        at: Duration::from_nanos(3),
+        path: s(),
+        exchange: Box::new(exchange()),
+        contract: Some(TapContract {
+            name: s(),
+            operation: Some(s()),
+            breaches: vec![TapBreach {
+                code: Code::ContractMissingField,
+                message: s(),
+                at: s(),
+                said: Some(place()),
+                label: s(),
+            }],
+        }),
+        refused: Some(s()),
+        late: Some(s()),
     }
 }
 
@@ -275,6 +299,7 @@ fn result(reason: Reason) -> StepResult {
                 next: Some(s()),
                 when: actuals().map(assertion).to_vec(),
             }],
+            tapped: vec![tapped()],
         }],
         tries: 1,
         duration: Duration::from_millis(5),
@@ -479,6 +504,7 @@ fn masked_assertion(subject: &str, actual: Value, note: &str) -> Assertion {
         contract: None,
         routes: None,
         hints: Vec::new(),
+        tapped: Vec::new(),
     }];
     let mut redacted = gate().redact(result).into_inner();
     redacted.attempts.remove(0).assertions.remove(0)

@@ -31,6 +31,7 @@ impl Redact for Event {
                 step.redact(gate);
                 columns.redact(gate);
             }
+            Self::Tapped(tapped) => tapped.redact(gate),
             Self::StepFinished { job: _, step, result } => {
                 step.redact(gate);
                 // Nobody shares it yet: the gate comes before every listener.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Content, ContractUse, Exchange, Phase, RoutesCompared, SamplesResult};
+use super::{Content, ContractUse, Exchange, Phase, RoutesCompared, SamplesResult, TapRef, Tapped};
 use crate::finding::{Code, Finding, Severity};
 use crate::source::Place;
 use crate::units::nanos;
@@ -131,6 +131,9 @@ pub struct Assertion {
     /// What of the value does not fit a JSON Schema, as far as it is told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub violations: Vec<Violation>,
+    /// The tap that it is about, where it is about none of the response.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tap: Option<Box<TapRef>>,
 }
 
 /// One place of a value that does not fit a JSON Schema.
@@ -227,6 +230,9 @@ pub struct Attempt {
     /// The hints that fit a failing attempt.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<Hint>,
+    /// What the system under test sent to its dependencies meanwhile, as taps saw it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tapped: Vec<Tapped>,
 }
 
 /// What a team knew of a failure beforehand.

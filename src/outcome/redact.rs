@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::{
     Actual, Assertion, Attempt, Body, BudgetBreach, CaptureResult, Content, ContractUse,
     DistinctCount, Exchange, Expected, Headers, Hint, Hop, Part, PartContent, Reason, Request,
-    Response, SampleColumns, SamplesResult, SecretShape, SentPart, StepResult, Transport, UrlPart,
-    Violation,
+    Response, SampleColumns, SamplesResult, SecretShape, SentPart, StepResult, TapBreach,
+    TapContract, TapRef, Tapped, Transport, UrlPart, Violation,
 };
 use crate::secret::{Gate, Redact, names_secret};
 
@@ -102,6 +102,7 @@ impl Redact for Attempt {
             contract,
             routes,
             hints,
+            tapped,
         } = self;
         exchange.redact(gate);
         if let Some(routes) = routes {
@@ -116,6 +117,35 @@ impl Redact for Attempt {
             contract.redact(gate);
         }
         hints.redact(gate);
+        tapped.redact(gate);
+    }
+}
+
+impl Redact for Tapped {
+    fn redact(&mut self, gate: &Gate) {
+        let Self { tap, tie: _, at: _, path, exchange, contract, refused, late } = self;
+        tap.redact(gate);
+        gate.url(path);
+        exchange.redact(gate);
+        if let Some(TapContract { name, operation, breaches }) = contract {
+            name.redact(gate);
+            operation.redact(gate);
+            for TapBreach { code: _, message, at, said: _, label } in breaches {
+                message.redact(gate);
+                at.redact(gate);
+                label.redact(gate);
+            }
+        }
+        refused.redact(gate);
+        late.redact(gate);
+    }
+}
+
+impl Redact for TapRef {
+    fn redact(&mut self, gate: &Gate) {
+        let Self { tap, seen: _, pointer } = self;
+        tap.redact(gate);
+        pointer.redact(gate);
     }
 }
 
@@ -167,6 +197,7 @@ impl Redact for Assertion {
             outcome,
             note,
             violations,
+            tap,
         } = self;
         let field = field_of(subject);
         if let Some(actual) = actual {
@@ -182,6 +213,9 @@ impl Redact for Assertion {
         outcome.redact(gate);
         note.redact(gate);
         violations.redact(gate);
+        if let Some(tap) = tap {
+            tap.redact(gate);
+        }
     }
 }
 

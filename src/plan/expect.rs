@@ -3,6 +3,8 @@
 use crate::source::{Place, Spanned};
 use crate::yaml::{Key, Node};
 
+use super::HopAst;
+
 /// `expect:`, `warn:`, `give_up:` or one outcome of `one_of`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExpectAst {
@@ -18,6 +20,8 @@ pub struct ExpectAst {
     pub contract: Option<Place>,
     /// Whether the answers of all routes must be equal; under `expect` and `warn` alone.
     pub routes: Option<super::EqualRoutesAst>,
+    /// What taps saw; under `expect` and `warn` alone.
+    pub hops: Vec<HopAst>,
     /// A budget that only warns; under `warn` alone.
     pub budget: Option<Node>,
 }
@@ -26,6 +30,9 @@ impl ExpectAst {
     /// Shows every assertion, those of its outcomes included.
     pub fn each_assertion<'e>(&'e self, visit: &mut dyn FnMut(&'e AssertionAst)) {
         for assertion in &self.assertions {
+            visit(assertion);
+        }
+        for assertion in self.hops.iter().flat_map(|hop| &hop.assertions) {
             visit(assertion);
         }
         for outcome in &self.one_of {

@@ -233,6 +233,21 @@ table! {
     WARN_ONLY {
         has "budget" "A time that is only reported." "budget: 500ms";
     }
+    /// What `expect` and `warn` say of the requests that taps saw.
+    HOPS {
+        has "hops" "What the system under test sends to its own dependencies, seen by taps." "hops: {auth: {contract: true, $.api_key: {present: true}}}";
+    }
+    /// What is said of the requests that one tap saw; paths into the body (`$.x`) too.
+    HOP {
+        has "count" "How many requests of this step the tap saw; at least one if absent." "count: 1";
+        has "contract" "Each request is as the contract of the tap says." "contract: true";
+        has "method" "The method." "method: POST";
+        has "path" "The path that was asked for, without its query." "path: /api/v1/keys/validate";
+        has "query" "Parameters of the query." "query: {verbose: \"1\"}";
+        has "headers" "Request headers." "headers: {Authorization: {absent: true}}";
+        has "text" "The body as text." "text: {contains: api_key}";
+        has "status" "What the dependency answered." "status: 200";
+    }
     /// A capture that is a mapping.
     CAPTURE {
         has "json" "A path into the body." "json: $.id";
@@ -259,7 +274,15 @@ table! {
         has "defaults" "What requests have in common, under the plan's own." "defaults: {timeout: 20s}";
         has "allow_origins" "Where a URL out of a response may lead." "allow_origins: [https://example.com]";
         has "services" "What is started before the run." "services: {registry: {builtin: demo}}";
+        has "taps" "Recording proxies between the system under test and its dependencies." "taps: {auth: {forward: \"${{ env.auth_url }}\"}}";
         has "protected" "Requests that may write need `--allow-writes`." "protected: true";
+    }
+    /// A tap of an environment.
+    TAP {
+        has "listen" "Where the system under test finds it, on loopback; a free port if absent." "listen: 127.0.0.1:9100";
+        has "forward" "The dependency that it stands for." "forward: ${{ env.auth_url }}";
+        has "contract" "The contract that requests are held against." "contract: auth";
+        has "mode" "`observe`, or `enforce`: what breaks the contract is answered with 502." "mode: enforce";
     }
     /// Where a secret comes from.
     SECRET_SOURCE {
@@ -273,6 +296,7 @@ table! {
     SERVICE {
         has "builtin" "`demo`, the built-in registry." "builtin: demo";
         has "fault" "Makes it sick." "fault: broken-contract";
+        has "auth_url" "Where its proxy asks about keys, instead of its own auth service." "auth_url: ${{ taps.auth.url }}";
         has "run" "A command that serves until it is stopped; needs `--allow-exec`." "run: [./server]";
         has "ready" "A URL that answers with 2xx or 3xx when it is up." "ready: http://localhost:5000/health";
         has "timeout" "How long it may take to come up; 60s if absent." "timeout: 30s";

@@ -5,6 +5,7 @@ mod cases;
 mod contract;
 mod expect;
 mod hint;
+mod hops;
 mod include;
 mod request;
 mod routes;

@@ -33,6 +33,9 @@ pub enum Keeps {
     Verdicts,
 }
 
+/// So many exchanges that belong to no step are kept; more are counted.
+const UNTIED: usize = 100;
+
 /// A job under way.
 #[derive(Debug, Clone)]
 struct Open {
@@ -83,6 +86,12 @@ impl Fold {
                 if let Some(record) = record.filter(|_| self.keeps != Keeps::Verdicts) {
                     record.samples.push(columns.as_ref().clone());
                 }
+            }
+            Event::Tapped(tapped) => {
+                if self.record.untied.len() < UNTIED {
+                    self.record.untied.push(tapped.as_ref().clone());
+                }
+                self.record.untied_seen += 1;
             }
             Event::StepFinished { job, step, result } => self.step_finished(*job, step, result),
             Event::PlanFinished { job, verdict, duration, findings, breach } => {

@@ -178,7 +178,7 @@ pub(super) const OUTPUT: u8 = 7;
 fn fault_of_run(code: Code) -> u8 {
     if code == Code::OutputFailed {
         OUTPUT
-    } else if matches!(code, Code::ServiceFailed | Code::DeadlineExceeded)
+    } else if matches!(code, Code::ServiceFailed | Code::TapFailed | Code::DeadlineExceeded)
         || code.as_str().starts_with("transport::")
     {
         ERROR

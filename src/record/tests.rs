@@ -66,6 +66,7 @@ fn attempt() -> Attempt {
         contract: None,
         routes: None,
         hints: Vec::new(),
+        tapped: Vec::new(),
     }
 }
 
@@ -274,6 +275,7 @@ fn assertion(severity: Severity, passed: bool) -> Assertion {
         outcome: None,
         note: None,
         violations: Vec::new(),
+        tap: None,
     }
 }
 

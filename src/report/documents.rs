@@ -112,6 +112,7 @@ fn nothing_from_outside_speaks_the_language_of_a_report() {
                 | Event::Contract(_)
                 | Event::Finding { .. }
                 | Event::Environment(_)
+                | Event::Tapped(_)
                 | Event::StepRetried { .. }
                 | Event::Moving { .. }
                 | Event::Samples { .. }
@@ -199,6 +200,7 @@ fn a_step_that_was_under_way_is_neither_passed_nor_lost() {
             | Event::Contract(_)
             | Event::Finding { .. }
             | Event::Environment(_)
+            | Event::Tapped(_)
             | Event::PlanStarted(_)
             | Event::StepStarted { .. }
             | Event::StepRetried { .. }

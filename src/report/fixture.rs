@@ -167,6 +167,7 @@ pub(crate) fn assertion(
         outcome: None,
         note: None,
         violations: Vec::new(),
+        tap: None,
     }
 }
 
@@ -186,6 +187,7 @@ pub(crate) fn attempt(exchange: Exchange, assertions: Vec<Assertion>) -> Attempt
         contract: None,
         routes: None,
         hints: Vec::new(),
+        tapped: Vec::new(),
     }
 }
 

@@ -46,7 +46,7 @@ use crate::event::EnvironmentTold;
 use crate::finding::Finding;
 use crate::outcome::{
     Assertion, Attempt, BudgetBreach, ContractUse, RouteTaken, RoutesCompared, SampleColumns,
-    SamplesResult, SentPart, UrlPart, Violation,
+    SamplesResult, SentPart, Tapped, UrlPart, Violation,
 };
 use crate::record::{Counts, End, Flaky, PlanRecord, Plans, Record, StepRecord};
 use crate::source::{Place, SourceSet};
@@ -307,6 +307,7 @@ impl Document<'_> {
             contract,
             routes,
             hints: _,
+            tapped,
         } = attempt;
         let mut shown = serde_json::to_value(exchange).unwrap_or_default();
         if let Some(exchange) = exchange
@@ -339,6 +340,7 @@ impl Document<'_> {
                 .collect::<Vec<_>>(),
             "limit_ns": limit.map(nanos),
             "breaches": breaches.iter().map(|breach| self.breach(breach)).collect::<Vec<_>>(),
+            "taps": tapped.iter().map(|tapped| self.tapped(tapped)).collect::<Vec<_>>(),
             "findings": self.findings(findings),
             "outcome": outcome,
             "contract": contract.as_deref().map(|used| self.contract(used)),
@@ -476,6 +478,20 @@ impl Document<'_> {
             "owner": owner,
             "at": hint.map(|place| self.at(place)),
         })
+    }
+
+    /// What a tap saw, with the lines of the document that it breaks.
+    fn tapped(&self, tapped: &Tapped) -> Value {
+        let mut shown = serde_json::to_value(tapped).unwrap_or_default();
+        let breaches = shown.pointer_mut("/contract/breaches").and_then(Value::as_array_mut);
+        let told = tapped.contract.iter().flat_map(|contract| &contract.breaches);
+        for (shown, breach) in breaches.into_iter().flatten().zip(told) {
+            if let Some(fields) = shown.as_object_mut() {
+                fields.remove("said");
+                fields.extend(breach.said.map(|said| ("document".to_owned(), self.at(said))));
+            }
+        }
+        shown
     }
 
     fn breach(&self, breach: &BudgetBreach) -> Value {

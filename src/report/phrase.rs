@@ -489,6 +489,7 @@ mod tests {
                 outcome: None,
                 note: None,
                 violations: Vec::new(),
+                tap: None,
             };
             in_short(&one, &Style::default())
         };

@@ -152,7 +152,10 @@ impl Terminal {
                 }
                 String::new()
             }
-            Event::Source { .. } | Event::Environment(_) | Event::Contract(_) => String::new(),
+            Event::Source { .. }
+            | Event::Environment(_)
+            | Event::Contract(_)
+            | Event::Tapped(_) => String::new(),
             Event::Finding { finding } => self.finding(finding),
             Event::PlanStarted(plan) => {
                 self.plan_started(plan);

@@ -15,6 +15,7 @@ use super::ids::TraceId;
 use super::judge::{self, Views};
 use super::names::{AttemptNames, JobNames};
 use super::render::Renderer;
+use super::taps::TapsSaw;
 use super::wire;
 use crate::budget;
 use crate::check::{CheckedPlan, CheckedStep, Condition, Request, Work};
@@ -236,6 +237,7 @@ impl StepScene<'_> {
         rendered.request.keep = keep;
         rendered.request.digests = http::Digests { sent: wanted, md5 };
         let moved = Arc::<http::Moved>::default();
+        let watching = self.watch_taps(&rendered.request);
         rendered.request.moved = self.told.map(|_| Arc::clone(&moved));
         let exchange = async {
             let jar = rendered.send_jar.then_some(self.jar);
@@ -256,6 +258,7 @@ impl StepScene<'_> {
             Err(cut) => {
                 let mut attempted = Attempted::new(number, at, Ended::Cut(cut));
                 attempted.sent = true;
+                attempted.attempt.tapped = self.tapped(watching).await.told();
                 return attempted;
             }
         };
@@ -266,10 +269,12 @@ impl StepScene<'_> {
             set.for_each(|(_, value)| self.jar.keep(value, &answer.url));
         }
         let mut wire = wire::exchange(&exchanged, rendered.provenance);
+        let tapped = self.tapped(watching).await;
         let mut attempted = match response_of(&exchanged) {
-            Ok(response) => self.judge(response, (number, at), &exchanged, &wire),
+            Ok(response) => self.judge(response, (number, at), &exchanged, (&wire, &tapped)),
             Err(code) => Attempted::new(number, at, Ended::Errored(code)),
         };
+        attempted.attempt.tapped = tapped.told();
         if let (Ok(answer), Some(response)) = (&exchanged.answer, &mut wire.response) {
             response.saved = self.save(request, &answer.body, number, &mut attempted).await;
         }
@@ -290,7 +295,7 @@ impl StepScene<'_> {
         response: Response,
         (number, at): (u32, Duration),
         exchanged: &Exchanged,
-        wire: &outcome::Exchange,
+        (wire, tapped): (&outcome::Exchange, &TapsSaw),
     ) -> Attempted {
         let step = self.step;
         let mut attempted = Attempted::new(number, at, Ended::Passed);
@@ -329,6 +334,15 @@ impl StepScene<'_> {
                 (judged, warned, gave_up)
             })
         });
+        for (hops, severity, judged) in [
+            (&step.expect.hops, Severity::Error, &mut judged),
+            (&step.warn.hops, Severity::Warning, &mut warned),
+        ] {
+            let (assertions, more) =
+                self.render(number, Some(&own), |renderer| tapped.judge(hops, severity, renderer));
+            judged.assertions.extend(assertions);
+            judged.findings.extend(more);
+        }
         let holds = judged.holds();
         findings.append(&mut judged.findings);
         findings.append(&mut warned.findings);
@@ -409,6 +423,7 @@ impl StepScene<'_> {
                             "an assertion is a comparison: its value is true or false".into()
                         }),
                         violations: Vec::new(),
+                        tap: None,
                         actual: (!passed).then_some(Actual::Value(value)),
                         pointer: None,
                         outcome: None,
@@ -462,6 +477,7 @@ impl Attempted {
                 contract: None,
                 routes: None,
                 hints: Vec::new(),
+                tapped: Vec::new(),
             },
             ended,
             sent: false,

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::login::Tokens;
 use crate::event::Event;
-use crate::http::{AllowOrigins, Client};
+use crate::http::{AllowOrigins, Client, Hub};
 use crate::outcome::Verdict;
 use crate::project::FileRoot;
 use crate::secret::{Gate, Sealed};
@@ -64,6 +64,8 @@ pub struct EnvironmentValues {
     pub allow: AllowOrigins,
     /// Whether `allow` was given and nothing else counts.
     pub allow_given: bool,
+    /// What each tap forwards to.
+    pub forwards: Vec<(String, url::Url)>,
 }
 
 impl EnvironmentValues {
@@ -124,6 +126,8 @@ pub struct Context {
     pub entropy: AtomicU64,
     /// Keeps the bodies of responses; nothing where nothing is kept.
     pub keep: Option<Keep>,
+    /// What taps see.
+    pub hub: Hub,
     /// The tokens that were asked for.
     pub tokens: Tokens,
     /// How many jobs run at once.

@@ -242,6 +242,7 @@ impl Contracted {
             outcome: outcome.map(str::to_owned),
             note: None,
             violations: Vec::new(),
+            tap: None,
         };
         match &self.verdict {
             Verdict::NotAsked => Vec::new(),

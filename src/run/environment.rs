@@ -30,6 +30,8 @@ pub struct Given<'a> {
     pub known: &'a Known,
     /// What the services give.
     pub services: &'a Value,
+    /// What the taps give; null before they listen.
+    pub taps: &'a Value,
     /// `run.…` and other names that every plan sees.
     pub run: &'a Arc<Names>,
     /// Where values of secrets are registered.
@@ -104,6 +106,20 @@ pub fn evaluate(
         Some(origins) => stated_origins(origins, &env, &services, given)?,
         None => origins_of(&defined),
     };
+    for tap in environment.iter().flat_map(|environment| &environment.taps) {
+        let (place, template) = &tap.forward;
+        let text = scope_eval(template, &env, &services, given)?;
+        let text = text.map(|value| as_text(&value)).unwrap_or_default();
+        let url = url::Url::parse(&text).ok();
+        let Some(url) = url.filter(|url| matches!(url.scheme(), "http" | "https")) else {
+            return Err(Box::new(
+                Finding::error(Code::TapFailed, format!("`{text}` is not a URL to forward to"))
+                    .at(*place, "what this rendered to")
+                    .help("a URL begins with `http://` or `https://`"),
+            ));
+        };
+        values.forwards.push((tap.name.value.clone(), url));
+    }
     let mut names = Names::over(Arc::clone(given.run));
     names.insert_group("env", env);
     names.insert_group("secrets", secrets);
@@ -156,7 +172,8 @@ impl<'a> Early<'a> {
             given,
         };
         for (name, _, template) in &environment.vars {
-            if environment.late.contains(name) {
+            let no_tap = given.taps.is_null() && environment.tapped.contains(name);
+            if no_tap || environment.late.contains(name) {
                 continue;
             }
             let written = early.eval(template)?;
@@ -194,11 +211,14 @@ impl<'a> Early<'a> {
         folder: &dyn Fn(Place) -> PathBuf,
     ) -> Result<Service, Box<Finding>> {
         let work = match &service.work {
-            CheckedWork::Demo { place, fault } => {
-                let fault = fault.as_ref().map(|(place, template)| {
-                    Ok::<_, Box<Finding>>(Spanned::new(self.text(template)?, *place))
-                });
-                Work::Demo { place: *place, fault: fault.transpose()? }
+            CheckedWork::Demo { place, fault, auth_url } => {
+                let text = |written: &Option<(Place, ValueTemplate)>| {
+                    let text = written.as_ref().map(|(place, template)| {
+                        Ok::<_, Box<Finding>>(Spanned::new(self.text(template)?, *place))
+                    });
+                    text.transpose()
+                };
+                Work::Demo { place: *place, fault: text(fault)?, auth_url: text(auth_url)? }
             }
             CheckedWork::Command { place, run, ready: (ready_place, ready), timeout } => {
                 let text = self.text(ready)?;
@@ -254,6 +274,7 @@ fn in_scope<R>(
     let mut names = Names::over(Arc::clone(given.run));
     names.insert_group("env", env.clone());
     names.insert("services", Arc::clone(services));
+    names.insert("taps", given.taps.clone());
     f(&Scope {
         names: &names,
         seed: Seed::default(),

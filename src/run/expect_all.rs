@@ -131,6 +131,7 @@ impl StepScene<'_> {
                 outcome: None,
                 note: judgement.note,
                 violations: judgement.violations,
+                tap: None,
             })
             .collect())
     }
@@ -150,6 +151,7 @@ fn assertion(subject: &str, place: Place, operator: &str, due: Value, actual: u3
         outcome: None,
         note: None,
         violations: Vec::new(),
+        tap: None,
     }
 }
 
@@ -173,5 +175,6 @@ fn unlisted_of(word: &str, shares: &Shares, unlisted: Vec<(String, u32)>) -> Opt
         outcome: None,
         note: Some("what is not listed fails".to_owned()),
         violations: Vec::new(),
+        tap: None,
     })
 }

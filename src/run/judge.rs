@@ -130,6 +130,7 @@ impl Judged {
             outcome: None,
             note: (!known).then(|| "no outcome has this name".to_owned()),
             violations: Vec::new(),
+            tap: None,
         });
     }
 }
@@ -189,6 +190,7 @@ fn one(
                 judgement.note
             },
             violations: judgement.violations,
+            tap: None,
         })
         .collect())
 }

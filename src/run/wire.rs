@@ -19,6 +19,28 @@ pub(super) struct Provenance {
     pub(super) body: Told,
 }
 
+/// An exchange of which nothing is known.
+pub(super) fn nothing() -> Exchange {
+    let body = Body { content: Content::Empty, size: 0, sha256: None, cut: false };
+    let request = Request { method: String::new(), url: String::new(), headers: Vec::new(), body };
+    Exchange {
+        request,
+        hops: Vec::new(),
+        response: None,
+        error: None,
+        phases: Phases::default(),
+        reused: false,
+        repeated: false,
+        proxy: None,
+        unverified: false,
+        url_from: Vec::new(),
+        secrets_sent: Vec::new(),
+        plans_ids: Vec::new(),
+        secret_shapes: Vec::new(),
+        sent_from: Vec::new(),
+    }
+}
+
 /// How much of a body that is not text is shown, in bytes.
 const HEX_SHOWN: usize = 64;
 
@@ -130,7 +152,7 @@ fn response(answer: &Answer) -> Response {
 
 /// A body as data. The whole text goes on: the gate masks first and cuts then, so that no secret
 /// survives at the cut.
-fn body(bytes: &[u8], size: u64, sha256: Option<String>) -> Body {
+pub(super) fn body(bytes: &[u8], size: u64, sha256: Option<String>) -> Body {
     let (content, cut) = if bytes.is_empty() {
         (Content::Empty, size > 0)
     } else if let Some(text) = text_of(bytes, size) {

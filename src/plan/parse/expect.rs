@@ -25,8 +25,10 @@ pub(super) enum Under {
 impl Under {
     fn tables(self) -> &'static [&'static [KeyDoc]] {
         match self {
-            Self::Expect => &[keys::EXPECT, keys::ROUTED, keys::OUTCOMES],
-            Self::Warn => &[keys::EXPECT, keys::ROUTED, keys::OUTCOMES, keys::WARN_ONLY],
+            Self::Expect => &[keys::EXPECT, keys::ROUTED, keys::HOPS, keys::OUTCOMES],
+            Self::Warn => {
+                &[keys::EXPECT, keys::ROUTED, keys::HOPS, keys::OUTCOMES, keys::WARN_ONLY]
+            }
             Self::GiveUp | Self::Outcome | Self::When => &[keys::EXPECT],
         }
     }
@@ -76,6 +78,7 @@ pub(super) fn expect(reader: &mut Reader, entry: &Entry, under: Under) -> Option
         outcome: None,
         contract: None,
         routes: None,
+        hops: Vec::new(),
         budget: None,
     };
     if node.entries().is_empty() {
@@ -130,6 +133,7 @@ fn subject(reader: &mut Reader, entry: &Entry, under: Under, expect: &mut Expect
         "outcome" => expect.outcome = Some(entry.value.clone()),
         "routes" => expect.routes = super::routes::equal(reader, entry),
         "budget" => expect.budget = Some(entry.value.clone()),
+        "hops" => expect.hops = super::hops::hops(reader, entry),
         "contract" if matches!(under, Under::GiveUp | Under::When) => {
             let message = format!("`contract` has no meaning under {}", under.what());
             let finding = Finding::error(Code::Conflict, message)

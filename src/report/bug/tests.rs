@@ -30,6 +30,7 @@ fn before(at: &str, verdict: Verdict, change: impl Fn(&mut Event)) -> Record {
             Event::Source { .. }
             | Event::Finding { .. }
             | Event::Environment(_)
+            | Event::Tapped(_)
             | Event::Contract(_)
             | Event::Moving { .. }
             | Event::PlanStarted(_)

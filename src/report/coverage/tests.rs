@@ -39,6 +39,7 @@ fn covering(events: Vec<Event>, left_out: u32) -> Record {
             | Event::Source { .. }
             | Event::Finding { .. }
             | Event::Environment(_)
+            | Event::Tapped(_)
             | Event::Contract(_)
             | Event::StepRetried { .. }
             | Event::Moving { .. }
@@ -178,6 +179,7 @@ fn a_run_that_was_cut_off_is_no_evidence_for_what_was_under_way() {
             | Event::Source { .. }
             | Event::Finding { .. }
             | Event::Environment(_)
+            | Event::Tapped(_)
             | Event::Contract(_)
             | Event::PlanStarted(_)
             | Event::StepStarted { .. }

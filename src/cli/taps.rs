@@ -1,0 +1,153 @@
+//! The taps of an environment: bound before its services start, so that those can be told where they
+//! are, and told where to forward to once that is known.
+
+use std::io;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::prepare::Prepared;
+use super::world::Start;
+use crate::check::{CheckedEnvironment, CheckedTap, TAP_FIELDS};
+use crate::contract::{Document, Sent};
+use crate::environment::Mode;
+use crate::finding::{Code, Finding};
+use crate::http::{Hub, Refuse, Tap, TapListener, TapWork};
+use crate::schedule::Job;
+use crate::secret::Gate;
+use crate::services::Purpose;
+
+/// Taps that listen, and what is told of them.
+pub(super) struct Bound {
+    taps: Vec<(TapListener, Option<String>, Option<Refuse>)>,
+    values: Value,
+}
+
+impl Bound {
+    /// Binds the taps of an environment; where nothing is sent, only stand-ins are told.
+    ///
+    /// # Errors
+    /// An address that cannot be listened on, a contract that nobody has: a located finding.
+    pub(super) async fn bind(
+        prepared: &Prepared,
+        (index, jobs): (Option<usize>, &[Job]),
+        how: Start<'_>,
+    ) -> Result<Self, Box<Finding>> {
+        let checked = index.and_then(|index| prepared.environments.get(index));
+        let Some(checked) = checked.filter(|_| how.purpose == Purpose::Run) else {
+            return Ok(Self { taps: Vec::new(), values: stand_ins(checked) });
+        };
+        let mut bound = Self { taps: Vec::new(), values: Value::Null };
+        let mut values = Map::new();
+        for tap in &checked.taps {
+            let refuse = refuse(prepared, tap, (index, jobs), &how.context.gate)?;
+            let address = tap.listen.as_ref().map(|listen| listen.value);
+            let listener = TapListener::bind(&tap.name.value, address).await;
+            let listener = listener.map_err(|error| Box::new(unbound(tap, &error)))?;
+            let address = listener.address();
+            let told = json!({ "url": format!("http://{address}"), "port": address.port() });
+            values.insert(tap.name.value.clone(), told);
+            let contract = tap.contract.as_ref().map(|contract| contract.value.clone());
+            bound.taps.push((listener, contract, refuse));
+        }
+        bound.values = Value::Object(values);
+        Ok(bound)
+    }
+
+    /// What templates see as `taps`.
+    pub(super) fn values(&self) -> Value {
+        self.values.clone()
+    }
+
+    /// Serves them.
+    pub(super) fn serve(self, how: Start<'_>) -> Vec<Tap> {
+        let hub: &Hub = &how.context.hub;
+        if !self.taps.is_empty() {
+            hub.expect_taps();
+        }
+        let serve =
+            |(listener, contract, refuse): (TapListener, Option<String>, Option<Refuse>)| {
+                let (hub, client) = (hub.clone(), how.context.client.clone());
+                listener.serve(TapWork { hub, client, contract, refuse })
+            };
+        self.taps.into_iter().map(serve).collect()
+    }
+}
+
+/// What stands for the values of taps that do not listen.
+pub(super) fn stand_ins(environment: Option<&CheckedEnvironment>) -> Value {
+    let mut values = Map::new();
+    for tap in environment.iter().flat_map(|environment| &environment.taps) {
+        let name = &tap.name.value;
+        let field = |field: &str| {
+            let place = format!("{{taps.{name}.{field}}}");
+            let value = if field == "url" { format!("http://{place}") } else { place };
+            (field.to_owned(), Value::from(value))
+        };
+        values.insert(name.clone(), TAP_FIELDS.map(field).into_iter().collect());
+    }
+    Value::Object(values)
+}
+
+/// Why a tap does not listen.
+fn unbound(tap: &CheckedTap, error: &io::Error) -> Finding {
+    let name = &tap.name.value;
+    let Some(listen) = &tap.listen else {
+        return Finding::error(Code::TapFailed, format!("the tap `{name}` cannot listen: {error}"))
+            .at(tap.name.place, "this tap");
+    };
+    let address = listen.value;
+    if error.kind() == io::ErrorKind::AddrInUse {
+        return Finding::error(
+            Code::TapFailed,
+            format!("the tap `{name}` cannot listen on {address}: something else does already"),
+        )
+        .at(listen.place, "this address is taken")
+        .help(format!("see what it is: `ss -ltnp 'sport = :{}'`", address.port()))
+        .help(format!(
+            "or leave `listen` out: a free port is taken, and `${{{{ taps.{name}.url }}}}` tells it"
+        ));
+    }
+    Finding::error(Code::TapFailed, format!("the tap `{name}` cannot listen on {address}: {error}"))
+        .at(listen.place, "this address")
+}
+
+/// Why a tap that enforces its contract refuses a request.
+fn refuse(
+    prepared: &Prepared,
+    tap: &CheckedTap,
+    (index, jobs): (Option<usize>, &[Job]),
+    gate: &Gate,
+) -> Result<Option<Refuse>, Box<Finding>> {
+    let (Mode::Enforce, Some(contract)) = (tap.mode, &tap.contract) else { return Ok(None) };
+    let mut document: Option<Arc<Document>> = None;
+    for job in jobs {
+        let loaded = prepared.suite.plans.get(job.position);
+        if loaded.is_none_or(|loaded| loaded.environment != index) {
+            continue;
+        }
+        job.plan.each_plan(&mut |plan| {
+            let mut contracts = plan.contracts().iter();
+            let named = contracts.find(|known| known.name == contract.value);
+            if document.is_none() {
+                document = named.map(|known| Arc::clone(&known.document));
+            }
+        });
+    }
+    let Some(document) = document else {
+        let message = format!("no plan of this run has the contract `{}`", contract.value);
+        return Err(Box::new(
+            Finding::error(Code::TapFailed, message)
+                .at(contract.place, "cannot be enforced")
+                .help("name its document under `contracts:` of a plan or of the project"),
+        ));
+    };
+    let gate = gate.clone();
+    Ok(Some(Arc::new(move |method, path, headers, body| {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let sent = Sent { method, paths: &[path], query, headers, body };
+        let (_, breaches) = document.judge_sent(&sent, &|text| gate.names_in(text));
+        let grave = breaches.into_iter().find(|breach| breach.code != Code::ContractUnknownField);
+        grave.map(|breach| breach.message)
+    })))
+}

@@ -1,0 +1,176 @@
+//! Bodies that are recorded while they pass: their beginning, their size and their digest.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+
+use super::super::decode::{Decoded, Decoder};
+use super::super::request::Keep;
+
+/// What is known of a body: decoded, at most its first 64 KiB, and the size of the whole.
+#[derive(Clone, Default)]
+pub(super) struct Recorded(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    decoder: Option<Decoder>,
+    taken: Option<Decoded>,
+}
+
+impl fmt::Debug for Recorded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Recorded")
+    }
+}
+
+impl Recorded {
+    /// Of a body in an encoding.
+    pub(super) fn new(encoding: &str) -> Self {
+        let decoder = Decoder::new(encoding, u64::MAX, (Keep::Head, false)).ok();
+        Self(Arc::new(Mutex::new(State { decoder, taken: None })))
+    }
+
+    pub(super) fn feed(&self, bytes: &[u8]) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // What does not decode is passed on all the same, and shown as far as it did.
+        if let Some(decoder) = &mut state.decoder
+            && decoder.feed(bytes).is_err()
+        {
+            state.taken = state.decoder.take().map(|mut decoder| decoder.take());
+        }
+    }
+
+    /// What came, its size, and its digest.
+    pub(super) fn take(&self) -> (Bytes, u64, Option<String>) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mut decoder) = state.decoder.take() {
+            let _ = decoder.end();
+            state.taken = Some(decoder.take());
+        }
+        let Decoded { kept, size, sha256, md5: _ } = state.taken.take().unwrap_or_default();
+        (Bytes::from(kept), size, sha256)
+    }
+}
+
+/// The body of a request on its way up.
+pub(super) struct Up {
+    pub(super) source: Upward,
+    pub(super) recorded: Recorded,
+}
+
+/// Where the body of a request comes from.
+pub(super) enum Upward {
+    /// The caller's connection. Behind a lock, since whoever sends it may be asked from anywhere.
+    Caller(Mutex<Incoming>),
+    /// It was read whole, and recorded.
+    Read(Bytes),
+}
+
+impl Body for Up {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let this = self.get_mut();
+        match &mut this.source {
+            Upward::Read(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Upward::Read(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Upward::Caller(incoming) => {
+                let incoming = incoming.get_mut().unwrap_or_else(PoisonError::into_inner);
+                let frame = std::task::ready!(Pin::new(incoming).poll_frame(cx));
+                if let Some(Ok(frame)) = &frame
+                    && let Some(bytes) = frame.data_ref()
+                {
+                    this.recorded.feed(bytes);
+                }
+                Poll::Ready(frame)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Upward::Read(bytes) => bytes.is_empty(),
+            Upward::Caller(incoming) => {
+                incoming.lock().unwrap_or_else(PoisonError::into_inner).is_end_stream()
+            }
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Upward::Read(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Upward::Caller(incoming) => {
+                incoming.lock().unwrap_or_else(PoisonError::into_inner).size_hint()
+            }
+        }
+    }
+}
+
+/// The body of an answer on its way down.
+pub(super) enum Down {
+    /// The tap's own.
+    Own(Bytes),
+    /// The dependency's.
+    Dependency {
+        /// Where it comes from.
+        body: Box<reqwest::Body>,
+        /// What came so far.
+        recorded: Recorded,
+        /// Hears how it ended; the exchange is over when this is dropped.
+        ends: super::passing::Ends,
+    },
+}
+
+impl Body for Down {
+    type Data = Bytes;
+    type Error = reqwest::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, reqwest::Error>>> {
+        match self.get_mut() {
+            Self::Own(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Own(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Dependency { body, recorded, ends } => {
+                let frame = std::task::ready!(Pin::new(body.as_mut()).poll_frame(cx));
+                match &frame {
+                    Some(Ok(frame)) => {
+                        if let Some(bytes) = frame.data_ref() {
+                            recorded.feed(bytes);
+                        }
+                        // Whoever asked may act on the last byte before it asks for more.
+                        if body.is_end_stream() {
+                            ends.whole();
+                        }
+                    }
+                    Some(Err(error)) => ends.broke_off(&error.to_string()),
+                    None => ends.whole(),
+                }
+                Poll::Ready(frame)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Own(bytes) => bytes.is_empty(),
+            Self::Dependency { body, .. } => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Own(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Dependency { body, .. } => body.size_hint(),
+        }
+    }
+}

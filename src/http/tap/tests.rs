@@ -1,0 +1,1 @@
+//! Taps over real sockets.
