@@ -32,6 +32,7 @@ pub mod json;
 pub mod junit;
 pub mod markdown;
 pub mod notification;
+mod taps;
 pub mod terminal;
 
 use std::io::Write;

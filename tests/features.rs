@@ -104,7 +104,7 @@ fn a_test_that_is_not_there_or_is_about_something_else_would_be_found() {
 
 /// The words that the code knows and carries out, by the name of their table.
 fn language() -> Vec<(&'static str, BTreeSet<String>)> {
-    let tables: [(&str, &[KeyDoc]); 35] = [
+    let tables: [(&str, &[KeyDoc]); 37] = [
         ("PLAN", keys::PLAN),
         ("OPTIONS", keys::OPTIONS),
         ("DEFAULTS_ONLY", keys::DEFAULTS_ONLY),
@@ -121,11 +121,14 @@ fn language() -> Vec<(&'static str, BTreeSet<String>)> {
         ("TLS", keys::TLS),
         ("EXPECT", keys::EXPECT),
         ("OUTCOMES", keys::OUTCOMES),
+        ("HOPS", keys::HOPS),
+        ("HOP", keys::HOP),
         ("WARN_ONLY", keys::WARN_ONLY),
         ("CAPTURE", keys::CAPTURE),
         ("SECRET", keys::SECRET),
         ("ENVIRONMENT", keys::ENVIRONMENT),
         ("SECRET_SOURCE", keys::SECRET_SOURCE),
+        ("TAP", keys::TAP),
         ("SERVICE", keys::SERVICE),
         ("PROJECT", keys::PROJECT),
         ("HINT", keys::HINT),

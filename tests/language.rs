@@ -51,5 +51,7 @@ mod samples;
 mod saving;
 #[path = "language/schema.rs"]
 mod schema;
+#[path = "language/taps.rs"]
+mod taps;
 #[path = "language/words.rs"]
 mod words;

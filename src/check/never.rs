@@ -84,6 +84,7 @@ impl Checker<'_> {
             || step.captures.iter().any(|capture| capture.default.is_none())
             || !step.expect.one_of.is_empty()
             || step.expect.contract.is_some()
+            || !step.expect.hops.is_empty()
         {
             return;
         }

@@ -431,6 +431,7 @@ impl Checker<'_> {
                 .filter(|a| matches!(a.subject.kind, SubjectKind::Status))
                 .any(|a| accepts_only_errors(&a.predicate));
             let says_more = step.expect.contract.is_some()
+                || !step.expect.hops.is_empty()
                 || step.expect.assertions.iter().any(|a| a.subject.tells_what_came());
             if negative && !says_more {
                 let place = expect

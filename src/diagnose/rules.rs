@@ -8,6 +8,7 @@ mod answer;
 mod conflict;
 mod fields;
 mod gateway;
+mod hop;
 mod key;
 mod page;
 mod path;
@@ -38,7 +39,7 @@ pub struct Rule {
 /// Groups of families; of each group the first rule that speaks is heard.
 const GROUPS: [&[&[Rule]]; 7] = [
     &[&transport::RULES],
-    &[&rate::RULES, &permission::RULES, &key::RULES],
+    &[&hop::RULES, &rate::RULES, &permission::RULES, &key::RULES],
     &[&path::RULES, &conflict::RULES, &size::RULES, &fields::RULES],
     &[&gateway::RULES],
     &[&page::RULES, &answer::RULES, &state::RULES],

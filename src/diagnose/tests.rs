@@ -11,7 +11,7 @@ use crate::finding::Code;
 use crate::outcome::{
     Actual, Assertion, Attempt, Body, BudgetBreach, Content, Exchange, Expected, Hop, Phase,
     Phases, Reason, Request, Response, RouteDifference, RouteTaken, RoutesCompared, SecretShape,
-    SentPart, Transport, TransportClass, UrlPart,
+    SentPart, TapBreach, TapContract, Tapped, Tie, Transport, TransportClass, UrlPart,
 };
 use crate::record::{PlanRecord, StepRecord};
 use crate::source::{Place, SourceId, Span};
@@ -24,6 +24,8 @@ struct Scene {
     /// What did not hold although the status was a good one.
     unmet: Vec<Assertion>,
     breaches: Vec<BudgetBreach>,
+    /// What taps saw meanwhile.
+    tapped: Vec<Tapped>,
     /// How a poll ended.
     over: Option<&'static str>,
     /// The answer beside that of the first route.
@@ -89,6 +91,7 @@ fn answered(status: u16, body: &Value) -> Scene {
         tries: 1,
         unmet: Vec::new(),
         breaches: Vec::new(),
+        tapped: Vec::new(),
         over: None,
         routes: None,
     }
@@ -188,6 +191,31 @@ fn status_is(status: u16, passed: bool) -> Assertion {
     }
 }
 
+/// A request that a tap saw: what was answered, and what of it breaks its contract.
+fn tapped(status: u16, breaches: &[&str]) -> Tapped {
+    let breach = |message: &&str| TapBreach {
+        code: Code::ContractMissingField,
+        message: (*message).to_owned(),
+        at: "body".to_owned(),
+        said: Some(place(50)),
+        label: "required".to_owned(),
+    };
+    Tapped {
+        tap: "auth".to_owned(),
+        tie: Tie::Trace,
+        at: Duration::from_millis(6),
+        path: "/validate".to_owned(),
+        exchange: Box::new(answered(status, &json!({})).exchange),
+        contract: Some(TapContract {
+            name: "auth".to_owned(),
+            operation: Some("POST /validate".to_owned()),
+            breaches: breaches.iter().map(breach).collect(),
+        }),
+        refused: None,
+        late: None,
+    }
+}
+
 impl Scene {
     fn with(mut self, change: impl FnOnce(&mut Exchange)) -> Self {
         change(&mut self.exchange);
@@ -223,6 +251,11 @@ impl Scene {
         self.with(|exchange| {
             exchange.url_from.iter_mut().for_each(|part| part.value = "http://api.test/v1".into());
         })
+    }
+
+    fn tapped(mut self, tapped: Tapped) -> Self {
+        self.tapped.push(tapped);
+        self
     }
 
     fn no_secret(self) -> Self {
@@ -329,7 +362,7 @@ impl Scene {
             contract: None,
             routes: self.routes.clone().map(Box::new),
             hints: Vec::new(),
-            tapped: Vec::new(),
+            tapped: self.tapped.clone(),
         };
         StepResult {
             verdict: Verdict::Failed,
@@ -455,6 +488,27 @@ fn table() -> Vec<Row> {
             "403, and only another server took the key",
             says(403, "no").seen(same_host()),
             says(403, "no").seen(other()),
+        ),
+        (
+            "hop/broken-contract",
+            "401, and the tap saw a request without the field that its contract wants, answered with 422",
+            "401, and the tap saw a request as its contract wants it, answered with 401",
+            says(401, "no").tapped(tapped(422, &["`api_key` is missing"])),
+            says(401, "no").tapped(tapped(401, &[])),
+        ),
+        (
+            "hop/unanswered",
+            "401, and the tap saw that the dependency did not answer",
+            "401, and the tap saw that it answered with 200",
+            says(401, "no").tapped(Tapped {
+                exchange: Box::new(Exchange {
+                    response: None,
+                    error: failed(TransportClass::Refused).exchange.error,
+                    ..*tapped(502, &[]).exchange
+                }),
+                ..tapped(502, &[])
+            }),
+            says(401, "no").tapped(tapped(200, &[])),
         ),
         (
             "key/upstream-disagrees",

@@ -11,6 +11,7 @@ use super::phrase;
 use super::response;
 use super::routes;
 use super::style::{Paint, Style};
+use super::taps;
 use crate::diagnose::{Cause, Confidence, Fact, header, next_step};
 use crate::event::StepRef;
 use crate::finding::{Code, Label, Severity};
@@ -393,6 +394,9 @@ fn facts(scene: &Scene<'_>, step: &StepRef, result: &StepResult, causes: &[Cause
         if exchange.unverified {
             let text = "the certificate was not checked (`insecure`): who answered is not known";
             out.push_str(&style.fact("note", text));
+        }
+        for line in taps::lines(attempt.map_or(&[], |attempt| &attempt.tapped)) {
+            out.push_str(&style.fact("tap", &line));
         }
         out.push_str(&style.whole("ids", &phrase::ids(exchange)));
         out.push_str(&style.facts("time", &phrase::phases(&exchange.phases, exchange.reused)));

@@ -324,7 +324,7 @@ impl Document<'_> {
             let parts = exchange.sent_from.iter().map(|part| self.sent_part(part)).collect();
             fields.insert("sent_from".to_owned(), Value::Array(parts));
         }
-        json!({
+        let mut told = json!({
             "number": number,
             "sample": sample,
             "at_ns": nanos(*at),
@@ -340,12 +340,16 @@ impl Document<'_> {
                 .collect::<Vec<_>>(),
             "limit_ns": limit.map(nanos),
             "breaches": breaches.iter().map(|breach| self.breach(breach)).collect::<Vec<_>>(),
-            "taps": tapped.iter().map(|tapped| self.tapped(tapped)).collect::<Vec<_>>(),
             "findings": self.findings(findings),
             "outcome": outcome,
             "contract": contract.as_deref().map(|used| self.contract(used)),
             "routes": routes.as_deref().map(|compared| self.routes(compared)),
-        })
+        });
+        if let Some(fields) = told.as_object_mut().filter(|_| !tapped.is_empty()) {
+            let taps = tapped.iter().map(|tapped| self.tapped(tapped)).collect();
+            fields.insert("taps".to_owned(), Value::Array(taps));
+        }
+        told
     }
 
     /// The answer of a route beside that of the first one.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::document::{Document, Told, word};
 use super::finding::count;
-use super::{doubts, notices, overall, phrase};
+use super::{doubts, notices, overall, phrase, taps};
 use crate::diagnose;
 use crate::event::Section;
 use crate::outcome::{StepResult, Verdict};
@@ -192,6 +192,10 @@ fn failure(document: &Document<'_>, told: &Told<'_>, causes: &[diagnose::Cause],
         if let Some(next) = &cause.next {
             let _ = writeln!(out, "  - next: {}", text(next));
         }
+    }
+    let attempt = told.result().and_then(|result| result.attempts.last());
+    for line in taps::lines(attempt.map_or(&[], |attempt| &attempt.tapped)) {
+        let _ = writeln!(out, "- tap: {}", text(&line));
     }
     if let Some(ids) = told.exchange().map(phrase::ids).filter(|ids| !ids.is_empty()) {
         let _ = writeln!(out, "- ids: {}", text(&ids.join(" · ")));

@@ -33,8 +33,25 @@ pub(super) fn banners(document: &Document<'_>, all: &[Told<'_>]) -> Vec<String> 
             ));
         }
     }
+    banners.extend(untied(document));
     banners.extend(elsewhere(&document.record.environments, all));
     banners
+}
+
+/// What taps saw that belongs to no step.
+fn untied(document: &Document<'_>) -> Option<String> {
+    let first = document.record.untied.first()?;
+    let late = first.late.as_ref().map(|step| format!(", after the step `{step}` had ended"));
+    let all = document.record.untied_seen;
+    Some(format!(
+        "Taps saw {} that {} to no step and {} judged by none: the first is {} at `{}`{}.",
+        count(all, "request", "requests"),
+        if all == 1 { "belongs" } else { "belong" },
+        if all == 1 { "was" } else { "were" },
+        first.title(),
+        first.tap,
+        late.unwrap_or_default()
+    ))
 }
 
 fn may_write(told: &Told<'_>) -> bool {

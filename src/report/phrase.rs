@@ -118,7 +118,7 @@ pub(crate) fn assertions(at_one_place: &[&Assertion], beside: bool, style: &Styl
             && known != Some(found)
         {
             known = Some(found);
-            let text = if beside && is_lacking(found) {
+            let text = if beside && assertion.tap.is_none() && is_lacking(found) {
                 "nothing: the response is an error".to_owned()
             } else {
                 found_in_full(assertion, found, style)

@@ -17,6 +17,7 @@ pub(super) const PROJECT: Keys = Keys { table: keys::PROJECT, shape: project };
 
 const DEFAULTS: Keys = Keys { table: keys::ENVIRONMENT_DEFAULTS_ONLY, shape: of_defaults };
 const SECRET_SOURCE: Keys = Keys { table: keys::SECRET_SOURCE, shape: source };
+const TAP: Keys = Keys { table: keys::TAP, shape: tap };
 const SERVICE: Keys = Keys { table: keys::SERVICE, shape: service };
 
 fn environment(key: &str) -> Option<Shape> {
@@ -37,6 +38,11 @@ fn environment(key: &str) -> Option<Shape> {
             "What is started: the built-in registry, or a command.",
             json!({"builtin": "demo"}),
             object(&[SERVICE], &[]),
+        ),
+        "taps" => named(
+            "A proxy that records what it passes on.",
+            json!({"forward": "${{ env.auth_url }}"}),
+            object(&[TAP], &["forward"]),
         ),
         "protected" => boolean(),
         _ => return None,
@@ -76,6 +82,7 @@ fn service(key: &str) -> Option<Shape> {
     Some(match key {
         "builtin" => word(&["demo"]),
         "fault" => word(keys::FAULTS),
+        "auth_url" => string(),
         "run" => list(text(), 1),
         "ready" => string(),
         "timeout" => duration(),
@@ -83,6 +90,16 @@ fn service(key: &str) -> Option<Shape> {
     })
 }
 
+fn tap(key: &str) -> Option<Shape> {
+    Some(match key {
+        "listen" => shape(json!({"type": ["string", "integer"]})),
+        "forward" => string(),
+        "contract" => text(),
+        "mode" => shape(json!({"enum": ["observe", "enforce"]})),
+        _ => return None,
+    })
+}
+
 /// Every table of this file, for the test that none of its keys lacks a shape.
 #[cfg(test)]
-pub(super) const TABLES: [Keys; 5] = [ENVIRONMENT, PROJECT, DEFAULTS, SECRET_SOURCE, SERVICE];
+pub(super) const TABLES: [Keys; 6] = [ENVIRONMENT, PROJECT, DEFAULTS, SECRET_SOURCE, SERVICE, TAP];

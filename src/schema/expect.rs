@@ -14,18 +14,20 @@ const OUTCOMES: Keys = Keys { table: keys::OUTCOMES, shape: outcome };
 const WARN_ONLY: Keys = Keys { table: keys::WARN_ONLY, shape: of_warn };
 const ROUTED: Keys = Keys { table: keys::ROUTED, shape: of_routes };
 const EQUAL_ROUTES: Keys = Keys { table: keys::EQUAL_ROUTES, shape: equal_routes };
+const HOPS: Keys = Keys { table: keys::HOPS, shape: of_hops };
+const HOP: Keys = Keys { table: keys::HOP, shape: hop };
 const EXPECT_ALL: Keys = Keys { table: keys::EXPECT_ALL, shape: of_all };
 
 /// `expect:`.
 pub(super) fn expect() -> Shape {
-    let mut expect = with_paths(object(&[EXPECT, ROUTED, OUTCOMES], &[]));
+    let mut expect = with_paths(object(&[EXPECT, ROUTED, HOPS, OUTCOMES], &[]));
     expect.insert("dependencies".to_owned(), json!({"outcome": ["one_of"]}));
     expect
 }
 
 /// `warn:`.
 pub(super) fn warn() -> Shape {
-    with_paths(object(&[EXPECT, ROUTED, OUTCOMES, WARN_ONLY], &[]))
+    with_paths(object(&[EXPECT, ROUTED, HOPS, OUTCOMES, WARN_ONLY], &[]))
 }
 
 /// Subjects alone: one outcome, `give_up`, `when` of a hint.
@@ -123,6 +125,34 @@ fn group(doc: &str, example: Value) -> Shape {
     group
 }
 
+fn of_hops(key: &str) -> Option<Shape> {
+    (key == "hops").then(|| {
+        let mut hop = object(&[HOP], &[]);
+        let paths = json!({
+            r"^\$": described(
+                "A path into the JSON body of each request that the tap saw.",
+                json!({"present": true}),
+                reference("predicate"),
+            ),
+        });
+        hop.insert("patternProperties".to_owned(), paths);
+        let mut hops = named("What one tap saw of the step.", json!({"count": 1}), hop);
+        hops.insert("minProperties".to_owned(), json!(1));
+        hops
+    })
+}
+
+fn hop(key: &str) -> Option<Shape> {
+    Some(match key {
+        "count" | "method" | "path" | "text" => reference("predicate"),
+        "contract" => boolean(),
+        "query" => group("A parameter of the query.", json!("1")),
+        "headers" => group("A request header, whatever its case.", json!({"absent": true})),
+        "status" => reference("status"),
+        _ => return None,
+    })
+}
+
 fn outcome(key: &str) -> Option<Shape> {
     Some(match key {
         "one_of" => {
@@ -184,5 +214,5 @@ fn share(word: Option<&str>) -> Shape {
 
 /// Every table of this file, for the test that none of its keys lacks a shape.
 #[cfg(test)]
-pub(super) const TABLES: [Keys; 6] =
-    [EXPECT, OUTCOMES, WARN_ONLY, ROUTED, EQUAL_ROUTES, EXPECT_ALL];
+pub(super) const TABLES: [Keys; 8] =
+    [EXPECT, OUTCOMES, WARN_ONLY, ROUTED, EQUAL_ROUTES, HOPS, HOP, EXPECT_ALL];

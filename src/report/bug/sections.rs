@@ -6,7 +6,7 @@ use super::super::document::{Document, Told, word};
 use super::super::finding::count;
 use super::super::markdown::{fenced, text};
 use super::super::style::Style;
-use super::super::{notices, overall, phrase};
+use super::super::{notices, overall, phrase, taps};
 use super::scope::{origin, scope};
 use super::{Case, chain, history};
 use crate::diagnose::{self, Cause, header};
@@ -281,6 +281,10 @@ fn exchange(case: &Case<'_>, out: &mut String) {
     }
     for (secret, place) in &exchange.secrets_sent {
         let _ = writeln!(out, "- The secret `{secret}` was sent in: {}", text(place));
+    }
+    let attempt = case.told.result().and_then(|result| result.attempts.last());
+    for line in taps::lines(attempt.map_or(&[], |attempt| &attempt.tapped)) {
+        let _ = writeln!(out, "- Seen by a tap: {}", text(&line));
     }
     ids(exchange, out);
     attempts(case, out);

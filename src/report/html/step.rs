@@ -104,6 +104,7 @@ pub(super) fn failure(document: &Document<'_>, listed: &Listed<'_>, causes: &[Ca
         })),
         "request": exchange.map(request_line),
         "exchange": exchange.map(exchange::value),
+        "taps": super::super::taps::lines(attempt.map_or(&[], |attempt| &attempt.tapped)),
         "phases": exchange.map(|exchange| phases(&exchange.phases)),
         "attempts": attempts(result),
         "samples": result.samples.as_ref().map(|samples| phrase::samples(samples)),
