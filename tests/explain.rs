@@ -28,6 +28,7 @@ const NOT_OF_A_PLAN: &[Code] = &[
     Code::ComparedWrite,
     Code::ExecNotAllowed,
     Code::CommandFailed,
+    Code::TapFailed,
     Code::SecretSource,
     Code::ShortSecret,
     Code::BadFilter,
