@@ -115,7 +115,7 @@ impl Format {
             Self::Ctrf => ctrf::write(record, plans, out),
             Self::Github => append(out, &github::render(record)),
             Self::Har => har::write(record, plans, out),
-            Self::Html => append(out, &html::render(record)?),
+            Self::Html => html::write(record, out),
             Self::Json => json::write(record, plans, out),
             Self::Junit => junit::write(record, plans, out),
             Self::Markdown => append(out, &markdown::render(record)),

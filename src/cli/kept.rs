@@ -10,7 +10,7 @@ use crate::event::{Event, JobId, RunStarted, read_line};
 use crate::record::{Fold, PlanRecord, Plans, Record};
 
 /// So many bytes of events are kept as whole plans; what comes after them is read again.
-const WHOLE: u64 = 8 * 1024 * 1024;
+const WHOLE: u64 = 3 * 1024 * 1024;
 
 /// Plans as they end.
 #[derive(Debug)]

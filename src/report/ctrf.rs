@@ -65,7 +65,7 @@ pub fn write(record: &Record, plans: &dyn Plans, out: &mut dyn Write) -> Result<
     });
     let mut list = List::begin(out, &value, "    \"tests\": [")?;
     plans.each(&mut |plan| {
-        let witnesses = diagnose::witnesses(plan);
+        let witnesses = Document::witnesses(plan);
         Document::steps(plan).try_for_each(|told| {
             let causes = Document::causes(&told, &witnesses);
             list.add(&test(&document, &told, &causes))

@@ -72,6 +72,15 @@ impl<'a> Document<'a> {
         in_short(result, &self.style)
     }
 
+    /// What the steps of a plan saw, where one of them needs a cause.
+    pub(super) fn witnesses(plan: &PlanRecord) -> Vec<Witness> {
+        let needs = |step: &StepRecord| match step.verdict() {
+            Some(Verdict::Failed | Verdict::Errored | Verdict::Cancelled) => true,
+            Some(Verdict::Passed | Verdict::Skipped | Verdict::Blocked) | None => false,
+        };
+        if plan.steps.iter().any(needs) { diagnose::witnesses(plan) } else { Vec::new() }
+    }
+
     /// The causes that this run holds facts for.
     pub(super) fn causes(told: &Told<'_>, witnesses: &[Witness]) -> Vec<Cause> {
         match &told.record.result {
@@ -173,6 +182,14 @@ impl<'a> Told<'a> {
     }
 }
 
+/// Moves a value to the place that a form has left for it, as null: in `json!` it would be made anew,
+/// with everything below it, at each level.
+pub(super) fn fill(form: &mut Value, name: &str, value: impl Into<Value>) {
+    if let Some(place) = form.get_mut(name) {
+        *place = value.into();
+    }
+}
+
 /// A JSON document with a long list in it, written item by item.
 pub(super) struct List<'a> {
     out: &'a mut dyn Write,
@@ -199,10 +216,9 @@ impl<'a> List<'a> {
         append(self.out, if self.count == 0 { "" } else { "," })?;
         self.count += 1;
         let text = serde_json::to_string_pretty(item).unwrap_or_default();
-        for line in text.lines() {
-            append(self.out, &format!("\n{}  {line}", self.indent))?;
-        }
-        Ok(())
+        let line = format!("\n{}  ", self.indent);
+        append(self.out, &line)?;
+        append(self.out, &text.replace('\n', &line))
     }
 
     pub(super) fn end(self) -> Result<(), String> {

@@ -11,12 +11,13 @@ mod page;
 mod step;
 
 use std::collections::BTreeMap;
+use std::io::Write;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use minijinja::{AutoEscape, Environment, HtmlEscape, UndefinedBehavior};
 
-use super::document::Told;
+use super::document::{Document, Told, append};
 use crate::record::Record;
 use crate::secret::sanitise;
 
@@ -31,11 +32,14 @@ struct Listed<'a> {
     plan: String,
 }
 
-/// The page.
+/// Where the template leaves room for the plans. Everything of a run is escaped: it holds no such mark.
+const PLANS: &str = "<!--plans-->\n";
+
+/// Writes the page: what is said of the run as a whole, then one plan after the other.
 ///
 /// # Errors
-/// What the template says where it does not fit the page's value.
-pub fn render(record: &Record) -> Result<String, String> {
+/// What the template says where it does not fit the page's value, or why it could not be written.
+pub fn write(record: &Record, out: &mut dyn Write) -> Result<(), String> {
     let digest = ring::digest::digest(&ring::digest::SHA256, SCRIPT.as_bytes());
     let policy = format!(
         "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{}'; base-uri 'none'; \
@@ -47,18 +51,29 @@ pub fn render(record: &Record) -> Result<String, String> {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.add_filter("ticked", ticked);
-    let template = environment.template_from_named_str("page.html", PAGE);
-    let page = value(&page::page(record));
-    template
-        .and_then(|template| {
-            template.render(minijinja::context! {
-                policy, page,
-                // Ours, and the digest is of exactly these bytes.
-                style => minijinja::Value::from_safe_string(STYLE.to_owned()),
-                script => minijinja::Value::from_safe_string(SCRIPT.to_owned()),
-            })
+    let said = |error: minijinja::Error| format!("{error}");
+    let template = environment.template_from_named_str("page.html", PAGE).map_err(said)?;
+    let document = Document::new(record);
+    let mut rendered = template
+        .render_captured(minijinja::context! {
+            policy,
+            page => value(page::page(&document)),
+            // Ours, and the digest is of exactly these bytes.
+            style => minijinja::Value::from_safe_string(STYLE.to_owned()),
+            script => minijinja::Value::from_safe_string(SCRIPT.to_owned()),
         })
-        .map_err(|error| format!("{error}"))
+        .map_err(said)?;
+    let text = rendered.output().to_owned();
+    let (before, after) = text.split_once(PLANS).ok_or("the page has no room for its plans")?;
+    append(out, before)?;
+    rendered.with_state_mut(|state| {
+        record.plans.iter().try_for_each(|plan| {
+            let plan = value(page::plan(&document, plan));
+            let plan = state.call_macro("plan", &[plan]).map_err(said)?;
+            append(out, plan.trim_start())
+        })
+    })?;
+    append(out, after)
 }
 
 /// A sentence whose words in backticks are code; escaped before it is looked at.
@@ -78,19 +93,19 @@ fn ticked(text: Option<String>) -> minijinja::Value {
 }
 
 /// A value as templates take it, control characters shown; numbers of the page are counts.
-fn value(json: &serde_json::Value) -> minijinja::Value {
+fn value(json: serde_json::Value) -> minijinja::Value {
     match json {
         serde_json::Value::Null => minijinja::Value::from(()),
-        serde_json::Value::Bool(flag) => minijinja::Value::from(*flag),
+        serde_json::Value::Bool(flag) => minijinja::Value::from(flag),
         serde_json::Value::Number(number) => match number.as_i64() {
             Some(number) => minijinja::Value::from(number),
             None => minijinja::Value::from(number.to_string()),
         },
-        serde_json::Value::String(text) => minijinja::Value::from(sanitise(text).into_owned()),
-        serde_json::Value::Array(items) => items.iter().map(value).collect(),
+        serde_json::Value::String(text) => minijinja::Value::from(sanitise(&text).into_owned()),
+        serde_json::Value::Array(items) => items.into_iter().map(value).collect(),
         serde_json::Value::Object(fields) => {
-            let fields: BTreeMap<&str, minijinja::Value> =
-                fields.iter().map(|(name, field)| (name.as_str(), value(field))).collect();
+            let fields: BTreeMap<String, minijinja::Value> =
+                fields.into_iter().map(|(name, field)| (name, value(field))).collect();
             minijinja::Value::from(fields)
         }
     }

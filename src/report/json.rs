@@ -39,7 +39,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::curl::{curl_line, variables_of};
-use super::document::{List, ids};
+use super::document::{self, List, fill, ids};
 use super::{doubts, notices};
 use crate::diagnose::{self, Cause, Cluster, Diagnosis, Fact, Flip, SharedBackend, Witness};
 use crate::event::EnvironmentTold;
@@ -166,8 +166,9 @@ impl Document<'_> {
     }
 
     fn plan(&self, plan: &PlanRecord) -> Value {
-        let witnesses = diagnose::witnesses(plan);
-        json!({
+        let witnesses = document::Document::witnesses(plan);
+        let steps = plan.steps.iter().map(|step| self.step(plan, step, &witnesses));
+        let mut told = json!({
             "job": plan.started.job,
             "name": plan.started.name,
             "case": plan.started.case,
@@ -178,12 +179,10 @@ impl Document<'_> {
             "duration_ns": nanos(plan.duration),
             "findings": self.findings(&plan.findings),
             "breach": plan.breach.as_ref().map(|breach| self.breach(breach)),
-            "steps": plan
-                .steps
-                .iter()
-                .map(|step| self.step(plan, step, &witnesses))
-                .collect::<Vec<_>>(),
-        })
+            "steps": null,
+        });
+        fill(&mut told, "steps", steps.collect::<Vec<_>>());
+        told
     }
 
     fn step(&self, plan: &PlanRecord, record: &StepRecord, witnesses: &[Witness]) -> Value {
@@ -191,7 +190,8 @@ impl Document<'_> {
         let result = result.as_ref();
         let causes = result.map(|result| diagnose::causes(step, result, witnesses));
         let exchange = result.and_then(|result| result.attempts.last()?.exchange.as_deref());
-        json!({
+        let attempts = result.into_iter().flat_map(|result| &result.attempts);
+        let mut told = json!({
             "section": step.section,
             "index": step.index,
             "within": step.within,
@@ -226,12 +226,11 @@ impl Document<'_> {
             "samples": result
                 .and_then(|result| result.samples.as_ref())
                 .map(|together| self.samples(together, samples)),
-            "attempts": result
-                .iter()
-                .flat_map(|result| &result.attempts)
-                .map(|attempt| self.attempt(attempt))
-                .collect::<Vec<_>>(),
-        })
+            "attempts": null,
+        });
+        let attempts = attempts.map(|attempt| self.attempt(attempt));
+        fill(&mut told, "attempts", attempts.collect::<Vec<_>>());
+        told
     }
 
     /// What the samples were together, and each of them.
@@ -328,23 +327,28 @@ impl Document<'_> {
             "number": number,
             "sample": sample,
             "at_ns": nanos(*at),
-            "exchange": shown,
-            "ids": exchange.as_deref().map(ids),
-            "assertions": assertions
-                .iter()
-                .map(|assertion| self.assertion(assertion))
-                .collect::<Vec<_>>(),
-            "captures": captures
-                .iter()
-                .map(|capture| self.placed(capture, capture.place))
-                .collect::<Vec<_>>(),
+            "exchange": null,
+            "ids": null,
+            "assertions": null,
+            "captures": null,
             "limit_ns": limit.map(nanos),
             "breaches": breaches.iter().map(|breach| self.breach(breach)).collect::<Vec<_>>(),
-            "findings": self.findings(findings),
+            "findings": null,
             "outcome": outcome,
-            "contract": contract.as_deref().map(|used| self.contract(used)),
-            "routes": routes.as_deref().map(|compared| self.routes(compared)),
+            "contract": null,
+            "routes": null,
         });
+        fill(&mut told, "exchange", shown);
+        fill(&mut told, "ids", exchange.as_deref().map_or(Value::Null, ids));
+        let assertions = assertions.iter().map(|assertion| self.assertion(assertion));
+        fill(&mut told, "assertions", assertions.collect::<Vec<_>>());
+        let captures = captures.iter().map(|capture| self.placed(capture, capture.place));
+        fill(&mut told, "captures", captures.collect::<Vec<_>>());
+        fill(&mut told, "findings", self.findings(findings));
+        let contract = contract.as_deref().map_or(Value::Null, |used| self.contract(used));
+        fill(&mut told, "contract", contract);
+        let routes = routes.as_deref().map_or(Value::Null, |compared| self.routes(compared));
+        fill(&mut told, "routes", routes);
         if let Some(fields) = told.as_object_mut().filter(|_| !tapped.is_empty()) {
             let taps = tapped.iter().map(|tapped| self.tapped(tapped)).collect();
             fields.insert("taps".to_owned(), Value::Array(taps));

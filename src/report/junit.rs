@@ -111,7 +111,7 @@ fn suite(document: &Document<'_>, plan: &PlanRecord) -> TestSuite {
     if !started.covers.is_empty() {
         suite.add_property(Property::new("covers", started.covers.join(" ")));
     }
-    let witnesses = diagnose::witnesses(plan);
+    let witnesses = Document::witnesses(plan);
     for told in Document::steps(plan) {
         let causes = Document::causes(&told, &witnesses);
         suite.add_test_case(case(document, &told, &causes));

@@ -5,38 +5,33 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::document::{Document, Told, word};
+use super::super::document::{Document, Told, fill, word};
 use super::super::finding::count;
 use super::super::{doubts, notices, overall, phrase};
 use super::{Listed, frame, latency, lists, step};
-use crate::diagnose;
 use crate::event::RunStarted;
 use crate::finding::Finding;
 use crate::outcome::Verdict;
 use crate::record::{PlanRecord, Record};
 use crate::units::show_duration;
 
-pub(super) fn page(record: &Record) -> Value {
-    let document = Document::new(record);
+/// The page without its list of all steps, which [`plan`] gives.
+pub(super) fn page(document: &Document<'_>) -> Value {
+    let record = document.record;
     let (verdict, good) = document.verdict();
     let started = record.started.as_ref();
     let all: Vec<Listed<'_>> = record.plans.iter().flat_map(listed).collect();
     let told: Vec<Told<'_>> = all.iter().map(|it| it.told).collect();
-    // A large run shows requests and responses of those steps alone that did not simply pass.
-    let everything = !record.started.as_ref().is_some_and(RunStarted::is_large);
     let mut failures = Vec::new();
-    let mut plans = Vec::new();
     for plan in &record.plans {
-        let witnesses = diagnose::witnesses(plan);
-        let mut steps = Vec::new();
-        for listed in listed(plan) {
-            if listed.told.is_bad() {
-                let causes = Document::causes(&listed.told, &witnesses);
-                failures.push(step::failure(&document, &listed, &causes));
-            }
-            steps.push(step::row(&document, &listed, everything));
+        let mut bad = listed(plan).filter(|listed| listed.told.is_bad()).peekable();
+        if bad.peek().is_none() {
+            continue;
         }
-        plans.push(plan_value(&document, plan, &steps));
+        let witnesses = Document::witnesses(plan);
+        failures.extend(bad.map(|listed| {
+            step::failure(document, &listed, &Document::causes(&listed.told, &witnesses))
+        }));
     }
     let latency = latency::origins(&all);
     let known = |percentile: &str| {
@@ -47,26 +42,25 @@ pub(super) fn page(record: &Record) -> Value {
         "title": format!("{verdict} · {}", name_of(record)),
         "verdict": verdict,
         "good": good,
-        "sentence": sentence(&document, verdict),
+        "sentence": sentence(document, verdict),
         "tally": tally(record),
-        "facts": facts(&document),
-        "banners": notices::banners(&document, &told),
+        "facts": facts(document),
+        "banners": notices::banners(document, &told),
         "doubts": doubts::doubts(record, &told),
-        "findings": findings(&document),
-        "clusters": clusters(&document, &failures),
-        "patterns": patterns(&document),
+        "findings": findings(document),
+        "clusters": clusters(document, &failures),
+        "patterns": patterns(document),
         "failures": failures,
         "percentiles": {"p95": known("p95"), "p99": known("p99")},
         "latency": latency,
-        "waterfall": latency::waterfall(&document, &all),
+        "waterfall": latency::waterfall(document, &all),
         "matrices": lists::matrices(&all),
         "flaky": lists::flaky(&all),
         "slow": lists::slow(&all),
         "idle": lists::idle(&all),
-        "variables": lists::variables(&document, &told),
-        "environment": lists::environment_file(&document),
-        "beside": notices::beside(&document),
-        "plans": plans,
+        "variables": lists::variables(document, &told),
+        "environment": lists::environment_file(document),
+        "beside": notices::beside(document),
         "counts": {
             "all": all.len(),
             "bad": all.iter().filter(|it| it.told.is_bad()).count(),
@@ -239,8 +233,12 @@ fn patterns(document: &Document<'_>) -> Vec<String> {
     flips.chain(diagnosis.backends.iter().map(overall::backend)).collect()
 }
 
-fn plan_value(document: &Document<'_>, plan: &PlanRecord, steps: &[Value]) -> Value {
-    json!({
+/// A plan with its steps, as the list of all tells them.
+pub(super) fn plan(document: &Document<'_>, plan: &PlanRecord) -> Value {
+    // A large run shows requests and responses of those steps alone that did not simply pass.
+    let everything = !document.record.started.as_ref().is_some_and(RunStarted::is_large);
+    let steps = listed(plan).map(|listed| step::row(document, &listed, everything));
+    let mut told = json!({
         "id": plan_id(plan),
         "name": plan.started.title(),
         "at": document.at(plan.started.place),
@@ -249,6 +247,8 @@ fn plan_value(document: &Document<'_>, plan: &PlanRecord, steps: &[Value]) -> Va
         "tags": plan.started.tags,
         "covers": plan.started.covers,
         "breach": plan.breach.as_ref().map(|breach| phrase::breach(breach).replace('\n', ": ")),
-        "steps": steps,
-    })
+        "steps": null,
+    });
+    fill(&mut told, "steps", steps.collect::<Vec<_>>());
+    told
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use similar::ChangeTag;
 
 use super::super::curl::{curl_line, variables_of};
-use super::super::document::{Document, word};
+use super::super::document::{Document, fill, word};
 use super::super::failure;
 use super::super::phrase;
 use super::super::routes;
@@ -22,7 +22,7 @@ pub(super) fn row(document: &Document<'_>, listed: &Listed<'_>, everything: bool
     let result = told.result();
     let plainly_passed = told.verdict() == Some(Verdict::Passed);
     let shown = told.exchange().filter(|_| everything || !plainly_passed);
-    json!({
+    let mut row = json!({
         "id": id,
         "title": told.title(),
         "depth": told.record.step.depth,
@@ -35,12 +35,16 @@ pub(super) fn row(document: &Document<'_>, listed: &Listed<'_>, everything: bool
         "many": result.and_then(how_many),
         "said": result.map(|result| said(document, result)),
         "flaky": result.is_some_and(|result| result.flaky),
-        "phases": told.exchange().map(|exchange| phases(&exchange.phases)),
-        "exchange": shown.map(exchange::value),
+        "phases": null,
+        "exchange": null,
         "curl": shown.map(|exchange| curl(document, exchange)),
         "bad": told.is_bad(),
         "idle": super::lists::is_idle(told),
-    })
+    });
+    let bar = told.exchange().map(|exchange| phases(&exchange.phases));
+    fill(&mut row, "phases", bar.unwrap_or_default());
+    fill(&mut row, "exchange", shown.map(exchange::value).unwrap_or_default());
+    row
 }
 
 /// Why it ended so, in a line or two.
