@@ -135,6 +135,7 @@ fn judge(equal: &EqualRoutes, first: &First, told: RoutesCompared, result: &mut 
     let places = told.differences.iter().map(|it| it.places).sum::<usize>() + told.more;
     let Some(attempt) = result.attempts.last_mut() else { return };
     attempt.assertions.push(Assertion {
+        tap: None,
         subject: "routes".to_owned(),
         place: equal.place,
         severity,
