@@ -189,6 +189,9 @@ pub fn check_environment(
     (ready, checker.findings)
 }
 
+/// Makes a finding of what is wrong, a near name, and what to do otherwise.
+type Wrong<'w> = dyn Fn(String, Option<&str>, &str) -> Result<Option<String>, Box<Finding>> + 'w;
+
 /// Where a template of an environment stands: decides what it may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -229,20 +232,23 @@ impl Checker<'_> {
         words.iter().filter_map(|node| Some((node.place, self.value(node, stage)?.0))).collect()
     }
 
-    /// A text that may be left out.
-    fn perhaps(&mut self, node: Option<&Node>) -> Option<Option<(Place, ValueTemplate)>> {
-        match node {
-            Some(node) => Some(Some((node.place, self.value(node, Stage::Before)?.0))),
-            None => Some(None),
-        }
+    /// A text that is known before any service runs.
+    fn early(&mut self, node: &Node) -> Option<(Place, ValueTemplate)> {
+        Some((node.place, self.value(node, Stage::Before)?.0))
     }
 
     fn service(&mut self, service: &ServiceAst) -> Option<CheckedService> {
         let work = match &service.work {
             ServiceWork::Demo { place, fault, auth_url } => CheckedWork::Demo {
                 place: *place,
-                fault: self.perhaps(fault.as_ref())?,
-                auth_url: self.perhaps(auth_url.as_ref())?,
+                fault: match fault {
+                    Some(fault) => Some(self.early(fault)?),
+                    None => None,
+                },
+                auth_url: match auth_url {
+                    Some(url) => Some(self.early(url)?),
+                    None => None,
+                },
             },
             ServiceWork::Command { place, run, ready, timeout } => CheckedWork::Command {
                 place: *place,
@@ -387,7 +393,7 @@ impl Checker<'_> {
         &self,
         tap: &str,
         field: Option<&str>,
-        wrong: &dyn Fn(String, Option<&str>, &str) -> Result<Option<String>, Box<Finding>>,
+        wrong: &Wrong<'_>,
     ) -> Result<Option<String>, Box<Finding>> {
         let gives = format!("it gives {}", TAP_FIELDS.join(", "));
         match field {

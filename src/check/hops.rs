@@ -123,8 +123,7 @@ impl Checker<'_> {
             (_, _) => (HopPart::Request, None),
         };
         let subject = match &part {
-            HopPart::Query(_) => Subject::parse(None, "url"),
-            HopPart::Method | HopPart::Path => Subject::parse(None, "url"),
+            HopPart::Query(_) | HopPart::Method | HopPart::Path => Subject::parse(None, "url"),
             HopPart::Status | HopPart::Request => Subject::parse(group, key),
         };
         let subject = match subject {

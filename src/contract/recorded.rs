@@ -78,11 +78,15 @@ impl RequestShape {
     fn learn(&mut self, secrets: &dyn Fn(&str) -> Vec<String>) {
         let all = [&mut self.headers, &mut self.query, &mut self.cookies];
         let fields = all.into_iter().flat_map(|fields| &mut fields.known);
-        fields.for_each(|field| learn(&mut field.shape, secrets));
+        for field in fields {
+            learn(&mut field.shape, secrets);
+        }
         match &mut self.body.payload {
             Payload::Json(shape) => learn(shape, secrets),
             Payload::Form(fields) => {
-                fields.known.iter_mut().for_each(|field| learn(&mut field.shape, secrets));
+                for field in &mut fields.known {
+                    learn(&mut field.shape, secrets);
+                }
             }
             Payload::Nothing | Payload::Opaque => {}
         }
@@ -94,7 +98,9 @@ fn learn(shape: &mut Shape, secrets: &dyn Fn(&str) -> Vec<String>) {
         Value3::Scalar(serde_json::Value::String(text)) => shape.secrets = secrets(text),
         Value3::List(items) => items.iter_mut().for_each(|item| learn(item, secrets)),
         Value3::Object(fields) => {
-            fields.iter_mut().for_each(|field| learn(&mut field.shape, secrets));
+            for field in fields {
+                learn(&mut field.shape, secrets);
+            }
         }
         Value3::Unknown | Value3::SomeText | Value3::Scalar(_) => {}
     }

@@ -190,8 +190,8 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    fn about(&self, seen: Option<u32>, pointer: Option<String>) -> Option<Box<TapRef>> {
-        Some(Box::new(TapRef { tap: self.hop.tap.value.clone(), seen, pointer }))
+    fn about(&self, seen: Option<u32>, pointer: Option<String>) -> TapRef {
+        TapRef { tap: self.hop.tap.value.clone(), seen, pointer }
     }
 
     fn operands(&self, assertion: &Assertion) -> Result<Vec<Option<Value>>, Vec<Finding>> {
@@ -223,7 +223,7 @@ impl Judge<'_> {
                 self.note_of_count(assertion.implied).or(judgement.note)
             },
             violations: Vec::new(),
-            tap: self.about(self.own.first().map(|(at, ..)| *at), None),
+            tap: Some(Box::new(self.about(self.own.first().map(|(at, ..)| *at), None))),
         });
         Ok(judged.collect())
     }
@@ -256,7 +256,7 @@ impl Judge<'_> {
             outcome: None,
             note: None,
             violations: Vec::new(),
-            tap: self.about(self.own.first().map(|(at, ..)| *at), None),
+            tap: Some(Box::new(self.about(self.own.first().map(|(at, ..)| *at), None))),
         };
         for (at, tapped, _) in self.own {
             let Some(contract) = &tapped.contract else { continue };
@@ -275,7 +275,7 @@ impl Judge<'_> {
                     passed: false,
                     note: Some(format!("{}{more}{}", first.message, self.of_several(*at))),
                     violations: breaches.iter().map(|breach| violation(breach)).collect(),
-                    tap: self.about(Some(*at), None),
+                    tap: Some(Box::new(self.about(Some(*at), None))),
                     ..assertion(severity, Value::from(operation.clone()))
                 });
             }
@@ -319,7 +319,7 @@ impl Judge<'_> {
                         ),
                     },
                     violations: judgement.violations,
-                    tap: self.about(Some(*at), judgement.pointer),
+                    tap: Some(Box::new(self.about(Some(*at), judgement.pointer))),
                 }
             }));
         }

@@ -82,9 +82,8 @@ fn service(key: &str) -> Option<Shape> {
     Some(match key {
         "builtin" => word(&["demo"]),
         "fault" => word(keys::FAULTS),
-        "auth_url" => string(),
         "run" => list(text(), 1),
-        "ready" => string(),
+        "ready" | "auth_url" => string(),
         "timeout" => duration(),
         _ => return None,
     })

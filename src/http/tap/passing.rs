@@ -79,7 +79,7 @@ impl Passing {
         let mut source = Upward::Caller(std::sync::Mutex::new(incoming));
         if let Some(refuse) = &self.work.refuse {
             let Upward::Caller(incoming) = source else { return own_failure(ends) };
-            let incoming = incoming.into_inner().unwrap_or_else(|held| held.into_inner());
+            let incoming = incoming.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
             let (read, rest) = read(incoming, &recorded).await;
             let why = if rest {
                 Some(format!("its body has more than {JUDGED} bytes, which is not judged"))
