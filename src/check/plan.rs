@@ -349,14 +349,15 @@ impl Checker<'_> {
     /// Variables and secrets that nobody uses: perhaps a misspelling elsewhere.
     fn unused(&mut self, plan: &Plan) {
         let around = self.around;
-        // Whoever includes the plan may take what it captures.
+        // Whoever includes the plan may take what it captures and what it defines.
         let of_this = around.included.iter().filter(|one| one.plan.source == plan.source);
         let taken: Vec<_> = of_this.map(|included| included.exported).collect();
         let is_taken = |name: &String| match around.role {
             Role::Alone => taken.iter().any(|exported| exported.contains(name)),
             Role::Included(exported) => exported.contains(name),
         };
-        let vars = plan.vars.iter().filter(|var| !is_taken(&var.key.value));
+        let vars = plan.vars.iter().filter(|_| !plan.include_only);
+        let vars = vars.filter(|var| !is_taken(&var.key.value));
         let unused: Vec<&Entry> = vars.filter(|var| !self.names.is_used(&var.key.value)).collect();
         for var in unused {
             let name = &var.key.value;

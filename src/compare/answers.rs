@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::body::{Captured, Spot, Walk};
 use super::rules::Rules;
-use crate::json;
 use crate::outcome::{Content, Exchange, Response};
 
 /// In what two answers differ, told together by path.
@@ -107,7 +106,7 @@ fn raw(
     }
     let mut walk = Walk::new(rules, captured);
     headers(&mut raw, &mut walk, rules, (before, after));
-    match (parsed(before), parsed(after)) {
+    match (before.json(), after.json()) {
         (Some(one), Some(other)) => walk.bodies(&one, &other),
         (_, _) => texts(&mut raw, &walk, (before, after)),
     }
@@ -161,19 +160,6 @@ fn texts(raw: &mut Raw, walk: &Walk<'_>, (before, after): (&Response, &Response)
     };
     if !equal {
         raw.add("body", Some(short(before)), Some(short(after)));
-    }
-}
-
-/// A body as JSON, where it is kept whole and is JSON.
-fn parsed(response: &Response) -> Option<Value> {
-    match &response.body.content {
-        Content::Text(text) if !response.body.cut => json::parse(text.as_bytes()).ok(),
-        Content::Text(_)
-        | Content::Empty
-        | Content::Hex(_)
-        | Content::File(_)
-        | Content::Generated(_)
-        | Content::Parts(_) => None,
     }
 }
 

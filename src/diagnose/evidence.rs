@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::cause::Fact;
-use super::response::{body, header, reason};
+use super::response::{header, reason};
 use super::witness::{Witness, origin};
 use crate::event::StepRef;
 use crate::outcome::{Exchange, Response, SecretShape, SentPart, StepResult, Transport};
@@ -36,7 +36,7 @@ impl<'a> Evidence<'a> {
         let attempt = result.attempts.last()?;
         let exchange = attempt.exchange.as_deref()?;
         let response = exchange.response.as_ref();
-        let body = response.and_then(body);
+        let body = response.and_then(Response::json);
         let said = body.as_ref().and_then(reason).map(|(_, text)| text);
         // A step of another plan may stand at the same position.
         let (key, at) = (step.key(), attempt.at);

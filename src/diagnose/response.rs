@@ -90,19 +90,6 @@ pub(super) fn challenge(response: &Response) -> Option<&str> {
     header(response, "www-authenticate")?.split([' ', ',']).next()
 }
 
-/// The body as JSON, if it is whole and is JSON.
-pub(super) fn body(response: &Response) -> Option<Value> {
-    match &response.body.content {
-        Content::Text(text) if !response.body.cut => json::parse(text.as_bytes()).ok(),
-        Content::Text(_)
-        | Content::Empty
-        | Content::Hex(_)
-        | Content::File(_)
-        | Content::Generated(_)
-        | Content::Parts(_) => None,
-    }
-}
-
 /// The text of a body, as far as it is there.
 pub(super) fn text(response: &Response) -> Option<&str> {
     match &response.body.content {

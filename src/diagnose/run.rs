@@ -385,7 +385,7 @@ fn said(result: &StepResult) -> String {
     }
     let response = exchange.and_then(|exchange| exchange.response.as_ref());
     if let Some(response) = response.filter(|response| response.status >= 400) {
-        let why = super::response::body(response).as_ref().and_then(reason);
+        let why = response.json().as_ref().and_then(reason);
         let why = why.map(|(_, text)| format!(": {text}")).unwrap_or_default();
         return format!("{}{why}", response.status);
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::response::{body, challenge, header, reason, text};
+use super::response::{challenge, header, reason, text};
 use crate::event::{StepKey, StepRef};
 use crate::outcome::{Attempt, StepResult, Verdict};
 use crate::record::PlanRecord;
@@ -58,7 +58,7 @@ impl Witness {
         let response = exchange.response.as_ref()?;
         let url = exchange.request.url.split(['?', '#']).next().unwrap_or_default();
         // What is well says little of others: only errors are parsed.
-        let body = (response.status >= 400).then(|| body(response)).flatten();
+        let body = (response.status >= 400).then(|| response.json()).flatten();
         let said = body.as_ref().and_then(reason).map(|(_, text)| text);
         Some(Self {
             step: label(step),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::json;
 use crate::source::Place;
 use crate::units::nanos;
 
@@ -235,6 +236,22 @@ pub struct Response {
     /// The file that the body was saved in, below the folder of the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saved: Option<String>,
+}
+
+impl Response {
+    /// The body as JSON, where it is kept whole and is JSON.
+    #[must_use]
+    pub fn json(&self) -> Option<serde_json::Value> {
+        match &self.body.content {
+            Content::Text(text) if !self.body.cut => json::parse(text.as_bytes()).ok(),
+            Content::Text(_)
+            | Content::Empty
+            | Content::Hex(_)
+            | Content::File(_)
+            | Content::Generated(_)
+            | Content::Parts(_) => None,
+        }
+    }
 }
 
 /// One redirect that was followed: what was asked and what sent it on.

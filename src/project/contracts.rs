@@ -5,13 +5,12 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::files::{FileRoot, read_regular};
+use super::files::{FileRoot, read_source};
 use super::find::shown;
 use super::load::Suite;
 use crate::contract::{Document, Documents, SpecFile, links};
 use crate::finding::{Code, Finding};
-use crate::source::{Place, SourceId, SourceSet, Span, Spanned};
-use crate::yaml;
+use crate::source::{Place, SourceId, SourceSet, Spanned};
 
 /// The largest file of a document, in bytes.
 const LIMIT: u64 = 16 << 20;
@@ -146,23 +145,13 @@ impl Reading<'_> {
     /// One file; nothing where something was wrong, which is reported.
     fn file(&mut self, path: &Path, asked: Place) -> Option<SpecFile> {
         let shown = shown(path, self.current);
-        let bytes = match read_regular(path, &shown, LIMIT) {
-            Ok(bytes) => bytes,
-            Err(fault) => {
-                self.findings.push(Finding::of(&fault, asked));
+        let id = match read_source(self.sources, path, (&shown, LIMIT), asked) {
+            Ok(id) => id,
+            Err(finding) => {
+                self.findings.push(finding);
                 return None;
             }
         };
-        let text = match yaml::decode(&bytes) {
-            Ok(text) => text,
-            Err(fault) => {
-                let id = self.sources.add(&shown, "");
-                let place = Place { source: id, span: Span::new(0, 0) };
-                self.findings.push(Finding::of(&fault, place));
-                return None;
-            }
-        };
-        let id = self.sources.add(&shown, text);
         if !self.files.contains(&id) {
             self.files.push(id);
         }

@@ -5,7 +5,9 @@ use std::fmt;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::finding::{Code, Fault};
+use crate::finding::{Code, Fault, Finding};
+use crate::source::{Place, SourceId, SourceSet, Span};
+use crate::yaml;
 
 /// The folders that files may be read from.
 #[derive(Debug, Clone)]
@@ -184,6 +186,23 @@ pub(super) fn read_regular(path: &Path, written: &str, limit: u64) -> Result<Vec
         return Err(FileFault::TooLarge { path: written.to_owned(), limit });
     }
     Ok(bytes)
+}
+
+/// Reads a text into the sources; what was wrong, at who asks for it or at the text itself.
+pub(super) fn read_source(
+    sources: &mut SourceSet,
+    path: &Path,
+    (shown, limit): (&str, u64),
+    asked: Place,
+) -> Result<SourceId, Finding> {
+    let bytes = read_regular(path, shown, limit).map_err(|fault| Finding::of(&fault, asked))?;
+    match yaml::decode(&bytes) {
+        Ok(text) => Ok(sources.add(shown, text)),
+        Err(fault) => {
+            let place = Place { source: sources.add(shown, ""), span: Span::new(0, 0) };
+            Err(Finding::of(&fault, place))
+        }
+    }
 }
 
 /// What is known of a file that is one.

@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::files::{FileRoot, read_regular};
+use super::files::{FileRoot, read_source};
 use super::find::{resolved, shown};
 use super::load::{LoadedPlan, Suite};
 use crate::finding::{Code, Finding};
 use crate::plan::{AssertionAst, ExpectAst};
 use crate::predicate::{Document, Read, Reference, Schema, Schemas, schema_paths};
-use crate::source::{Place, SourceSet, Span, Spanned};
-use crate::yaml;
+use crate::source::{Place, SourceSet, Spanned};
 
 /// The largest file of a schema, in bytes.
 const LIMIT: u64 = 4 << 20;
@@ -199,23 +198,13 @@ impl Reading<'_> {
     /// One file; nothing where something was wrong, which is reported.
     fn document(&mut self, path: &Path, asked: Place) -> Option<Document> {
         let shown = shown(path, self.current);
-        let bytes = match read_regular(path, &shown, LIMIT) {
-            Ok(bytes) => bytes,
-            Err(fault) => {
-                self.findings.push(Finding::of(&fault, asked));
+        let id = match read_source(self.sources, path, (&shown, LIMIT), asked) {
+            Ok(id) => id,
+            Err(finding) => {
+                self.findings.push(finding);
                 return None;
             }
         };
-        let text = match yaml::decode(&bytes) {
-            Ok(text) => text,
-            Err(fault) => {
-                let id = self.sources.add(&shown, "");
-                let place = Place { source: id, span: Span::new(0, 0) };
-                self.findings.push(Finding::of(&fault, place));
-                return None;
-            }
-        };
-        let id = self.sources.add(&shown, text);
         if !self.files.contains(&id) {
             self.files.push(id);
         }

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::failure::{self, Scene};
+use super::finding::count;
 use super::style::Style;
 use super::terminal::in_short;
 use crate::diagnose::{self, Cause, Diagnosis, Fact, Witness};
@@ -138,6 +139,26 @@ impl<'a> Document<'a> {
             ),
         }
     }
+}
+
+/// How many steps a run had and how they ended: `12 steps`, `9 passed`, `2 failed`.
+pub(super) fn counts(record: &Record) -> Vec<String> {
+    let steps = &record.tally.steps;
+    let mut parts = vec![count(steps.total(), "step", "steps")];
+    for (n, word) in [
+        (steps.passed, "passed"),
+        (steps.failed, "failed"),
+        (steps.errored, "errored"),
+        (steps.blocked, "blocked"),
+        (steps.skipped, "skipped"),
+        (steps.cancelled, "cancelled"),
+        (record.tally.flaky, "flaky"),
+    ] {
+        if n > 0 {
+            parts.push(format!("{n} {word}"));
+        }
+    }
+    parts
 }
 
 /// Under which ids an exchange is found in logs, for a machine.

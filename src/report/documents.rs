@@ -63,6 +63,39 @@ fn the_body_of_the_html_page_has_every_part() {
     insta::assert_snapshot!(main);
 }
 
+/// An output that notes how long each piece was.
+#[derive(Default)]
+struct Pieces(Vec<usize>);
+
+impl std::io::Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.push(bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn the_html_page_is_written_plan_by_plan_however_many_there_are() {
+    let pieces = |plans: u32| {
+        let mut events = fixture::beginning(plans);
+        events.extend((0..plans).flat_map(|n| fixture::job(n, vec![fixture::looked()])));
+        events.push(fixture::end());
+        let record = Record::fold(events);
+        let mut pieces = Pieces::default();
+        Format::Html.write(&record, &record.plans, &mut pieces).unwrap();
+        pieces.0
+    };
+    let (few, many) = (pieces(2), pieces(40));
+    // The head, each plan, the end.
+    assert_eq!((few.len(), many.len()), (4, 42));
+    let longest = |pieces: &[usize]| pieces.iter().skip(1).copied().max();
+    assert!(longest(&many) < longest(&few).map(|length| length + 64), "{few:?} {many:?}");
+}
+
 #[test]
 fn the_html_page_loads_nothing_and_runs_only_its_own_script() {
     let page = rendered(Format::Html, fixture::run());

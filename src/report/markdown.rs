@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::document::{Document, Told, word};
+use super::document::{Document, Told, counts, word};
 use super::finding::count;
 use super::{doubts, notices, overall, phrase, taps};
 use crate::diagnose;
@@ -49,21 +49,7 @@ fn head(document: &Document<'_>, out: &mut String) {
     for notice in banners.chain(&doubts::doubts(record, &all)) {
         let _ = writeln!(out, "> {}\n", text(notice));
     }
-    let steps = &record.tally.steps;
-    let mut parts = vec![count(steps.total(), "step", "steps")];
-    for (n, word) in [
-        (steps.passed, "passed"),
-        (steps.failed, "failed"),
-        (steps.errored, "errored"),
-        (steps.blocked, "blocked"),
-        (steps.skipped, "skipped"),
-        (steps.cancelled, "cancelled"),
-        (record.tally.flaky, "flaky"),
-    ] {
-        if n > 0 {
-            parts.push(format!("{n} {word}"));
-        }
-    }
+    let mut parts = counts(record);
     parts.push(count(record.tally.requests, "request", "requests"));
     if record.tally.warnings > 0 {
         parts.push(count(record.tally.warnings, "warning", "warnings"));

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::document::counts;
 use super::document::{Document, Told};
 use super::finding::count;
 use crate::compare::{ChangeKind, Comparison};
@@ -31,7 +32,7 @@ pub fn slack(record: &Record, before: Option<&Comparison>) -> Value {
     let on = on.map(|name| format!(" on {}", plain(name))).unwrap_or_default();
     let headline = format!("{} planrun: {verdict}{on}", if good { "✓" } else { "✗" });
     let bad: Vec<Told<'_>> = document.all().filter(Told::is_bad).collect();
-    let counts = counts(record);
+    let counts = in_numbers(record);
     let text = format!("{}: {counts}", escape(&headline));
     let mut blocks = vec![
         json!({"type": "header", "text": {"type": "plain_text", "text": cut(&headline, HEADER)}}),
@@ -65,22 +66,8 @@ fn section(text: &str) -> Value {
 }
 
 /// `12 steps · 9 passed · 2 failed · 3.1 s`
-fn counts(record: &Record) -> String {
-    let steps = &record.tally.steps;
-    let mut parts = vec![count(steps.total(), "step", "steps")];
-    for (n, word) in [
-        (steps.passed, "passed"),
-        (steps.failed, "failed"),
-        (steps.errored, "errored"),
-        (steps.blocked, "blocked"),
-        (steps.skipped, "skipped"),
-        (steps.cancelled, "cancelled"),
-        (record.tally.flaky, "flaky"),
-    ] {
-        if n > 0 {
-            parts.push(format!("{n} {word}"));
-        }
-    }
+fn in_numbers(record: &Record) -> String {
+    let mut parts = counts(record);
     parts.extend(record.end.duration().map(show_duration));
     parts.join(" · ")
 }

@@ -287,3 +287,17 @@ fn what_cannot_be_read_is_no_reason_for_other_complaints() {
     let found = of_step("expect: {status: 404, $.code: {equls: X}}");
     is_said(&found, "plan::unknown-operator");
 }
+
+#[test]
+fn what_a_plan_for_including_captures_and_defines_is_there_to_be_taken() {
+    let plan = |line: &str| {
+        let text = format!(
+            "plan: P\n{line}vars: {{role: reader}}\nsteps:\n  - GET: http://localhost/a\n    capture: {{token: $.t}}\n"
+        );
+        said(&text, None).1
+    };
+    assert_eq!(plan("include_only: true\n"), "");
+    let alone = plan("");
+    assert!(alone.contains("the variable `role` is never used"), "{alone}");
+    assert!(alone.contains("the capture `token` is never used"), "{alone}");
+}

@@ -199,7 +199,7 @@ fn no_expression_takes_over_a_second() {
     for text in [&long, &longer, &deep, &fields] {
         assert!(Template::parse(text).is_err());
     }
-    let start = Instant::now();
+    let start = worked();
     let bombs = [
         "${{ range(10**9) | list }}",
         "${{ range(100000) | map('string') | join('-') | replace('-', 'xxxxxxxxxxxxxxxxxxxxxxxxxxx') | replace('x', 'yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy') | length }}",
@@ -213,7 +213,20 @@ fn no_expression_takes_over_a_second() {
         assert!(said.contains("too long or too much") || said.contains("cannot take"), "{said}");
     }
     assert!(failure("${{ 10 ** 100000 }}").contains("not a number"));
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    // Whatever else the machine does meanwhile is not counted.
+    let took = worked().saturating_sub(start);
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+/// How long this thread has worked: not how long it waited for its turn, where the system tells both.
+#[expect(clippy::disallowed_methods, reason = "the system counts it in a file")]
+fn worked() -> Duration {
+    let counted = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanos = counted.and_then(|it| it.split_whitespace().next()?.parse().ok());
+    nanos.map_or_else(
+        || jiff::Timestamp::now().as_duration().try_into().unwrap_or_default(),
+        Duration::from_nanos,
+    )
 }
 
 const WORDS: &str = r#"${{ }} $ { } {{ ' " \ x user .items [0] [-1] [:: ] ( ) | upper regex('(') date('%') default( omit unique is not defined and or if else in 1 1e999 1e400 0x 1_ 9999999999999999999999999999999999999999 + - * ** / // % ~ == < = , : ä € 😀 none true secrets steps.create && random_int( range( -9 add_days(999999999) {'a': word big fine %s"#;
