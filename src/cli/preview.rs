@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::args::{CurlArgs, RunArgs};
 use super::fault::UsageFault;
@@ -19,7 +20,8 @@ use crate::check::{CheckedStep, Work};
 use crate::event::Section;
 use crate::finding::Finding;
 use crate::http::Client;
-use crate::outcome::Exchange;
+use crate::json;
+use crate::outcome::{Content, Exchange, Request};
 use crate::report;
 use crate::run::{Context, PlanValues, Preview, Shown, Sight, Tokens};
 use crate::schedule::{Job, Selection};
@@ -182,13 +184,59 @@ fn curl_line(exchange: Exchange, gate: &Gate, variables: &BTreeMap<String, Strin
         password.starts_with("«secret:").then(|| format!("Basic {}", gate.text(&pair)))
     };
     let pairs: Vec<Option<String>> = exchange.request.headers.iter().map(basic).collect();
+    let before = exchange.request.clone();
     let mut exchange = gate.redact(exchange).into_inner();
+    name_again(&before, &mut exchange.request, gate);
     for ((_, value), pair) in exchange.request.headers.iter_mut().zip(pairs) {
         if let Some(pair) = pair {
             *value = pair;
         }
     }
     report::curl_line(&exchange, &report::variables_of(Some(variables)))
+}
+
+/// A field that is named like a secret is masked whole; where it is made of a secret, that one's name
+/// says more, and the line runs.
+fn name_again(before: &Request, after: &mut Request, gate: &Gate) {
+    for ((_, before), (_, after)) in before.headers.iter().zip(&mut after.headers) {
+        name_in(before, after, gate);
+    }
+    let (Content::Text(before), Content::Text(text)) =
+        (&before.body.content, &mut after.body.content)
+    else {
+        return;
+    };
+    let parsed = |text: &str| json::parse(text.as_bytes()).ok();
+    if let (Some(before), Some(mut value)) = (parsed(before), parsed(text))
+        && name_leaves(&before, &mut value, gate)
+    {
+        *text = value.to_string();
+    }
+}
+
+/// Whether a text was masked whole that was made of a secret: now it is that one's mask.
+fn name_in(before: &str, after: &mut String, gate: &Gate) -> bool {
+    let is_lost = before.contains("«secret:") && after.contains("«secret»");
+    if is_lost {
+        *after = gate.text(before).into_owned();
+    }
+    is_lost
+}
+
+fn name_leaves(before: &Value, after: &mut Value, gate: &Gate) -> bool {
+    match (before, after) {
+        (Value::String(before), Value::String(after)) => name_in(before, after, gate),
+        (Value::Array(before), Value::Array(after)) => {
+            let pairs = before.iter().zip(after);
+            pairs.fold(false, |any, (before, after)| name_leaves(before, after, gate) || any)
+        }
+        (Value::Object(before), Value::Object(after)) => {
+            after.iter_mut().fold(false, |any, (name, after)| {
+                before.get(name).is_some_and(|before| name_leaves(before, after, gate)) || any
+            })
+        }
+        (_, _) => false,
+    }
 }
 
 /// Findings with their frames, as they may be shown.

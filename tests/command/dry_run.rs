@@ -148,6 +148,22 @@ fn no_service_is_started_and_what_it_would_give_is_a_placeholder() {
 }
 
 #[test]
+fn a_field_that_is_named_like_a_secret_and_made_of_one_names_that_one() {
+    let project = Project::new();
+    project.write(
+        "p.yaml",
+        "plan: P\nsecrets: {api_key: {}}\nsteps:\n  - id: s\n    POST: http://127.0.0.1:1/x\n    headers: {X-Api-Key: \"k ${{ secrets.api_key }}\", X-Token: written}\n    json: {password: \"p-${{ secrets.api_key }}\", secret: written}\n",
+    );
+    let line = project.run(&["curl", "p.yaml", "--step", "s"]).ends(0).out;
+    for part in ["-H 'X-Api-Key: k '\"$API_KEY\"", "{\"password\":\"p-'\"$API_KEY\"'\""] {
+        assert!(line.contains(part), "no `{part}` in {line}");
+    }
+    // The twin: what is written in the plan and named like a secret has no name to be called by.
+    assert!(!line.contains("written"), "{line}");
+    assert!(line.contains("X-Token: «secret»"), "{line}");
+}
+
+#[test]
 fn bodies_that_are_not_held_in_memory_are_described() {
     let server = Misbehaving::start();
     let project = Project::new();
