@@ -9,6 +9,7 @@ mod coverage;
 mod document;
 mod fields;
 mod media;
+mod named;
 mod operation;
 mod path;
 mod recorded;
@@ -26,6 +27,7 @@ pub use coverage::{Listed, ListedOperation};
 pub use document::{Document, SpecFile, Spot, Version};
 pub use fields::{Looked, Step};
 pub use media::essence;
+pub use named::Documented;
 pub use operation::{
     Body, Credential, Media, Operation, Parameter, Response, ResponseHeader, Scheme, Within,
 };

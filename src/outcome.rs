@@ -4,11 +4,12 @@ mod contract;
 mod exchange;
 mod judged;
 mod redact;
+pub mod refusal;
 mod routes;
 mod samples;
 mod tapped;
 
-pub use contract::ContractUse;
+pub use contract::{ContractUse, DocumentedPart, Nearest};
 pub use exchange::{
     Body, Content, Exchange, Headers, Hop, Ids, Part, PartContent, Phase, Phases, REQUEST_ID,
     Request, Response, SecretShape, SentPart, TRACEPARENT, Transport, TransportClass, UrlPart,

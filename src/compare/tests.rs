@@ -67,6 +67,7 @@ fn result(told: &Told) -> StepResult {
         findings: Vec::new(),
         outcome: None,
         contract: None,
+        documented: Vec::new(),
         routes: None,
         hints: Vec::new(),
         tapped: Vec::new(),

@@ -86,6 +86,7 @@ impl Document {
             documented: true,
             pointer: Some(operation.spot.pointer.clone()),
             place: self.place(&operation.spot),
+            nearest: None,
             status: None,
             response: None,
             parameters,

@@ -9,9 +9,10 @@ use super::*;
 use crate::event::{CaseRef, JobId, PlanStarted, Section};
 use crate::finding::Code;
 use crate::outcome::{
-    Actual, Assertion, Attempt, Body, BudgetBreach, Content, Exchange, Expected, Hop, Phase,
-    Phases, Reason, Request, Response, RouteDifference, RouteTaken, RoutesCompared, SecretShape,
-    SentPart, TapBreach, TapContract, Tapped, Tie, Transport, TransportClass, UrlPart,
+    Actual, Assertion, Attempt, Body, BudgetBreach, Content, ContractUse, DocumentedPart, Exchange,
+    Expected, Hop, Nearest, Phase, Phases, Reason, Request, Response, RouteDifference, RouteTaken,
+    RoutesCompared, SecretShape, SentPart, TapBreach, TapContract, Tapped, Tie, Transport,
+    TransportClass, UrlPart,
 };
 use crate::record::{PlanRecord, StepRecord};
 use crate::source::{Place, SourceId, Span};
@@ -30,6 +31,10 @@ struct Scene {
     over: Option<&'static str>,
     /// The answer beside that of the first route.
     routes: Option<RoutesCompared>,
+    /// Where contracts say something of what the answer names.
+    documented: Vec<DocumentedPart>,
+    /// What was used of a contract.
+    contract: Option<ContractUse>,
 }
 
 fn place(at: usize) -> Place {
@@ -94,6 +99,8 @@ fn answered(status: u16, body: &Value) -> Scene {
         tapped: Vec::new(),
         over: None,
         routes: None,
+        documented: Vec::new(),
+        contract: None,
     }
 }
 
@@ -338,6 +345,31 @@ impl Scene {
         self
     }
 
+    /// A document has the field that the quoted answer names.
+    fn documented(mut self) -> Self {
+        self.documented.push(DocumentedPart {
+            at: "/api_key".into(),
+            contract: "auth".into(),
+            operation: "POST /keys".into(),
+            pointer: "/x".into(),
+            place: place(70),
+        });
+        self
+    }
+
+    /// The request belongs to a contract whose document does not have the path.
+    fn unknown_to_the_document(mut self, nearest: Option<&str>) -> Self {
+        let nearest = nearest
+            .map(|operation| Nearest { operation: operation.into(), place: Some(place(80)) });
+        self.contract = Some(ContractUse {
+            contract: "shop".into(),
+            operation: "POST /v1/items".into(),
+            nearest,
+            ..ContractUse::default()
+        });
+        self
+    }
+
     fn polled(mut self, over: &'static str) -> Self {
         self.over = Some(over);
         self
@@ -359,7 +391,8 @@ impl Scene {
             breaches: self.breaches.clone(),
             findings: Vec::new(),
             outcome: None,
-            contract: None,
+            contract: self.contract.clone().map(Box::new),
+            documented: self.documented.clone(),
             routes: self.routes.clone().map(Box::new),
             hints: Vec::new(),
             tapped: self.tapped.clone(),
@@ -893,6 +926,13 @@ fn good_statuses() -> Vec<Row> {
             good(json!({})).over_budget(1_400, (Phase::Wait, 600)),
         ),
         (
+            "path/undocumented",
+            "404, and the document of the contract has a path that is nearest",
+            "404, and the document has none that is near",
+            page(404, "").unknown_to_the_document(Some("POST /v2/items")),
+            page(404, "").unknown_to_the_document(None),
+        ),
+        (
             "routes/hop",
             "401 by `proxy`, and by `direct` all is as expected",
             "401 by `proxy`, and another fault by `direct`",
@@ -910,6 +950,22 @@ fn each_rule_speaks_where_its_fact_is_there_and_is_silent_where_it_is_not() {
         let found = missing.rules();
         assert!(!found.contains(&rule), "{rule} speaks without its fact: {found:?}");
     }
+}
+
+#[test]
+fn the_line_of_the_document_stands_beside_the_field_that_a_quoted_answer_names() {
+    let quoted = json!({"detail": "no", "upstream": {"status": 422, "body": {"detail": [
+        {"loc": ["body", "api_key"], "msg": "Field required"},
+    ]}}});
+    let places = |scene: Scene| -> Vec<Option<Place>> {
+        let causes = scene.causes();
+        let cause = causes.iter().find(|cause| cause.rule == "key/upstream-disagrees");
+        let facts = &cause.expect("a cause").facts;
+        let of_document = facts.iter().filter(|fact| fact.text.contains("of `auth`"));
+        of_document.map(|fact| fact.place).collect()
+    };
+    assert_eq!(places(answered(401, &quoted).documented()), [Some(place(70))]);
+    assert_eq!(places(answered(401, &quoted)), []);
 }
 
 #[test]

@@ -16,10 +16,10 @@ use crate::contract::{Listed, ListedOperation};
 use crate::finding::{Code, Finding, Label, Severity};
 use crate::outcome::{
     Actual, Assertion, Attempt, BODY_LIMIT, Body, BudgetBreach, CaptureResult, Content,
-    ContractUse, DistinctCount, Exchange, Expected, Hint, Hop, Phase, Phases, Reason, Request,
-    Response, RouteDifference, RouteTaken, RoutesCompared, SampleBefore, SampleColumns, SampleRow,
-    SamplesResult, SecretShape, SentPart, StepResult, TapBreach, TapContract, TapRef, Tapped, Tie,
-    Transport, TransportClass, UrlPart, Verdict, Violation,
+    ContractUse, DistinctCount, DocumentedPart, Exchange, Expected, Hint, Hop, Nearest, Phase,
+    Phases, Reason, Request, Response, RouteDifference, RouteTaken, RoutesCompared, SampleBefore,
+    SampleColumns, SampleRow, SamplesResult, SecretShape, SentPart, StepResult, TapBreach,
+    TapContract, TapRef, Tapped, Tie, Transport, TransportClass, UrlPart, Verdict, Violation,
 };
 use crate::secret::Gate;
 use crate::source::{Place, SourceId, Span};
@@ -265,6 +265,7 @@ fn result(reason: Reason) -> StepResult {
                 documented: true,
                 pointer: Some(s()),
                 place: Some(place()),
+                nearest: Some(Nearest { operation: s(), place: Some(place()) }),
                 status: Some(200),
                 response: Some(s()),
                 parameters: vec![s()],
@@ -273,6 +274,13 @@ fn result(reason: Reason) -> StepResult {
                 validated: true,
                 asserted: true,
             })),
+            documented: vec![DocumentedPart {
+                at: s(),
+                contract: s(),
+                operation: s(),
+                pointer: s(),
+                place: place(),
+            }],
             routes: Some(Box::new(RoutesCompared {
                 first: route(),
                 other: route(),
@@ -502,6 +510,7 @@ fn masked_assertion(subject: &str, actual: Value, note: &str) -> Assertion {
         findings: Vec::new(),
         outcome: None,
         contract: None,
+        documented: Vec::new(),
         routes: None,
         hints: Vec::new(),
         tapped: Vec::new(),

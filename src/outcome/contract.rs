@@ -20,6 +20,9 @@ pub struct ContractUse {
     /// The same as a place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
+    /// Where the document does not have it: the operation whose path is nearest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nearest: Option<Nearest>,
     /// The status that came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
@@ -41,4 +44,29 @@ pub struct ContractUse {
     /// Whether the plan asserts something of the response beside its status and its contract.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub asserted: bool,
+}
+
+/// A documented operation whose path is nearest to one that is not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nearest {
+    /// The operation: `GET /pets`.
+    pub operation: String,
+    /// Where its path stands in the document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+}
+
+/// A part of a request that a refusal names, where a document says something of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DocumentedPart {
+    /// The part: a JSON pointer into the body, `query NAME`, `header NAME`.
+    pub at: String,
+    /// The contract's name.
+    pub contract: String,
+    /// The operation that takes it: `POST /keys`.
+    pub operation: String,
+    /// Where the document says it, as a JSON pointer.
+    pub pointer: String,
+    /// The same as a place.
+    pub place: Place,
 }

@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Content, ContractUse, Exchange, Phase, RoutesCompared, SamplesResult, TapRef, Tapped};
+use super::{
+    Content, ContractUse, DocumentedPart, Exchange, Phase, RoutesCompared, SamplesResult, TapRef,
+    Tapped,
+};
 use crate::finding::{Code, Finding, Severity};
 use crate::source::Place;
 use crate::units::nanos;
@@ -224,6 +227,9 @@ pub struct Attempt {
     /// What was used of a contract.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contract: Option<Box<ContractUse>>,
+    /// Where contracts say something of what the answer names as wrong.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub documented: Vec<DocumentedPart>,
     /// How the answer compares with that of the step's first route.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routes: Option<Box<RoutesCompared>>,

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::{
     Actual, Assertion, Attempt, Body, BudgetBreach, CaptureResult, Content, ContractUse,
-    DistinctCount, Exchange, Expected, Headers, Hint, Hop, Part, PartContent, Reason, Request,
-    Response, SampleColumns, SamplesResult, SecretShape, SentPart, StepResult, TapBreach,
-    TapContract, TapRef, Tapped, Transport, UrlPart, Violation,
+    DistinctCount, DocumentedPart, Exchange, Expected, Headers, Hint, Hop, Nearest, Part,
+    PartContent, Reason, Request, Response, SampleColumns, SamplesResult, SecretShape, SentPart,
+    StepResult, TapBreach, TapContract, TapRef, Tapped, Transport, UrlPart, Violation,
 };
 use crate::secret::{Gate, Redact, names_secret};
 
@@ -100,10 +100,12 @@ impl Redact for Attempt {
             findings,
             outcome,
             contract,
+            documented,
             routes,
             hints,
             tapped,
         } = self;
+        documented.redact(gate);
         exchange.redact(gate);
         if let Some(routes) = routes {
             routes.redact(gate);
@@ -157,6 +159,7 @@ impl Redact for ContractUse {
             documented: _,
             pointer,
             place: _,
+            nearest,
             status: _,
             response,
             parameters,
@@ -168,10 +171,23 @@ impl Redact for ContractUse {
         contract.redact(gate);
         operation.redact(gate);
         pointer.redact(gate);
+        if let Some(Nearest { operation, place: _ }) = nearest {
+            operation.redact(gate);
+        }
         response.redact(gate);
         parameters.redact(gate);
         media.redact(gate);
         security.redact(gate);
+    }
+}
+
+impl Redact for DocumentedPart {
+    fn redact(&mut self, gate: &Gate) {
+        let Self { at, contract, operation, pointer, place: _ } = self;
+        at.redact(gate);
+        contract.redact(gate);
+        operation.redact(gate);
+        pointer.redact(gate);
     }
 }
 

@@ -64,6 +64,7 @@ fn attempt() -> Attempt {
         findings: Vec::new(),
         outcome: None,
         contract: None,
+        documented: Vec::new(),
         routes: None,
         hints: Vec::new(),
         tapped: Vec::new(),

@@ -185,6 +185,7 @@ pub(crate) fn attempt(exchange: Exchange, assertions: Vec<Assertion>) -> Attempt
         findings: Vec::new(),
         outcome: None,
         contract: None,
+        documented: Vec::new(),
         routes: None,
         hints: Vec::new(),
         tapped: Vec::new(),

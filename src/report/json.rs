@@ -304,6 +304,7 @@ impl Document<'_> {
             findings,
             outcome,
             contract,
+            documented,
             routes,
             hints: _,
             tapped,
@@ -336,6 +337,7 @@ impl Document<'_> {
             "findings": null,
             "outcome": outcome,
             "contract": null,
+            "documented": null,
             "routes": null,
         });
         fill(&mut told, "exchange", shown);
@@ -347,6 +349,8 @@ impl Document<'_> {
         fill(&mut told, "findings", self.findings(findings));
         let contract = contract.as_deref().map_or(Value::Null, |used| self.contract(used));
         fill(&mut told, "contract", contract);
+        let documented = documented.iter().map(|part| self.placed(part, part.place));
+        fill(&mut told, "documented", documented.collect::<Vec<_>>());
         let routes = routes.as_deref().map_or(Value::Null, |compared| self.routes(compared));
         fill(&mut told, "routes", routes);
         if let Some(fields) = told.as_object_mut().filter(|_| !tapped.is_empty()) {
@@ -387,6 +391,11 @@ impl Document<'_> {
         if let (Some(place), Some(fields)) = (used.place, shown.as_object_mut()) {
             fields.remove("place");
             fields.insert("at".to_owned(), self.at(place));
+        }
+        if let (Some(nearest), Some(fields)) = (&used.nearest, shown.as_object_mut()) {
+            let at = nearest.place.map(|place| self.at(place));
+            let nearest = json!({"operation": nearest.operation, "at": at});
+            fields.insert("nearest".to_owned(), nearest);
         }
         shown
     }

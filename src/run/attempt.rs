@@ -386,6 +386,7 @@ impl StepScene<'_> {
         attempted.attempt.assertions = judged.assertions;
         attempted.attempt.assertions.append(&mut warned.assertions);
         attempted.attempt.outcome = judged.outcome;
+        attempted.attempt.documented = self.documented(contracted.used.as_ref(), &response);
         attempted.attempt.contract = contracted.used.map(Box::new);
         attempted.attempt.captures = captures;
         attempted.attempt.limit = limit;
@@ -475,6 +476,7 @@ impl Attempted {
                 findings: Vec::new(),
                 outcome: None,
                 contract: None,
+                documented: Vec::new(),
                 routes: None,
                 hints: Vec::new(),
                 tapped: Vec::new(),

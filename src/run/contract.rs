@@ -6,10 +6,12 @@ use url::Url;
 
 use super::attempt::StepScene;
 use crate::check::CheckedContract;
-use crate::contract::{Binding, Misfit, Operation, RequestShape, ResponseShape};
+use crate::contract::{Binding, Documented, Misfit, Operation, RequestShape, ResponseShape};
 use crate::finding::{Finding, Severity};
 use crate::json;
-use crate::outcome::{self, Actual, ContractUse, Exchange, Expected, Hop, Violation};
+use crate::outcome::{
+    self, Actual, ContractUse, DocumentedPart, Exchange, Expected, Hop, Nearest, Violation, refusal,
+};
 use crate::query::Response;
 use crate::secret::names_secret;
 use crate::source::Place;
@@ -72,6 +74,7 @@ impl StepScene<'_> {
             let used = ContractUse {
                 contract: contract.name.clone(),
                 operation: format!("{method} {path}"),
+                nearest: nearest(contract, &bound),
                 status: Some(response.status),
                 ..ContractUse::default()
             };
@@ -100,6 +103,49 @@ impl StepScene<'_> {
             Verdict::NotAsked
         };
         Ok(Contracted { used: Some(used), verdict })
+    }
+
+    /// Where the contracts of the plan say something of what the answer names as wrong: of the
+    /// operation that was asked, or of one that takes all that a quoted answer of a service behind
+    /// names.
+    pub(super) fn documented(
+        &self,
+        used: Option<&ContractUse>,
+        response: &Response,
+    ) -> Vec<DocumentedPart> {
+        let contracts = self.plan.contracts();
+        if contracts.is_empty() || response.status < 400 {
+            return Vec::new();
+        }
+        let Ok(body) = response.json() else { return Vec::new() };
+        let quoted = refusal::upstream(body);
+        let named = refusal::named(quoted.as_ref().map_or(body, |behind| behind.body));
+        let mut found: Vec<Vec<DocumentedPart>> = Vec::new();
+        for contract in contracts.iter().filter(|_| !named.is_empty()) {
+            for operation in contract.document.operations() {
+                let is_asked = used.is_some_and(|used| {
+                    used.contract == contract.name && used.operation == operation.label()
+                });
+                if quoted.is_none() && !is_asked {
+                    continue;
+                }
+                let parts = named.iter().map(|field| {
+                    let Documented { operation, pointer, place } =
+                        contract.document.part(operation, &field.at)?;
+                    let (at, contract) = (field.at.clone(), contract.name.clone());
+                    Some(DocumentedPart { at, contract, operation, pointer, place })
+                });
+                let parts: Vec<Option<DocumentedPart>> = parts.collect();
+                if is_asked || parts.iter().all(Option::is_some) {
+                    found.push(parts.into_iter().flatten().collect());
+                }
+            }
+        }
+        // What many operations take tells nothing of the one that was meant.
+        if found.len() > OPERATIONS {
+            return Vec::new();
+        }
+        found.into_iter().flatten().collect()
     }
 
     /// Whether the step says more of the response than its status and its contract.
@@ -141,6 +187,18 @@ impl StepScene<'_> {
             Err(findings)
         }
     }
+}
+
+/// So many operations may be meant by what a quoted answer names.
+const OPERATIONS: usize = 2;
+
+/// The operation whose path is nearest to one that the document does not have.
+fn nearest(contract: &CheckedContract, bound: &Binding<'_>) -> Option<Nearest> {
+    let (Binding::Path { near: Some(near) } | Binding::Method { near, .. }) = bound else {
+        return None;
+    };
+    let place = contract.document.place(&contract.document.path_spot(near));
+    Some(Nearest { operation: near.label(), place })
 }
 
 /// What of the path of a URL comes after a base that it lies under, and how long the base is.

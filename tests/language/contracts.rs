@@ -365,3 +365,66 @@ fn coverage_tells_what_was_called_validated_and_asserted_and_a_ratchet_holds_it(
     let bench = bench.file("pets.ratchet.json", "[]");
     assert!(bench.on(&ratchet).exits(2).said.contains("not a ratchet"));
 }
+
+/// A plan that asks a proxy; the auth service's document is bound elsewhere.
+fn behind(server: &Scripted, base: &str, steps: &str) -> Bench {
+    let plan = format!(
+        "plan: P\ncontracts:\n  auth: {{spec: specs/auth.yaml, base: \"{base}\"}}\nsteps:\n{steps}"
+    );
+    let environment = format!("environment: here\nvars: {{url: \"{}\"}}\n", server.url());
+    // A default, so that commands that take no environment find theirs too.
+    Bench::plan(&plan)
+        .file("specs/auth.yaml", AUTH)
+        .file("environments/here.yaml", &environment)
+        .file("planrun.yaml", "project: Test\ndefault_environment: here\n")
+}
+
+/// The line of the document, from 1, that begins a field of the request.
+fn line_of(text: &str) -> String {
+    let line = AUTH.lines().position(|line| line.contains(text)).expect("a line") + 1;
+    format!("specs/auth.yaml:{line}:")
+}
+
+const QUOTED: &str = r#"{"detail": "no", "upstream": {"status": 422, "body": {"detail": [{"loc": ["body", "api_key"], "msg": "Field required"}]}}}"#;
+
+#[test]
+fn the_line_of_the_document_stands_beside_a_field_that_a_quoted_answer_names() {
+    let server = Scripted::start(|_, _| Reply::json(401, QUOTED));
+    let steps = "  - GET: ${{ env.url }}/models\n    headers: {X-Key: abcd}\n";
+    let bench = behind(&server, "http://auth.test", steps);
+    let ran = bench.run().exits(1).says("it says of `body.api_key`: Field required");
+    let part = &ran.step(0)["attempts"][0]["documented"][0];
+    assert_eq!(part["at"]["path"], "specs/auth.yaml");
+    assert_eq!(part["operation"], "POST /api/v1/keys/validate");
+    let ran = ran.says("the document of `auth` has it: POST");
+    ran.says("specs/auth.yaml:");
+    let bug = bench.on(&["bug-report"]).said;
+    assert!(
+        bug.contains("in contract `auth`, POST /api/v1/keys/validate: specs/auth.yaml:"),
+        "{bug}"
+    );
+    // The twin: a field that the document does not have.
+    let other = QUOTED.replace("api_key", "colour");
+    let server = Scripted::start(move |_, _| Reply::json(401, &other));
+    let ran = behind(&server, "http://auth.test", steps).run().exits(1);
+    assert!(!ran.said.contains("the document of"), "{}", ran.said);
+    assert_eq!(ran.step(0)["attempts"][0]["documented"], serde_json::json!([]));
+}
+
+#[test]
+fn the_nearest_documented_path_stands_beside_a_404_of_one_that_is_not() {
+    let server = Scripted::start(|_, _| Reply::json(404, r#"{"detail": "Not Found"}"#));
+    let steps = "  - POST: ${{ env.url }}/api/v1/keys/validat\n    json: {}\n";
+    let bench = behind(&server, "${{ env.url }}", steps);
+    let ran = bench.run().exits(1);
+    let ran = ran.says("the document of `auth` does not know `POST");
+    let ran = ran.says("the document knows `POST /api/v1/keys/validate`, the nearest");
+    let ran = ran.says(&line_of("/api/v1/keys/validate"));
+    ran.says("ask for `POST /api/v1/keys/validate`");
+    let bug = bench.on(&["bug-report"]).said;
+    assert!(bug.contains("nearest is POST /api/v1/keys/validate: specs/auth.yaml:"), "{bug}");
+    // The twin: what no path is near to.
+    let steps = "  - GET: ${{ env.url }}/weather\n";
+    let ran = behind(&server, "${{ env.url }}", steps).run().exits(1);
+    assert!(!ran.said.contains("the nearest"), "{}", ran.said);
+}

@@ -1,7 +1,7 @@
 //! 401 and 403: was a credential sent, what is said about it, and what others with the same saw.
 
 use super::Rule;
-use super::fields::{named, upstream};
+use super::fields::{documented, named, upstream};
 use crate::diagnose::cause::{Cause, Fact};
 use crate::diagnose::evidence::{Evidence, has};
 use crate::diagnose::response::challenge;
@@ -107,7 +107,10 @@ fn upstream_disagrees(evidence: &Evidence<'_>) -> Option<Cause> {
     let behind = upstream(evidence.body.as_ref()?)?;
     let fields: Vec<Fact> = named(behind.body)
         .into_iter()
-        .map(|field| Fact::new(format!("it says of `{}`: {}", field.name, field.says)))
+        .flat_map(|field| {
+            let said = Fact::new(format!("it says of `{}`: {}", field.name, field.says));
+            std::iter::once(said).chain(documented(evidence, &field))
+        })
         .collect();
     let status = behind.status.map_or("an error".to_owned(), |status| status.to_string());
     Some(

@@ -6,7 +6,7 @@ use crate::diagnose::evidence::Evidence;
 use crate::diagnose::response::is_html;
 use crate::diagnose::witness::Witness;
 
-pub(super) const RULES: [Rule; 8] = [
+pub(super) const RULES: [Rule; 9] = [
     Rule {
         name: "path/redirect-changed-method",
         says: "a redirect turned the request into a GET without its body",
@@ -26,6 +26,11 @@ pub(super) const RULES: [Rule; 8] = [
         name: "path/doubled",
         says: "a part of the path stands in it twice, as when `base_url` ends with what the step begins with",
         find: doubled,
+    },
+    Rule {
+        name: "path/undocumented",
+        says: "a 404 or 405, and the document of the contract does not have what was asked: what it has that is nearest",
+        find: undocumented,
     },
     Rule {
         name: "path/misspelt",
@@ -244,5 +249,19 @@ fn no_route(evidence: &Evidence<'_>) -> Option<Cause> {
             .facts(evidence.host_variable())
             .against(known)
             .next("check the path, and which service answers under this host"),
+    )
+}
+
+fn undocumented(evidence: &Evidence<'_>) -> Option<Cause> {
+    let used = evidence.result.attempts.last()?.contract.as_deref()?;
+    let nearest = used.nearest.as_ref().filter(|_| matches!(evidence.status(), 404 | 405))?;
+    let (asked, known) = (&used.operation, &nearest.operation);
+    Some(
+        Cause::likely(format!("the document of `{}` does not know `{asked}`", used.contract))
+            .about(evidence.path())
+            .fact(format!("status {}", evidence.status()))
+            .facts([Fact::at(format!("the document knows `{known}`, the nearest"), nearest.place)])
+            .facts(evidence.said_fact())
+            .next(format!("ask for `{known}`, or let the document know `{asked}`")),
     )
 }

@@ -286,8 +286,44 @@ fn exchange(case: &Case<'_>, out: &mut String) {
     for line in taps::lines(attempt.map_or(&[], |attempt| &attempt.tapped)) {
         let _ = writeln!(out, "- Seen by a tap: {}", text(&line));
     }
+    contract(case, out);
     ids(exchange, out);
     attempts(case, out);
+}
+
+/// Which operation of which document was asked, and where the document has what the answer names.
+fn contract(case: &Case<'_>, out: &mut String) {
+    let Some(attempt) = case.told.result().and_then(|result| result.attempts.last()) else {
+        return;
+    };
+    let at = |pointer: Option<&str>, place: Option<Place>| {
+        let place = place.map(|place| case.at(place)).filter(|at| !at.is_empty());
+        let parts = [place, pointer.map(|pointer| format!("#{pointer}"))];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        if parts.is_empty() { String::new() } else { format!(": {}", text(&parts.join(", "))) }
+    };
+    if let Some(used) = attempt.contract.as_deref() {
+        let (name, operation) = (text(&used.contract), text(&used.operation));
+        let _ = if used.documented {
+            let at = at(used.pointer.as_deref(), used.place);
+            writeln!(out, "- Contract `{name}`, {operation}{at}")
+        } else {
+            let near = used.nearest.as_ref().map(|near| {
+                format!("; nearest is {}{}", text(&near.operation), at(None, near.place))
+            });
+            writeln!(out, "- Contract `{name}` has no {operation}{}", near.unwrap_or_default())
+        };
+    }
+    for part in &attempt.documented {
+        let at = at(Some(&part.pointer), Some(part.place));
+        let (name, operation) = (text(&part.contract), text(&part.operation));
+        let _ = writeln!(out, "- `{}` in contract `{name}`, {operation}{at}", text(&part.at));
+    }
+    let violations = attempt.assertions.iter().flat_map(|one| &one.violations);
+    for violation in violations.filter(|violation| violation.place.is_some()).take(20) {
+        let at = at(None, violation.place);
+        let _ = writeln!(out, "- Not as documented, `{}`{at}", text(&violation.at));
+    }
 }
 
 /// Under which names the request is found in logs.
