@@ -29,7 +29,7 @@ pub use answer::{Answer, Exchanged, Sent};
 pub use barrier::Barrier;
 pub use certificate::Certificate;
 pub use client::{Client, Options};
-pub use digest::{Asked, digest_answer};
+pub use digest::{Asked, digest_answer, digest_secrets};
 pub use jar::Jar;
 pub use moved::{Moved, Moving};
 pub use peek::certificate;

@@ -29,6 +29,17 @@ pub fn digest_answer<'v>(
     values.flat_map(challenges).find_map(|challenge| challenge.answer(asked))
 }
 
+/// What stands for the password in those answers, for each challenge that can be answered: who knows
+/// one can answer in the user's name.
+#[must_use]
+pub fn digest_secrets<'v>(values: impl Iterator<Item = &'v str>, asked: &Asked<'_>) -> Vec<String> {
+    let known = |challenge: Challenge| Some(challenge.hash()?.1(&challenge.who(asked)));
+    values.flat_map(challenges).filter_map(known).collect()
+}
+
+/// A digest of a text, as hex.
+type Hash = fn(&str) -> String;
+
 #[derive(Debug, Default)]
 struct Challenge {
     realm: String,
@@ -39,20 +50,32 @@ struct Challenge {
 }
 
 impl Challenge {
-    fn answer(&self, asked: &Asked<'_>) -> Option<String> {
-        let Asked { user, password, method, target, cnonce } = asked;
+    /// Whether it is of a session, and how it is digested; nothing where that is not known.
+    fn hash(&self) -> Option<(bool, Hash)> {
         let named = self.algorithm.as_deref().unwrap_or("MD5").to_ascii_uppercase();
         let (name, session) = match named.strip_suffix("-SESS") {
             Some(name) => (name, true),
             None => (named.as_str(), false),
         };
-        let hash: fn(&str) -> String = match name {
-            "MD5" => |text| answer::md5(text.as_bytes()),
-            "SHA-256" => |text| answer::sha256(text.as_bytes()).unwrap_or_default(),
-            _ => return None,
-        };
+        match name {
+            "MD5" => Some((session, |text| answer::md5(text.as_bytes()))),
+            "SHA-256" => {
+                Some((session, |text| answer::sha256(text.as_bytes()).unwrap_or_default()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Who asks, with the password (A1 of RFC 7616 §3.4.2, before a session).
+    fn who(&self, asked: &Asked<'_>) -> String {
+        format!("{}:{}:{}", asked.user, self.realm, asked.password)
+    }
+
+    fn answer(&self, asked: &Asked<'_>) -> Option<String> {
+        let Asked { user, password: _, method, target, cnonce } = asked;
+        let (session, hash) = self.hash()?;
         let Self { realm, nonce, .. } = self;
-        let mut who = hash(&format!("{user}:{realm}:{password}"));
+        let mut who = hash(&self.who(asked));
         if session {
             who = hash(&format!("{who}:{nonce}:{cnonce}"));
         }
@@ -241,5 +264,12 @@ mod tests {
             "Digest realm=\"testrealm@host.com\", nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\"";
         let header = digest_answer([old].into_iter(), &MUFASA).expect("an answer");
         assert!(!header.contains("cnonce") && !header.contains("qop"), "{header}");
+    }
+
+    #[test]
+    fn what_stands_for_the_password_is_known_of_each_challenge() {
+        let both = [challenge("MD5"), challenge("SHA-512")];
+        let known = digest_secrets(both.iter().map(String::as_str), &MUFASA);
+        assert_eq!(known, ["939e7578ed9e3c518a452acee763bce9"]);
     }
 }

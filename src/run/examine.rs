@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::preview::Preview;
+use super::render::Rendered;
 use crate::check::{CheckedPlan, Work};
 use crate::http::{self, Answer, Certificate, Client, Connection, Dial};
 use crate::outcome::{Phases, Transport, TransportClass, UrlPart};
@@ -111,7 +112,8 @@ const APART: [i64; 2] = [5, 120];
 const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
 
 impl Preview<'_> {
-    /// The places that a plan asks, each once, as far as they are known before it runs.
+    /// The places that a plan and those that it includes ask, each once, as far as they are known
+    /// before it runs.
     #[must_use]
     pub fn endpoints(&self, plan: &CheckedPlan) -> Vec<Endpoint> {
         let mut found: Vec<Endpoint> = Vec::new();
@@ -124,33 +126,40 @@ impl Preview<'_> {
         };
         for step in plan.steps() {
             let Work::Request(request) = &step.work else { continue };
-            let Some(rendered) = self.rendered(plan, step, request) else { continue };
-            let named_by: Vec<UrlPart> = rendered
-                .provenance
-                .url_from
-                .iter()
-                .filter(|part| {
-                    rendered.request.url.as_str().starts_with(part.value.trim_end_matches('/'))
-                })
-                .cloned()
-                .collect();
-            let dial = Arc::clone(&rendered.request.dial);
-            let url = |url: &Url| {
-                let mut url = url.clone();
-                url.set_path("/");
-                url.set_query(None);
-                url.set_fragment(None);
-                url
-            };
-            if let Some(tokens) = rendered.login.as_ref().and_then(super::login::Login::asks) {
-                let dial = Arc::clone(&dial);
-                add(Endpoint { url: url(tokens), named_by: Vec::new(), gives_tokens: true, dial });
+            for rendered in self.rendered(plan, step, request) {
+                asked(&rendered).into_iter().for_each(&mut add);
             }
-            let url = url(&rendered.request.url);
-            add(Endpoint { url, named_by, gives_tokens: false, dial });
+        }
+        for (_, include, values) in self.inside(plan) {
+            let inner = Preview { values: &values, seed: self.seed, now: self.now };
+            inner.endpoints(&include.plan).into_iter().for_each(&mut add);
         }
         found
     }
+}
+
+/// The places that one request asks: where its token is got, and where it goes.
+fn asked(rendered: &Rendered) -> Vec<Endpoint> {
+    let base = rendered.request.url.as_str();
+    let names = |part: &&UrlPart| base.starts_with(part.value.trim_end_matches('/'));
+    let named_by: Vec<UrlPart> =
+        rendered.provenance.url_from.iter().filter(names).cloned().collect();
+    let root = |url: &Url| {
+        let mut url = url.clone();
+        url.set_path("/");
+        url.set_query(None);
+        url.set_fragment(None);
+        url
+    };
+    let place = |url: &Url, named_by: Vec<UrlPart>, gives_tokens: bool| Endpoint {
+        url: root(url),
+        named_by,
+        gives_tokens,
+        dial: Arc::clone(&rendered.request.dial),
+    };
+    let tokens = rendered.login.as_ref().and_then(super::login::Login::asks);
+    let tokens = tokens.map(|url| place(url, Vec::new(), true));
+    tokens.into_iter().chain([place(&rendered.request.url, named_by, false)]).collect()
 }
 
 impl Endpoint {

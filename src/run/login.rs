@@ -18,7 +18,7 @@ use super::url::encode;
 use super::wire::{self, Provenance};
 use crate::check::OAuth2;
 use crate::finding::{Code, Finding};
-use crate::http::{self, Asked, Exchanged, digest_answer};
+use crate::http::{self, Asked, Exchanged, digest_answer, digest_secrets};
 use crate::source::Place;
 use crate::template::{Taint, ValueTemplate};
 use crate::units::hex;
@@ -194,6 +194,11 @@ impl StepScene<'_> {
             target: &request.url[Position::BeforePath..Position::AfterQuery],
             cnonce: cnonce.get(..32).unwrap_or_default(),
         };
+        // A server that knows the digest of the password may show it: it is as good as the password.
+        let name = taint.as_deref().unwrap_or("password");
+        for secret in digest_secrets(answer.header("www-authenticate"), &asked) {
+            let _ = self.context.gate.register(name, &secret);
+        }
         let header = digest_answer(answer.header("www-authenticate"), &asked)?;
         let sent = taint.iter().map(|name| (name.to_string(), "header Authorization".to_owned()));
         rendered.provenance.secrets_sent.extend(sent);

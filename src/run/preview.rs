@@ -185,19 +185,25 @@ impl Preview<'_> {
         cases.into_iter().map(in_case).collect()
     }
 
-    /// A request with what is known before the run; nothing where that is not enough.
+    /// A request in its first case, by each of its routes, with what is known before the run; nothing
+    /// where that is not enough.
     pub(super) fn rendered(
         &self,
         plan: &CheckedPlan,
         step: &CheckedStep,
         request: &Request,
-    ) -> Option<Rendered> {
+    ) -> Vec<Rendered> {
         let names = self.names(plan);
         let about = json!({"id": step.id.as_deref().unwrap_or_default()});
         let cases = step.cases.as_ref().map(|cases| self.cases(plan, cases, &names));
-        let case = cases.into_iter().flatten().next();
-        let names = InStep { names: &names, step: about, case };
-        self.with(plan, &names, &step.label(), |renderer| renderer.request(request).ok())
+        let cases = cases.unwrap_or_default().into_iter().map(Some);
+        let cases: Vec<Option<Case>> = cases.take(request.routes.len().max(1)).collect();
+        let cases = if cases.is_empty() { vec![None] } else { cases };
+        let in_case = |case| {
+            let names = InStep { names: &names, step: about.clone(), case };
+            self.with(plan, &names, &step.label(), |renderer| renderer.request(request).ok())
+        };
+        cases.into_iter().filter_map(in_case).collect()
     }
 
     fn one(&self, plan: &CheckedPlan, step: &CheckedStep, names: &InStep<'_>) -> Sight {

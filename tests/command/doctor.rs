@@ -257,3 +257,24 @@ fn an_invalid_plan_ends_with_three_and_nothing_is_asked() {
     assert_eq!(ran.code, 3, "{}{}", ran.out, ran.err);
     assert_eq!(server.methods(), Vec::<String>::new());
 }
+
+#[test]
+fn places_of_included_plans_and_of_every_route_are_examined_too() {
+    let [first, second, third] = [Server::start(OK), Server::start(OK), Server::start(OK)];
+    let project = Project::new();
+    let vars = format!(
+        "environment: test\nvars: {{a: \"http://{}\", b: \"http://{}\", c: \"http://{}\"}}\n",
+        first.address, second.address, third.address
+    );
+    project.write("plans/environments/test.yaml", &vars);
+    let inner =
+        "plan: Inner\ninclude_only: true\ninputs: [where]\nsteps:\n  - GET: ${{ where }}/inner\n";
+    project.write("plans/inner.yaml", inner);
+    let outer = "plan: Outer\nsteps:\n  - include: inner.yaml\n    with: {where: \"${{ env.a }}\"}\n  - routes: {direct: \"${{ env.b }}\", proxy: \"${{ env.c }}\"}\n    GET: /routed\n    expect: {routes: equal}\n";
+    project.write("plans/outer.yaml", outer);
+    let ran = project.run(&["doctor", "-e", "test", "--format", "json"]);
+    for server in [&first, &second, &third] {
+        assert!(ran.out.contains(&server.address.to_string()), "{}{}", ran.out, ran.err);
+        assert_eq!(server.methods(), ["GET"]);
+    }
+}
