@@ -1,6 +1,8 @@
 //! Holds that no field of any event lets a secret through: the secret is planted in all of them.
 #![expect(clippy::format_collect, reason = "short texts, written plainly")]
 
+mod routes;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,9 +19,9 @@ use crate::finding::{Code, Finding, Label, Severity};
 use crate::outcome::{
     Actual, Assertion, Attempt, BODY_LIMIT, Body, BudgetBreach, CaptureResult, Content,
     ContractUse, DistinctCount, DocumentedPart, Exchange, Expected, Hint, Hop, Nearest, Phase,
-    Phases, Reason, Request, Response, RouteDifference, RouteTaken, RoutesCompared, SampleBefore,
-    SampleColumns, SampleRow, SamplesResult, SecretShape, SentPart, StepResult, TapBreach,
-    TapContract, TapRef, Tapped, Tie, Transport, TransportClass, UrlPart, Verdict, Violation,
+    Phases, Reason, Request, Response, SampleBefore, SampleColumns, SampleRow, SamplesResult,
+    SecretShape, SentPart, StepResult, TapBreach, TapContract, TapRef, Tapped, Tie, Transport,
+    TransportClass, UrlPart, Verdict, Violation,
 };
 use crate::secret::Gate;
 use crate::source::{Place, SourceId, Span};
@@ -29,17 +31,6 @@ const SECRET: &str = "hk_live_9f8e7d6c5b4a";
 
 fn s() -> String {
     SECRET.to_owned()
-}
-
-fn route() -> RouteTaken {
-    let time = Some(Duration::from_nanos(8));
-    RouteTaken {
-        name: s(),
-        place: place(),
-        origin: format!("http://{SECRET}.test"),
-        holds: true,
-        time,
-    }
 }
 
 fn place() -> Place {
@@ -281,26 +272,7 @@ fn result(reason: Reason) -> StepResult {
                 pointer: s(),
                 place: place(),
             }],
-            routes: Some(Box::new(RoutesCompared {
-                first: route(),
-                other: route(),
-                differences: ["$.", "headers.", "expect $.", "body"]
-                    .map(|what| RouteDifference {
-                        what: if what == "body" {
-                            what.to_owned()
-                        } else {
-                            format!("{what}{SECRET}")
-                        },
-                        places: 1,
-                        first: Some(value()),
-                        other: Some(Value::from(s())),
-                    })
-                    .to_vec(),
-                more: 0,
-                noise: 0,
-                ignored: 0,
-                asked_again: false,
-            })),
+            routes: Some(Box::new(routes::compared())),
             hints: vec![Hint {
                 place: place(),
                 cause: s(),
