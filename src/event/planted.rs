@@ -2,6 +2,7 @@
 #![expect(clippy::format_collect, reason = "short texts, written plainly")]
 
 mod routes;
+mod taps;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +21,8 @@ use crate::outcome::{
     Actual, Assertion, Attempt, BODY_LIMIT, Body, BudgetBreach, CaptureResult, Content,
     ContractUse, DistinctCount, DocumentedPart, Exchange, Expected, Hint, Hop, Nearest, Phase,
     Phases, Reason, Request, Response, SampleBefore, SampleColumns, SampleRow, SamplesResult,
-    SecretShape, SentPart, StepResult, TapBreach, TapContract, TapRef, Tapped, Tie, Transport,
-    TransportClass, UrlPart, Verdict, Violation,
+    SecretShape, SentPart, StepResult, TapRef, Transport, TransportClass, UrlPart, Verdict,
+    Violation,
 };
 use crate::secret::Gate;
 use crate::source::{Place, SourceId, Span};
@@ -168,29 +169,6 @@ fn assertion(actual: Actual) -> Assertion {
     }
 }
 
-fn tapped() -> Tapped {
-    Tapped {
-        tap: s(),
-        tie: Tie::Trace,
-        at: Duration::from_nanos(3),
-        path: s(),
-        exchange: Box::new(exchange()),
-        contract: Some(TapContract {
-            name: s(),
-            operation: Some(s()),
-            breaches: vec![TapBreach {
-                code: Code::ContractMissingField,
-                message: s(),
-                at: s(),
-                said: Some(place()),
-                label: s(),
-            }],
-        }),
-        refused: Some(s()),
-        late: Some(s()),
-    }
-}
-
 fn breach() -> BudgetBreach {
     BudgetBreach {
         phase: Phase::Total,
@@ -279,7 +257,7 @@ fn result(reason: Reason) -> StepResult {
                 next: Some(s()),
                 when: actuals().map(assertion).to_vec(),
             }],
-            tapped: vec![tapped()],
+            tapped: vec![taps::tapped()],
         }],
         tries: 1,
         duration: Duration::from_millis(5),
