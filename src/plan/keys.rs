@@ -408,36 +408,78 @@ pub const RESERVED: &[&str] = &[
     "attempt", "iter",
 ];
 
+/// Where the keys stand that people most often write one level too high or too low, or into the
+/// wrong file.
+pub(super) const HOMES: &[(&str, &[&[KeyDoc]])] = &[
+    ("a step", &[METHODS, STEP, REQUEST, OPTIONS]),
+    ("`expect`", &[EXPECT]),
+    ("`auth`", &[AUTH]),
+    ("a plan", &[PLAN]),
+    ("an environment file, such as `environments/demo.yaml`", &[ENVIRONMENT]),
+    ("the project file, `planrun.yaml`", &[PROJECT]),
+    ("`defaults`", &[DEFAULTS_ONLY]),
+    ("a tap", &[TAP]),
+    ("a service", &[SERVICE]),
+];
+
 /// What people who come from other tools write, and what it is called here.
-pub(super) const HABITS: &[(&str, &str)] = &[
+const HABITS: &[(&str, &str)] = &[
+    ("after", "cleanup"),
+    ("after_all", "cleanup"),
     ("assertions", "expect"),
     ("asserts", "expect"),
     ("baseurl", "base_url"),
+    ("before", "setup"),
+    ("before_all", "setup"),
     ("base-url", "base_url"),
     ("body", "json`, `form` or `text"),
     ("check", "expect"),
     ("checks", "expect"),
     ("data", "json`, `form` or `text"),
+    ("delay", "sleep"),
     ("depends_on", "needs"),
     ("endpoint", "url"),
     ("extract", "capture"),
+    ("files", "multipart"),
+    ("foreach", "rows"),
+    ("for_each", "rows"),
+    ("form_data", "multipart` or `form"),
     ("header", "headers"),
+    ("loop", "repeat"),
+    ("name", "plan"),
+    ("only_if", "if"),
     ("params", "query"),
     ("parameters", "query"),
     ("payload", "json`, `form` or `text"),
+    ("request", "method` with `url"),
     ("requests", "steps"),
     ("response_time", "budget"),
     ("retries", "retry"),
+    ("scenario", "plan"),
+    ("skip_if", "skip"),
     ("status_code", "status"),
     ("store", "capture"),
     ("teardown", "cleanup"),
     ("test", "expect"),
     ("tests", "steps"),
+    ("title", "plan"),
     ("validate", "expect"),
     ("variables", "vars"),
     ("wait", "sleep"),
     ("when", "if"),
 ];
+
+/// What a key of another tool is called here, where one of these names is meant: the name, and how it
+/// is said.
+pub(super) fn habit(
+    key: &str,
+    mut names: impl Iterator<Item = &'static str>,
+) -> Option<(&'static str, &'static str)> {
+    let key = key.to_lowercase();
+    let (_, said) = HABITS.iter().find(|(habit, _)| *habit == key)?;
+    let meant = said.split('`').next()?;
+    names.find(|name| *name == meant).map(|name| (name, *said))
+}
 
 #[cfg(test)]
 mod tests {

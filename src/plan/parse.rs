@@ -15,6 +15,8 @@ mod step;
 pub use hint::parse_hints;
 pub(crate) use request::options;
 
+use std::iter::once;
+
 use super::keys::{self, KeyDoc};
 use super::kind::{FileKind, kind};
 use super::literal_secret;
@@ -37,7 +39,9 @@ pub fn parse(source: &SourceText) -> (Option<Plan>, Vec<Finding>) {
     let found = kind(&root);
     let plan = match found {
         FileKind::Plan | FileKind::StepsWithoutPlan => {
-            if found == FileKind::StepsWithoutPlan {
+            // A key of another tool that was meant as `plan` is one finding, not two.
+            let is_meant = |entry: &Entry| keys::habit(&entry.key.value, once("plan")).is_some();
+            if found == FileKind::StepsWithoutPlan && !root.entries().iter().any(is_meant) {
                 reader.push(without_plan(&root));
             }
             look_everywhere(&mut reader, &root);

@@ -6,7 +6,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use super::Templated;
-use super::keys::{HABITS, KeyDoc, METHODS, REQUEST, RESERVED, STEP};
+use super::keys::{HOMES, KeyDoc, METHODS, REQUEST, RESERVED, STEP, habit};
 use crate::finding::{Code, Finding, nearest};
 use crate::source::{Place, Spanned};
 use crate::units::{UnitFault, parse_duration, parse_size};
@@ -131,27 +131,24 @@ impl Reader {
         let mut finding =
             Finding::error(Code::UnknownKey, format!("unknown key `{}` in {what}", key.value))
                 .at(key.place, "");
-        let habit = HABITS.iter().find(|(habit, meant)| {
-            *habit == key.value.to_lowercase()
-                && names().any(|name| meant.split('`').next() == Some(name))
-        });
-        let meant = nearest(&key.value, names());
-        if let Some((_, meant)) = habit {
-            finding = finding.help(format!("here it is called `{meant}`"));
+        let habit = habit(&key.value, names());
+        let home = if habit.is_none() { home(&key.value, tables) } else { None };
+        let meant = if home.is_none() { nearest(&key.value, names()) } else { None };
+        if let Some((_, called)) = habit {
+            finding = finding.help(format!("here it is called `{called}`"));
+        } else if let Some((home, known)) = home {
+            finding = finding.help(format!("it is a key of {home}: `{}`", known.example));
         } else if let Some(meant) = meant {
             finding = finding.help(format!("did you mean `{meant}`?"));
         }
         let built: Vec<&str> =
             tables.iter().copied().flatten().filter(|key| key.built).map(|key| key.name).collect();
         // A long list beside a good suggestion would only hide it.
-        if finding.help.is_empty() || built.len() <= 12 {
+        if finding.help.is_empty() || (home.is_none() && built.len() <= 12) {
             finding = finding.help(format!("known here: {}", built.join(", ")));
         }
         self.push(finding);
-        match habit {
-            Some((_, meant)) => names().find(|name| meant.split('`').next() == Some(name)),
-            None => meant,
-        }
+        habit.map_or(meant, |(name, _)| Some(name))
     }
 
     /// A key that must be there.
@@ -488,6 +485,18 @@ pub(crate) fn is_name(name: &str) -> bool {
 }
 
 /// The nearest name that is one: `User-Id` becomes `user_id`, `modelName` becomes `model_name`.
+/// Where a key stands that is not known in a mapping with these tables, but in another.
+fn home(name: &str, tables: &[&[KeyDoc]]) -> Option<(&'static str, &'static KeyDoc)> {
+    let is_home = |table: &[KeyDoc]| HOMES.iter().any(|(_, homes)| homes.contains(&table));
+    if !tables.iter().any(|table| is_home(table)) {
+        return None;
+    }
+    HOMES.iter().find_map(|(home, known)| {
+        let key = known.iter().copied().flatten().find(|key| key.name == name)?;
+        Some((*home, key))
+    })
+}
+
 fn repaired(name: &str) -> Option<String> {
     let mut better = String::new();
     let mut before_lower = false;

@@ -137,7 +137,8 @@ fn no_action(reader: &mut Reader, node: &Node, url: Option<&Entry>) {
     let words = || keys::METHODS.iter().map(|key| key.name).chain(OTHER_ACTIONS);
     let misspelt = node.entries().iter().any(|entry| {
         let known = TABLES.iter().copied().flatten().any(|key| key.name == entry.key.value);
-        !known && nearest(&entry.key.value, words()).is_some()
+        let habit = keys::habit(&entry.key.value, words().chain(["method"]));
+        !known && (habit.is_some() || nearest(&entry.key.value, words()).is_some())
     });
     if misspelt {
         return;
