@@ -3,6 +3,7 @@
 //! The only room that reads files. Every text is read once and goes into a
 //! [`SourceSet`](crate::source::SourceSet), so that whatever is said about it later can show it.
 
+mod content;
 mod contracts;
 mod files;
 mod find;

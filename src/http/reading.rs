@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 /// How much is read at once, in bytes.
-const PIECE: usize = 256 * 1024;
+const PIECE: usize = 128 * 1024;
 /// So many pieces are read and digested before they are asked for.
 const AHEAD: usize = 3;
 

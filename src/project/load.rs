@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::files::{FileFault, read_regular};
+use super::content::Content;
 use super::find::{
     absolute, environments_near, find_environment, find_plans, find_root, resolved, shown,
 };
@@ -14,11 +14,10 @@ use super::parallel::each;
 use super::requirements::LoadedChecklist;
 use crate::contract::Documents;
 use crate::environment::{self, Environment, EnvironmentFile};
-use crate::finding::{Code, Fault as _, Finding, nearest};
+use crate::finding::{Code, Finding, nearest};
 use crate::plan::{self, FileKind, HintAst, Plan, Project};
 use crate::predicate::Schemas;
 use crate::source::{Place, SourceId, SourceSet, SourceText, Span, Spanned};
-use crate::yaml;
 
 /// The largest plan, environment or project file, in bytes.
 pub(super) const LIMIT: u64 = 4 << 20;
@@ -308,12 +307,12 @@ impl<'a> Loader<'a> {
         environment: Choice<'_>,
         named: Named,
     ) -> Result<(), LoadFault> {
+        let unseen: Vec<PathBuf> =
+            paths.into_iter().filter(|path| self.seen.insert(path.clone())).collect();
+        let contents = each(&unseen, |path| Content::read(path, self.current));
         let mut texts = Vec::new();
-        for path in paths {
-            if !self.seen.insert(path.clone()) {
-                continue;
-            }
-            let Some(source) = self.read(&path) else { continue };
+        for (path, content) in unseen.into_iter().zip(contents) {
+            let Some(source) = self.take(content) else { continue };
             let kind = plan::kind_by_look(&source.text);
             if named == Named::ByPath || matches!(kind, FileKind::Plan | FileKind::StepsWithoutPlan)
             {
@@ -368,36 +367,21 @@ impl<'a> Loader<'a> {
 
     /// Reads a file into the sources; `None` where it could not be read, which was reported.
     fn read(&mut self, path: &Path) -> Option<SourceText> {
-        let shown = shown(path, self.current);
-        let report = |sources: &mut SourceSet, finding: &dyn Fn(Place) -> Finding| {
-            let id = sources.add(&shown, "");
-            finding(Place { source: id, span: Span::new(0, 0) })
-        };
-        let bytes = match read_regular(path, &shown, LIMIT) {
-            Ok(bytes) => bytes,
-            Err(fault) => {
-                let code = match fault {
-                    FileFault::TooLarge { .. } => Code::YamlLimit,
-                    FileFault::Outside { .. }
-                    | FileFault::Missing { .. }
-                    | FileFault::NotAFile { .. }
-                    | FileFault::Refused { .. } => fault.code(),
-                };
-                let finding = report(&mut self.suite.sources, &|place| {
-                    Finding::error(code, fault.to_string()).at(place, "")
-                });
-                self.suite.findings.push(finding);
-                return None;
-            }
-        };
-        match yaml::decode(&bytes) {
+        self.take(Content::read(path, self.current))
+    }
+
+    /// A file that was read, among the others; one that could not be is a finding.
+    fn take(&mut self, Content { shown, text }: Content) -> Option<SourceText> {
+        let sources = &mut self.suite.sources;
+        match text {
             Ok(text) => {
-                let id = self.suite.sources.add(&shown, text);
-                self.suite.sources.get(id).cloned()
+                let id = sources.add(shown, text);
+                sources.get(id).cloned()
             }
-            Err(fault) => {
-                let finding = report(&mut self.suite.sources, &|place| Finding::of(&fault, place));
-                self.suite.findings.push(finding);
+            Err(unread) => {
+                let source = sources.add(shown, "");
+                let place = Place { source, span: Span::new(0, 0) };
+                self.suite.findings.push(unread.finding(place));
                 None
             }
         }

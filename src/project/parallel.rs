@@ -2,11 +2,14 @@
 
 use std::num::NonZero;
 use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{Builder, available_parallelism, scope};
 
 /// So many things are worth a thread of their own.
 const WORTH: usize = 32;
+/// The work of each thread is cut into so many parts.
+const PARTS: usize = 8;
 /// As much as the main thread has: values may lie deep.
 const STACK: usize = 8 << 20;
 
@@ -22,35 +25,42 @@ pub fn each_mut<T: Send, R: Send>(items: &mut [T], f: impl Fn(&mut T) -> R + Syn
     let worth = count / WORTH;
     let threads =
         if worth < 2 { 1 } else { worth.min(available_parallelism().map_or(1, NonZero::get)) };
-    let mut parts = items.chunks_mut(count.div_ceil(threads).max(1));
-    let own = parts.next().unwrap_or_default();
-    // Whoever does a part takes it out of its place.
-    let parts: Vec<_> = parts.map(|part| Mutex::new(Some(part))).collect();
-    let do_part = |part: &Mutex<Option<&mut [T]>>| -> Vec<R> {
-        let part = part.lock().unwrap_or_else(PoisonError::into_inner).take();
-        part.into_iter().flatten().map(&f).collect()
+    if threads == 1 {
+        return items.iter_mut().map(f).collect();
+    }
+    // Small parts, taken by whoever has nothing to do: no thread waits long for another.
+    let parts: Vec<_> = items
+        .chunks_mut(count.div_ceil(threads * PARTS).max(1))
+        .map(|part| Mutex::new(Part { todo: part, done: Vec::new() }))
+        .collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
+            part.done = std::mem::take(&mut part.todo).iter_mut().map(&f).collect();
+        }
     };
-    let do_part = &do_part;
     scope(|scope| {
-        let others: Vec<_> = parts
-            .iter()
-            .map(|part| {
-                let work = move || do_part(part);
-                (part, Builder::new().stack_size(STACK).spawn_scoped(scope, work))
-            })
+        let others: Vec<_> = (1..threads)
+            .map(|_| Builder::new().stack_size(STACK).spawn_scoped(scope, work))
             .collect();
-        let mut results: Vec<R> = Vec::with_capacity(count);
-        results.extend(own.iter_mut().map(&f));
-        for (part, thread) in others {
-            match thread.map(std::thread::ScopedJoinHandle::join) {
-                Ok(Ok(more)) => results.extend(more),
-                Ok(Err(panic)) => resume_unwind(panic),
-                // Without a thread the work is done here, after our own.
-                Err(_) => results.extend(do_part(part)),
+        work();
+        // Where no thread could be had, all has been done here.
+        for thread in others.into_iter().flatten() {
+            if let Err(panic) = thread.join() {
+                resume_unwind(panic);
             }
         }
-        results
-    })
+    });
+    let done =
+        parts.into_iter().map(|part| part.into_inner().unwrap_or_else(PoisonError::into_inner));
+    done.flat_map(|part| part.done).collect()
+}
+
+/// Some of the items, and what became of them.
+struct Part<'a, T, R> {
+    todo: &'a mut [T],
+    done: Vec<R>,
 }
 
 #[cfg(test)]
