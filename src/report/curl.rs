@@ -1,9 +1,11 @@
 //! An exchange as one line for a shell: it repeats the request, and each secret is its variable.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::outcome::{Content, Exchange, Part, PartContent, REQUEST_ID, Request, TRACEPARENT};
+use crate::secret::sanitise_line;
 
 /// Headers that curl makes by itself, or that only belong to the connection.
 const OWN: [&str; 6] =
@@ -35,25 +37,25 @@ pub fn curl_line(exchange: &Exchange, variable: &dyn Fn(&str) -> String) -> Stri
     let mut remark = "";
     let makes_type = matches!(request.body.content, Content::Parts(_));
     for (name, value) in &request.headers {
-        let lower = name.to_ascii_lowercase();
-        typed |= lower == "content-type";
-        if makes_type && lower == "content-type" && value.starts_with("multipart/form-data") {
+        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        typed |= is("content-type");
+        if makes_type && is("content-type") && value.starts_with("multipart/form-data") {
             // curl chooses a boundary of its own.
             continue;
         }
         // What is sent again is another request, and bears no id of this one.
-        let is_id = lower == TRACEPARENT || lower == REQUEST_ID;
-        if is_id && exchange.plans_ids.iter().all(|known| *known != lower) {
+        let is_id = is(TRACEPARENT) || is(REQUEST_ID);
+        if is_id && !exchange.plans_ids.iter().any(|known| is(known)) {
             continue;
         }
-        if OWN.contains(&lower.as_str()) || (lower == "accept" && value == "*/*") {
-            if lower == "accept-encoding" {
+        if OWN.iter().any(|own| is(own)) || (is("accept") && value == "*/*") {
+            if is("accept-encoding") {
                 words.push("--compressed".to_owned());
             }
             continue;
         }
         // The user's name is masked together with the password.
-        if let Some(password) = value.strip_prefix("Basic ").filter(|_| lower == "authorization") {
+        if let Some(password) = value.strip_prefix("Basic ").filter(|_| is("authorization")) {
             // A preview knows both apart.
             if !password.starts_with("«secret") || password.contains("»:") {
                 words.extend(["-u".to_owned(), quote(password)]);
@@ -63,7 +65,7 @@ pub fn curl_line(exchange: &Exchange, variable: &dyn Fn(&str) -> String) -> Stri
             remark = "  # USER: the user name, which is masked together with the password";
             continue;
         }
-        if let Some(digest) = value.strip_prefix("Digest ").filter(|_| lower == "authorization") {
+        if let Some(digest) = value.strip_prefix("Digest ").filter(|_| is("authorization")) {
             words.push("--digest".to_owned());
             // A preview knows user and password, a run only its answer to the challenge.
             if digest.contains(':') && !digest.contains('=') {
@@ -219,11 +221,12 @@ fn next_mask(text: &str) -> Option<(&str, &str, &str)> {
 
 /// Text that holds no mask, quoted where the shell would touch it.
 fn literal(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
-    if text.chars().all(plain) {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@%+=,".contains(&byte);
+    if text.bytes().all(plain) {
         return text.to_owned();
     }
-    if !text.contains(|c: char| c.is_control() || hides(c)) {
+    // What a terminal would not show, or would turn the line around with, is not left as it is.
+    if matches!(sanitise_line(text), Cow::Borrowed(_)) {
         return format!("'{}'", text.replace('\'', "'\\''"));
     }
     let mut out = String::from("$'");
@@ -234,7 +237,7 @@ fn literal(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            _ if c.is_control() || hides(c) => {
+            _ if hides(c) => {
                 for byte in c.encode_utf8(&mut [0; 4]).bytes() {
                     let _ = write!(out, "\\{byte:03o}");
                 }
@@ -248,10 +251,7 @@ fn literal(text: &str) -> String {
 
 /// Characters that a terminal would not show, or turn the line around with.
 fn hides(c: char) -> bool {
-    !matches!(
-        crate::secret::sanitise_line(c.encode_utf8(&mut [0; 4])),
-        std::borrow::Cow::Borrowed(_)
-    )
+    !matches!(sanitise_line(c.encode_utf8(&mut [0; 4])), Cow::Borrowed(_))
 }
 
 #[cfg(test)]
