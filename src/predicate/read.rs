@@ -141,6 +141,8 @@ impl Reader<'_> {
         }
         let side_by_side: Vec<(&Op, Place)> = test.ops.iter().zip(places).collect();
         self.contradiction(&side_by_side);
+        // Most have one; a vector that grows makes room for four.
+        test.ops.shrink_to_fit();
         test
     }
 
