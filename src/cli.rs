@@ -33,6 +33,7 @@ mod selection;
 mod several;
 mod shell;
 mod signals;
+mod spool;
 mod store;
 mod stored;
 mod taps;

@@ -19,7 +19,6 @@ pub use covered::{
 };
 pub use exit::{Flaky, exit_code, gravest};
 pub use fold::{Fold, Keeps};
-pub use lean::Plans;
 pub use tally::{Counts, Tally};
 
 use crate::contract::Listed;

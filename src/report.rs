@@ -10,12 +10,14 @@ mod drawing;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod frame;
+mod list;
 mod notices;
 mod overall;
 mod phrase;
 mod response;
 mod routes;
 mod style;
+mod xml;
 
 pub mod bug;
 pub mod check;
@@ -39,9 +41,10 @@ use std::io::Write;
 
 use document::append;
 
-use crate::record::{Flaky, Plans, Record};
+use crate::record::{Flaky, PlanRecord, Record};
 
 pub use curl::{curl_line, variables_of};
+pub use document::Ground;
 pub use style::Style;
 pub(crate) use style::wrap;
 pub use terminal::{Options, Terminal};
@@ -96,29 +99,73 @@ impl Format {
     /// Why a writer could not write it.
     pub fn render(self, record: &Record) -> Result<String, String> {
         let mut text = Vec::new();
-        self.write(record, &record.plans, &mut text)?;
+        self.write(record, record, &mut text)?;
         String::from_utf8(text).map_err(|error| error.to_string())
     }
 
-    /// Writes the document. Those that tell each exchange take `plans`, one after the other; to the
-    /// others the record says enough, also where what passed in it is lean.
+    /// Whether the document tells one plan after the other, each in a [`piece`](Self::piece).
+    #[must_use]
+    pub fn has_pieces(self) -> bool {
+        match self {
+            Self::Ctrf | Self::Har | Self::Html | Self::Json | Self::Junit => true,
+            Self::Github | Self::Markdown => false,
+        }
+    }
+
+    /// What the document says of a plan. It depends on nothing that is known only when the run ends,
+    /// so that a plan may be told, and let go, as soon as it has ended. Of a document without pieces
+    /// it is empty.
+    #[must_use]
+    pub fn piece(self, ground: &Ground<'_>, plan: &PlanRecord) -> Vec<u8> {
+        match self {
+            Self::Ctrf => ctrf::piece(ground, plan),
+            Self::Har => har::piece(ground, plan),
+            Self::Html => html::piece(ground, plan),
+            Self::Json => json::piece(ground, plan),
+            Self::Junit => junit::piece(ground, plan),
+            Self::Github | Self::Markdown => Vec::new(),
+        }
+    }
+
+    /// Writes the document: what is said of the run as a whole, for which what passed in the record
+    /// may be lean, and the pieces of its plans.
     ///
     /// # Errors
     /// Why it could not be written.
     pub fn write(
         self,
         record: &Record,
-        plans: &dyn Plans,
+        pieces: &dyn Pieces,
         out: &mut dyn Write,
     ) -> Result<(), String> {
         match self {
-            Self::Ctrf => ctrf::write(record, plans, out),
+            Self::Ctrf => ctrf::write(record, pieces, out),
             Self::Github => append(out, &github::render(record)),
-            Self::Har => har::write(record, plans, out),
-            Self::Html => html::write(record, out),
-            Self::Json => json::write(record, plans, out),
-            Self::Junit => junit::write(record, plans, out),
+            Self::Har => har::write(record, pieces, out),
+            Self::Html => html::write(record, pieces, out),
+            Self::Json => json::write(record, pieces, out),
+            Self::Junit => junit::write(record, pieces, out),
             Self::Markdown => append(out, &markdown::render(record)),
         }
+    }
+}
+
+/// Takes a piece; its error ends the document.
+pub type Take<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), String>;
+
+/// What documents say of the plans of a run, told as the plans ended.
+pub trait Pieces {
+    /// Hands on the [`piece`](Format::piece) of each plan, in the order of the jobs.
+    ///
+    /// # Errors
+    /// What `take` says, or why a piece is not there.
+    fn each(&self, format: Format, take: Take<'_>) -> Result<(), String>;
+}
+
+/// Plans that are still whole are told now.
+impl Pieces for Record {
+    fn each(&self, format: Format, take: Take<'_>) -> Result<(), String> {
+        let ground = Ground::new(self.started.as_ref(), &self.sources);
+        self.plans.iter().try_for_each(|plan| take(&format.piece(&ground, plan)))
     }
 }

@@ -118,7 +118,7 @@ fn environments(
         let carried = begun.carry_out(&run, &printer);
         match (carried.code, carried.run) {
             (code @ (0 | 1 | 4 | 5 | 6), Some(run)) => {
-                records.push(run.into_whole().map_err(UsageFault::new)?);
+                records.push(run.record);
                 codes.extend(Some(code).filter(|code| matches!(code, 4 | 5)));
             }
             (code, _) => return Ok(Err(code)),

@@ -31,6 +31,13 @@ pub(super) struct Report {
 /// The largest summary that GitHub takes, in bytes.
 const SUMMARY: usize = 1024 * 1024;
 
+impl Report {
+    /// What it is a document of.
+    pub(super) fn format(&self) -> Format {
+        self.format
+    }
+}
+
 /// Reads `--report FORMAT=PATH`.
 pub(super) fn reports(arguments: &[String], process: &Process) -> Result<Vec<Report>, UsageFault> {
     arguments

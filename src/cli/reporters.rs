@@ -15,7 +15,7 @@ use super::kept::Kept;
 use super::printer::quiet;
 use crate::event::Event;
 use crate::record::{Fold, Keeps};
-use crate::report::Terminal;
+use crate::report::{Ground, Terminal};
 use crate::secret::{Redacted, Sealed};
 
 /// How long the listeners wait for more before they sleep until woken.
@@ -57,8 +57,8 @@ pub(super) struct Reporters {
     pub(super) events: Option<BufWriter<File>>,
     /// The log: what `-v` shows, without colour.
     pub(super) log: Option<(Terminal, BufWriter<File>)>,
-    /// Whether plans are kept, for document reports.
-    pub(super) keep: bool,
+    /// Takes the plans that ended, for document reports.
+    pub(super) kept: Option<Kept>,
     /// The line of an event: one piece of memory for all.
     pub(super) line: Vec<u8>,
 }
@@ -66,7 +66,7 @@ pub(super) struct Reporters {
 /// What the listeners leave when the run has ended.
 pub(super) struct Heard {
     pub(super) fold: Fold,
-    pub(super) kept: Kept,
+    pub(super) kept: Option<Kept>,
     /// Outputs that failed, each once.
     pub(super) failures: Vec<String>,
 }
@@ -74,9 +74,10 @@ pub(super) struct Heard {
 impl Reporters {
     /// Listens until the run has ended; unparking the thread cuts a pause short.
     pub(super) fn listen(mut self, mut events: Receiver<Sealed<Event>>) -> Heard {
-        let keeps = if self.keep { Keeps::Whole } else { Keeps::Verdicts };
+        let kept = self.kept.take();
+        let keeps = if kept.is_some() { Keeps::Whole } else { Keeps::Verdicts };
         let fold = Fold::keeping(keeps);
-        let mut heard = Heard { fold, kept: Kept::default(), failures: Vec::new() };
+        let mut heard = Heard { fold, kept, failures: Vec::new() };
         let mut busy = false;
         loop {
             let event = match events.try_recv() {
@@ -111,8 +112,6 @@ impl Reporters {
             // A line at a time: a run that is killed leaves whole lines.
             self.line.clear();
             Event::write_line(event, &mut self.line);
-            let length = u64::try_from(self.line.len()).unwrap_or(u64::MAX);
-            heard.kept.stored(event.job(), length);
             if let Err(error) = file.write_all(&self.line) {
                 heard.failures.push(format!("the stored run: {error}"));
                 self.events = None;
@@ -141,10 +140,8 @@ impl Reporters {
                 self.terminal = None;
             }
         }
-        if let Some(plan) = heard.fold.push(event)
-            && self.keep
-        {
-            heard.kept.plan(plan, heard.fold.started());
+        if let (Some(plan), Some(kept)) = (heard.fold.push(event), &mut heard.kept) {
+            kept.plan(plan, &Ground::new(heard.fold.started(), heard.fold.sources()));
         }
     }
 

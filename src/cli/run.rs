@@ -13,7 +13,7 @@ use super::args::RunArgs;
 use super::fault::UsageFault;
 use super::guard;
 use super::inputs::Process;
-use super::kept::Told;
+use super::kept::{Kept, Told};
 use super::notify::{News, Notify};
 use super::obtain::{self, Interrupted};
 use super::outputs::{self, Report};
@@ -24,7 +24,7 @@ use super::reporters::{Heard, Held, Reporters};
 use super::secrets::{self, Secrets};
 use super::selection;
 use super::signals;
-use super::store::{self, RunFolder, log_file};
+use super::store::{RunFolder, log_file};
 use super::world::{self, Start, World, common_sources, plan_values, run_names};
 use crate::check::Late;
 use crate::event::{Event, RunStarted, VERSION};
@@ -358,6 +358,17 @@ impl Ready {
         self.started_at = Timestamp::now();
     }
 
+    /// What takes the plans that end, where somebody wants to know of them.
+    fn kept(&self) -> Option<Kept> {
+        let is_told = !self.reports.is_empty() || self.notify.is_wanted();
+        match self.audience {
+            Audience::Person => {
+                is_told.then(|| Kept::told(self.reports.iter().map(Report::format)))
+            }
+            Audience::Comparison => Some(Kept::whole()),
+        }
+    }
+
     pub(super) fn carry_out(mut self, args: &RunArgs, printer: &Printer) -> Carried {
         let misplaced = outputs::misplaced(&mut self.reports);
         if !misplaced.is_empty() {
@@ -395,9 +406,7 @@ impl Ready {
             },
         );
         terminal.stored_at(outputs::shown(folder.path(), &self.prepared.current));
-        let keep = self.audience == Audience::Comparison
-            || !self.reports.is_empty()
-            || self.notify.is_wanted();
+        let kept = self.kept();
         let reporters = Reporters {
             terminal: (self.audience == Audience::Person).then_some(terminal),
             held: Held::new(printer.is_terminal),
@@ -408,7 +417,7 @@ impl Ready {
                     report::Options { verbose: true, flaky, ..report::Options::default() };
                 (Terminal::new(style, options), file)
             }),
-            keep,
+            kept,
             line: Vec::new(),
         };
         let (sender, receiver) = mpsc::channel(WAITING);
@@ -445,11 +454,10 @@ impl Ready {
             outputs::complain(&["the reporters failed".to_owned()], &gate, printer);
             return Carried::failed();
         };
-        let stored = folder.path().join(store::EVENTS);
         drop(folder);
         let Heard { fold, kept, mut failures } = heard;
         let own = [fold.exit_code(flaky), stopped.map_or(0, signals::code)];
-        let run = keep.then(|| kept.whole(fold, stored));
+        let run = kept.map(|kept| kept.end(fold));
         failures.extend(run.iter().flat_map(|run| outputs::write(&reports, run)));
         outputs::complain(&failures, &gate, printer);
         let code = gravest(own.into_iter().chain([if failures.is_empty() { 0 } else { 7 }]));

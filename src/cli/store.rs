@@ -118,39 +118,16 @@ pub(super) fn each_line(
     path: &Path,
     mut take: impl FnMut(&str) -> ControlFlow<()>,
 ) -> io::Result<()> {
-    each_part(path, |line, _| take(line))
-}
-
-/// Reads a stored run line by line; `take` is told how many bytes each has, its end included.
-///
-/// # Errors
-/// What the file system says.
-pub(super) fn each_part(
-    path: &Path,
-    mut take: impl FnMut(&str, u64) -> ControlFlow<()>,
-) -> io::Result<()> {
     let mut reader = BufReader::new(File::open(path)?);
     let mut line = String::new();
     loop {
         let length = reader.read_line(&mut line)?;
         // A line without its end was being written when the run was killed.
-        if length == 0 || (line.ends_with('\n') && take(line.trim_end(), wide(length)).is_break()) {
+        if length == 0 || (line.ends_with('\n') && take(line.trim_end()).is_break()) {
             return Ok(());
         }
         line.clear();
     }
-}
-
-fn wide(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
-}
-
-/// Opens a stored run in which parts are looked up.
-///
-/// # Errors
-/// What the file system says.
-pub(super) fn open(path: &Path) -> io::Result<File> {
-    File::open(path)
 }
 
 /// Whether the process that holds a lock is gone.

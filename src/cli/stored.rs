@@ -18,7 +18,7 @@ use crate::event::{Event, read_line};
 use crate::finding::nearest;
 use crate::project::find_root;
 use crate::record::{Fold, PlanRecord, Record};
-use crate::report::{Options, Terminal};
+use crate::report::{Ground, Options, Terminal};
 use crate::secret::Gate;
 
 /// Writes reports of a stored run; without `--report` it is shown as it was while it ran.
@@ -35,7 +35,8 @@ pub(super) fn report(args: &ReportArgs, current: &Path) -> Result<u8, UsageFault
     if reports.is_empty() {
         return replay(&path, args, &printer, &gate);
     }
-    let failures = outputs::write(&reports, &told(&path)?);
+    let kept = Kept::told(reports.iter().map(outputs::Report::format));
+    let failures = outputs::write(&reports, &told(&path, kept, |_| true)?);
     outputs::complain(&failures, &gate, &printer);
     Ok(if failures.is_empty() { 0 } else { 7 })
 }
@@ -177,23 +178,23 @@ pub(super) fn like(root: &Path, record: &Record) -> Option<Record> {
         })
 }
 
-/// Hands on every event of a stored run, with the bytes that it takes there.
+/// Hands on every event of a stored run.
 fn each_event(
     path: &Path,
-    mut take: impl FnMut(Event, u64) -> ControlFlow<()>,
+    mut take: impl FnMut(Event) -> ControlFlow<()>,
 ) -> Result<(), UsageFault> {
     let unreadable = |number: usize, why: &dyn std::fmt::Display| {
         UsageFault::new(format!("`{}`, line {number}: {why}", path.display()))
     };
     let mut fault = None;
     let mut number = 0;
-    let read = store::each_part(path, |line, length| {
+    let read = store::each_line(path, |line| {
         number += 1;
         if line.trim().is_empty() {
             return ControlFlow::Continue(());
         }
         match read_line(line) {
-            Ok(event) => take(event, length),
+            Ok(event) => take(event),
             Err(broken) => {
                 fault = Some(unreadable(number, &broken));
                 ControlFlow::Break(())
@@ -214,29 +215,23 @@ pub(super) fn read_only(
     path: &Path,
     wanted: impl Fn(&PlanRecord) -> bool,
 ) -> Result<Record, UsageFault> {
-    let mut fold = Fold::default();
-    let mut kept = Kept::default();
-    each_event(path, |event, _| {
-        if let Some(plan) = fold.push(&event).filter(&wanted) {
-            kept.plan(plan, fold.started());
-        }
-        ControlFlow::Continue(())
-    })?;
-    Ok(kept.whole(fold, path.to_path_buf()).record)
+    Ok(told(path, Kept::whole(), wanted)?.record)
 }
 
-/// A stored run as documents are made of it.
-fn told(path: &Path) -> Result<Told, UsageFault> {
+/// A stored run, with those of its plans that are wanted, as it is kept.
+fn told(
+    path: &Path,
+    mut kept: Kept,
+    wanted: impl Fn(&PlanRecord) -> bool,
+) -> Result<Told, UsageFault> {
     let mut fold = Fold::default();
-    let mut kept = Kept::default();
-    each_event(path, |event, length| {
-        kept.stored(event.job(), length);
-        if let Some(plan) = fold.push(&event) {
-            kept.plan(plan, fold.started());
+    each_event(path, |event| {
+        if let Some(plan) = fold.push(&event).filter(&wanted) {
+            kept.plan(plan, &Ground::new(fold.started(), fold.sources()));
         }
         ControlFlow::Continue(())
     })?;
-    Ok(kept.whole(fold, path.to_path_buf()))
+    Ok(kept.end(fold))
 }
 
 /// Shows a stored run on the terminal.
@@ -251,7 +246,7 @@ fn replay(
     let mut out = io::stdout().lock();
     let mut result = Ok(());
     let mut ended = false;
-    each_event(path, |event, _| {
+    each_event(path, |event| {
         ended |= matches!(event, Event::RunFinished { .. });
         result = terminal.event(&gate.redact(event), &mut out);
         if result.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

@@ -404,6 +404,15 @@ pub struct Ids<'a> {
     pub servers: Vec<(&'a str, &'a str)>,
 }
 
+impl Ids<'_> {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let Self { trace, span, request, servers } = self;
+        trace.is_none() && span.is_none() && request.is_none() && servers.is_empty()
+    }
+}
+
 /// What is known of a secret that was sent. Never its value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretShape {

@@ -23,22 +23,6 @@ impl RunStarted {
     }
 }
 
-/// All plans of a run in the order of their jobs, each as a whole while it is looked at: of a large
-/// run they are not all in memory at once.
-pub trait Plans {
-    /// Hands on one after the other; ends with the first error of `take`.
-    ///
-    /// # Errors
-    /// What `take` says, or why a plan could not be read again.
-    fn each(&self, take: &mut dyn FnMut(&PlanRecord) -> Result<(), String>) -> Result<(), String>;
-}
-
-impl Plans for Vec<PlanRecord> {
-    fn each(&self, take: &mut dyn FnMut(&PlanRecord) -> Result<(), String>) -> Result<(), String> {
-        self.iter().try_for_each(take)
-    }
-}
-
 impl PlanRecord {
     /// Lets go of what passed: bodies, headers, operands and captured values. Verdicts, times, the
     /// first lines and everything that did not pass stay.

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::document::{Document, List, Told, ids, word};
-use super::overall;
-use super::phrase;
+use super::document::{Document, Ground, Told, ids, word};
+use super::list::List;
+use super::{Format, Pieces, overall, phrase};
 use crate::diagnose;
 use crate::outcome::Verdict;
-use crate::record::{Plans, Record};
+use crate::record::{PlanRecord, Record};
 
 /// The version of the format that is written.
 const SPEC: &str = "0.0.0";
@@ -18,8 +18,8 @@ const SPEC: &str = "0.0.0";
 /// The document, a test after the other. Ends with a line break.
 ///
 /// # Errors
-/// What `plans` and `out` say.
-pub fn write(record: &Record, plans: &dyn Plans, out: &mut dyn Write) -> Result<(), String> {
+/// What `pieces` and `out` say.
+pub fn write(record: &Record, pieces: &dyn Pieces, out: &mut dyn Write) -> Result<(), String> {
     let document = Document::new(record);
     let started = record.started.as_ref();
     let begin = document.clock(Duration::ZERO).map_or(0, jiff::Timestamp::as_millisecond);
@@ -63,15 +63,20 @@ pub fn write(record: &Record, plans: &dyn Plans, out: &mut dyn Write) -> Result<
             },
         },
     });
-    let mut list = List::begin(out, &value, "    \"tests\": [")?;
-    plans.each(&mut |plan| {
-        let witnesses = Document::witnesses(plan);
-        Document::steps(plan).try_for_each(|told| {
-            let causes = Document::causes(&told, &witnesses);
-            list.add(&test(&document, &told, &causes))
-        })
-    })?;
-    list.end()
+    TESTS.write(out, &value, |take| pieces.each(Format::Ctrf, take))
+}
+
+const TESTS: List = List::at("    \"tests\": [");
+
+/// The tests of a plan.
+pub(super) fn piece(ground: &Ground<'_>, plan: &PlanRecord) -> Vec<u8> {
+    let mut out = Vec::new();
+    let witnesses = Document::witnesses(plan);
+    for told in Document::steps(plan) {
+        let causes = Document::causes(&told, &witnesses);
+        TESTS.item(&mut out, &test(ground, &told, &causes));
+    }
+    out
 }
 
 fn status_of(told: &Told<'_>) -> &'static str {
@@ -83,7 +88,7 @@ fn status_of(told: &Told<'_>) -> &'static str {
     }
 }
 
-fn test(document: &Document<'_>, told: &Told<'_>, causes: &[diagnose::Cause]) -> Value {
+fn test(ground: &Ground<'_>, told: &Told<'_>, causes: &[diagnose::Cause]) -> Value {
     let result = told.result();
     let mut test = Map::new();
     let mut set = |name: &str, value: Value| {
@@ -92,7 +97,7 @@ fn test(document: &Document<'_>, told: &Told<'_>, causes: &[diagnose::Cause]) ->
     set("name", told.title().into());
     set("status", status_of(told).into());
     set("duration", result.map_or(0, |result| millis(result.duration)).into());
-    if let Some(at) = told.record.at.and_then(|at| document.clock(at)) {
+    if let Some(at) = told.record.at.and_then(|at| ground.clock(at)) {
         let begin = at.as_millisecond();
         set("start", begin.into());
         set("stop", (begin + result.map_or(0, |result| millis(result.duration))).into());
@@ -103,7 +108,7 @@ fn test(document: &Document<'_>, told: &Told<'_>, causes: &[diagnose::Cause]) ->
     if !told.plan.started.tags.is_empty() {
         set("tags", json!(told.plan.started.tags));
     }
-    if let Some(spot) = document.spot(told.record.step.place) {
+    if let Some(spot) = ground.spot(told.record.step.place) {
         set("filePath", spot.path.into());
         set("line", spot.line.into());
     }
@@ -112,7 +117,7 @@ fn test(document: &Document<'_>, told: &Told<'_>, causes: &[diagnose::Cause]) ->
             Verdict::Skipped | Verdict::Blocked | Verdict::Cancelled => {
                 result.reason.as_ref().map(phrase::reason).into_iter().collect()
             }
-            Verdict::Passed | Verdict::Failed | Verdict::Errored => document.short(result),
+            Verdict::Passed | Verdict::Failed | Verdict::Errored => ground.short(result),
         };
         if !said.is_empty() {
             set("message", said.join("; ").into());
@@ -123,7 +128,7 @@ fn test(document: &Document<'_>, told: &Told<'_>, causes: &[diagnose::Cause]) ->
         set("flaky", result.flaky.into());
     }
     if told.is_bad() {
-        set("trace", document.full(told, causes).into());
+        set("trace", ground.full(told, causes).into());
     }
     let code = result.and_then(|result| result.code);
     set(

@@ -2,29 +2,52 @@
 
 use std::cell::OnceCell;
 use std::io::Write;
+use std::ops::Deref;
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
+
+use super::curl::{curl_line, variables_of};
 
 use super::failure::{self, Scene};
 use super::finding::count;
+use super::list::Each;
 use super::style::Style;
 use super::terminal::in_short;
 use crate::diagnose::{self, Cause, Diagnosis, Fact, Witness};
+use crate::event::RunStarted;
 use crate::outcome::{Exchange, Ids, StepResult, Verdict};
 use crate::record::{End, PlanRecord, Record, StepRecord};
-use crate::source::Place;
+use crate::source::{Place, SourceSet};
+
+/// What is known of a run while it goes on: all that may be said of a plan when it ends.
+#[derive(Debug, Clone, Copy)]
+pub struct Ground<'a> {
+    pub(super) started: Option<&'a RunStarted>,
+    pub(super) sources: &'a SourceSet,
+    begun: Option<Timestamp>,
+    style: Style,
+}
 
 /// A record with what its texts say.
 pub(super) struct Document<'a> {
     pub(super) record: &'a Record,
-    style: Style,
+    ground: Ground<'a>,
     diagnosis: OnceCell<Diagnosis>,
 }
 
+/// What can be said of a plan can be said of it at the end too.
+impl<'a> Deref for Document<'a> {
+    type Target = Ground<'a>;
+
+    fn deref(&self) -> &Ground<'a> {
+        &self.ground
+    }
+}
+
 /// Where something is written, for a tool: the path as it was given, line and column from 1.
-pub(super) struct Spot {
-    pub(super) path: String,
+pub(super) struct Spot<'a> {
+    pub(super) path: &'a str,
     pub(super) line: usize,
     pub(super) column: usize,
 }
@@ -36,10 +59,73 @@ pub(super) struct Told<'a> {
     pub(super) record: &'a StepRecord,
 }
 
+impl<'a> Ground<'a> {
+    /// What a run said when it began, and the texts so far, secrets masked.
+    #[must_use]
+    pub fn new(started: Option<&'a RunStarted>, sources: &'a SourceSet) -> Self {
+        let begun = started.and_then(|run| run.started_at.parse().ok());
+        Self { started, sources, begun, style: STYLE }
+    }
+
+    /// What the run said when it began.
+    #[must_use]
+    pub fn started(&self) -> Option<&'a RunStarted> {
+        self.started
+    }
+
+    pub(super) fn spot(&self, place: Place) -> Option<Spot<'a>> {
+        let source = self.sources.get(place.source)?;
+        let at = source.line_column(place.span.start);
+        Some(Spot { path: &source.path, line: at.line, column: at.column })
+    }
+
+    /// `plans/a.yaml:3:5`
+    pub(super) fn at(&self, place: Place) -> String {
+        self.sources.locate(place)
+    }
+
+    /// What was wrong, in a line or two.
+    pub(super) fn short(&self, result: &StepResult) -> Vec<String> {
+        in_short(result, &self.style)
+    }
+
+    /// A fact of a cause with its line, where it has one.
+    pub(super) fn fact(&self, fact: &Fact) -> String {
+        failure::told(fact, self.sources)
+    }
+
+    /// The whole report of a step, as the terminal shows it, without colour.
+    pub(super) fn full(&self, told: &Told<'_>, causes: &[Cause]) -> String {
+        let includers = told.plan.includers(&told.record.step);
+        let scene = Scene {
+            includers: &includers,
+            sources: self.sources,
+            plan: &told.plan.started.path,
+            environment: self.started.and_then(|run| run.environment.as_deref()),
+            variables: self.started.map(|run| &run.variables),
+            style: &self.style,
+        };
+        match &told.record.result {
+            Some(result) => failure::render(&scene, &told.record.step, result, causes),
+            None => String::new(),
+        }
+    }
+
+    /// The line for a shell that sends a request again.
+    pub(super) fn curl(&self, exchange: &Exchange) -> String {
+        curl_line(exchange, &variables_of(self.started.map(|run| &run.variables)))
+    }
+
+    /// The wall clock at so long after the run's beginning.
+    pub(super) fn clock(&self, after: std::time::Duration) -> Option<Timestamp> {
+        self.begun?.checked_add(SignedDuration::try_from(after).ok()?).ok()
+    }
+}
+
 impl<'a> Document<'a> {
     pub(super) fn new(record: &'a Record) -> Self {
-        let style = Style { width: COLUMNS, ..Style::default() };
-        Self { record, style, diagnosis: OnceCell::new() }
+        let ground = Ground::new(record.started.as_ref(), &record.sources);
+        Self { record, ground, diagnosis: OnceCell::new() }
     }
 
     /// What all failures have in common.
@@ -57,22 +143,6 @@ impl<'a> Document<'a> {
         self.record.plans.iter().flat_map(Self::steps)
     }
 
-    pub(super) fn spot(&self, place: Place) -> Option<Spot> {
-        let source = self.record.sources.get(place.source)?;
-        let at = source.line_column(place.span.start);
-        Some(Spot { path: source.path.clone(), line: at.line, column: at.column })
-    }
-
-    /// `plans/a.yaml:3:5`
-    pub(super) fn at(&self, place: Place) -> String {
-        self.record.sources.locate(place)
-    }
-
-    /// What was wrong, in a line or two.
-    pub(super) fn short(&self, result: &StepResult) -> Vec<String> {
-        in_short(result, &self.style)
-    }
-
     /// What the steps of a plan saw, where one of them needs a cause.
     pub(super) fn witnesses(plan: &PlanRecord) -> Vec<Witness> {
         let needs = |step: &StepRecord| match step.verdict() {
@@ -88,35 +158,6 @@ impl<'a> Document<'a> {
             Some(result) => diagnose::causes(&told.record.step, result, witnesses),
             None => Vec::new(),
         }
-    }
-
-    /// A fact of a cause with its line, where it has one.
-    pub(super) fn fact(&self, fact: &Fact) -> String {
-        failure::told(fact, &self.record.sources)
-    }
-
-    /// The whole report of a step, as the terminal shows it, without colour.
-    pub(super) fn full(&self, told: &Told<'_>, causes: &[Cause]) -> String {
-        let started = self.record.started.as_ref();
-        let includers = told.plan.includers(&told.record.step);
-        let scene = Scene {
-            includers: &includers,
-            sources: &self.record.sources,
-            plan: &told.plan.started.path,
-            environment: started.and_then(|run| run.environment.as_deref()),
-            variables: started.map(|run| &run.variables),
-            style: &self.style,
-        };
-        match &told.record.result {
-            Some(result) => failure::render(&scene, &told.record.step, result, causes),
-            None => String::new(),
-        }
-    }
-
-    /// The wall clock at so long after the run's beginning.
-    pub(super) fn clock(&self, after: std::time::Duration) -> Option<Timestamp> {
-        let begun: Timestamp = self.record.started.as_ref()?.started_at.parse().ok()?;
-        begun.checked_add(SignedDuration::try_from(after).ok()?).ok()
     }
 
     /// The verdict of the run in one word, and whether it is a good one.
@@ -162,15 +203,34 @@ pub(super) fn counts(record: &Record) -> Vec<String> {
 }
 
 /// Under which ids an exchange is found in logs, for a machine.
-pub(super) fn ids(exchange: &Exchange) -> Value {
-    let Ids { trace, span, request, servers } = exchange.ids();
-    let servers = servers.into_iter().map(|(name, id)| json!({"header": name, "id": id}));
-    json!({
-        "trace": trace,
-        "span": span,
-        "request": request,
-        "server": servers.collect::<Vec<_>>(),
-    })
+pub(super) fn ids(exchange: &Exchange) -> impl Serialize {
+    Named(exchange.ids())
+}
+
+struct Named<'a>(Ids<'a>);
+
+impl Serialize for Named<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Ids { trace, span, request, servers } = &self.0;
+        let mut fields = serializer.serialize_map(None)?;
+        fields.serialize_entry("trace", trace)?;
+        fields.serialize_entry("span", span)?;
+        fields.serialize_entry("request", request)?;
+        fields.serialize_entry("server", &Each(|| servers.iter().map(Header)))?;
+        fields.end()
+    }
+}
+
+struct Header<'a>(&'a (&'a str, &'a str));
+
+impl Serialize for Header<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (name, id) = self.0;
+        let mut fields = serializer.serialize_map(None)?;
+        fields.serialize_entry("header", name)?;
+        fields.serialize_entry("id", id)?;
+        fields.end()
+    }
 }
 
 impl<'a> Told<'a> {
@@ -203,60 +263,13 @@ impl<'a> Told<'a> {
     }
 }
 
-/// Moves a value to the place that a form has left for it, as null: in `json!` it would be made anew,
-/// with everything below it, at each level.
-pub(super) fn fill(form: &mut Value, name: &str, value: impl Into<Value>) {
-    if let Some(place) = form.get_mut(name) {
-        *place = value.into();
-    }
-}
-
-/// A JSON document with a long list in it, written item by item.
-pub(super) struct List<'a> {
-    out: &'a mut dyn Write,
-    indent: String,
-    count: usize,
-    end: String,
-}
-
-impl<'a> List<'a> {
-    /// Writes a value up to the one list that begins with this line, which is empty so far. The line
-    /// is told by its indentation: no text of a value has line breaks.
-    pub(super) fn begin(out: &'a mut dyn Write, value: &Value, line: &str) -> Result<Self, String> {
-        // A value made of texts and numbers always serialises.
-        let text = serde_json::to_string_pretty(value).unwrap_or_default();
-        let line = format!("\n{line}");
-        let at = text.find(&line).map_or(text.len(), |at| at + line.len());
-        let (head, end) = text.split_at_checked(at).unwrap_or((&text, ""));
-        append(out, head)?;
-        let indent = line.chars().skip(1).take_while(|c| *c == ' ').collect();
-        Ok(Self { out, indent, count: 0, end: format!("{end}\n") })
-    }
-
-    pub(super) fn add(&mut self, item: &Value) -> Result<(), String> {
-        append(self.out, if self.count == 0 { "" } else { "," })?;
-        self.count += 1;
-        let text = serde_json::to_string_pretty(item).unwrap_or_default();
-        let line = format!("\n{}  ", self.indent);
-        append(self.out, &line)?;
-        append(self.out, &text.replace('\n', &line))
-    }
-
-    pub(super) fn end(self) -> Result<(), String> {
-        if self.count > 0 {
-            append(self.out, &format!("\n{}", self.indent))?;
-        }
-        append(self.out, &self.end)
-    }
-}
-
 /// Writes a part of a document.
 pub(super) fn append(out: &mut dyn Write, text: &str) -> Result<(), String> {
     out.write_all(text.as_bytes()).map_err(|error| error.to_string())
 }
 
-/// Columns of what a document quotes from the terminal.
-const COLUMNS: usize = 100;
+/// How a document quotes the terminal.
+const STYLE: Style = Style { width: 100, color: false, unicode: true };
 
 /// The word of a verdict; a step that has none was under way when the run ended.
 pub(super) fn word(verdict: Option<Verdict>) -> &'static str {

@@ -86,7 +86,7 @@ fn the_html_page_is_written_plan_by_plan_however_many_there_are() {
         events.push(fixture::end());
         let record = Record::fold(events);
         let mut pieces = Pieces::default();
-        Format::Html.write(&record, &record.plans, &mut pieces).unwrap();
+        Format::Html.write(&record, &record, &mut pieces).unwrap();
         pieces.0
     };
     let (few, many) = (pieces(2), pieces(40));
@@ -289,6 +289,28 @@ fn failures_that_look_alike_are_one_group_of_the_page() {
 }
 
 #[test]
+fn a_case_of_junit_says_how_many_failures_its_cause_explains() {
+    let run = |failures: u32| {
+        let mut events = fixture::beginning(failures);
+        events.extend((0..failures).flat_map(|n| {
+            let steps = vec![
+                fixture::direct(200, &json!({"is_valid": true})),
+                fixture::through_the_proxy(),
+            ];
+            fixture::job(n, steps)
+        }));
+        events.push(fixture::end());
+        rendered(Format::Junit, events)
+    };
+    let many = run(3);
+    assert_eq!(many.matches("all 3 failures in 3 plans").count(), 3, "{many}");
+    // The twin: one failure has nothing in common with others.
+    let one = run(1);
+    assert!(one.contains("<failure ") && !one.contains(" failures "), "{one}");
+    assert!(!many.contains('\0') && !one.contains('\0'));
+}
+
+#[test]
 fn a_pass_that_means_little_says_so_first() {
     let events = changed(|_, result| {
         result.verdict = Verdict::Passed;
@@ -470,7 +492,7 @@ fn a_large_run_reads_the_same_where_what_passed_is_lean() {
     assert_ne!(lean.plans, whole.plans, "nothing became lean");
     for format in Format::ALL {
         let mut seen = Vec::new();
-        format.write(&lean, &whole.plans, &mut seen).unwrap();
+        format.write(&lean, &whole, &mut seen).unwrap();
         let seen = String::from_utf8(seen).unwrap();
         assert_eq!(seen, format.render(&whole).unwrap(), "{format:?}");
     }

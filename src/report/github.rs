@@ -98,7 +98,7 @@ fn line(
 ) -> String {
     let mut out = format!("::{kind} ");
     if let Some(spot) = place.and_then(|place| document.spot(place)) {
-        let path = property(&spot.path);
+        let path = property(spot.path);
         let _ = write!(out, "file={path},line={},col={},", spot.line, spot.column);
     }
     let said: Vec<_> = said.iter().map(|text| sanitise_line(text)).collect();

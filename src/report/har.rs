@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::document::{Document, List, Told, ids};
-use super::phrase;
+use super::document::{Ground, Told, ids};
+use super::list::List;
+use super::{Format, Pieces, phrase};
 use crate::outcome::{Attempt, Body, Content, Exchange, Headers, PartContent, Phases, Response};
-use crate::record::{Plans, Record};
+use crate::record::{PlanRecord, Record};
 
 /// The document, an entry after the other. Ends with a line break.
 ///
 /// # Errors
-/// What `plans` and `out` say.
-pub fn write(record: &Record, plans: &dyn Plans, out: &mut dyn Write) -> Result<(), String> {
-    let document = Document::new(record);
+/// What `pieces` and `out` say.
+pub fn write(record: &Record, pieces: &dyn Pieces, out: &mut dyn Write) -> Result<(), String> {
     let version = record.started.as_ref().map_or("", |run| run.planrun.as_str());
     let value = json!({
         "log": {
@@ -25,33 +25,32 @@ pub fn write(record: &Record, plans: &dyn Plans, out: &mut dyn Write) -> Result<
             "comment": "secrets are masked; a truncated body says so",
         }
     });
-    let mut list = List::begin(out, &value, "    \"entries\": [")?;
-    plans.each(&mut |plan| {
-        for told in plan.steps.iter().map(|record| Told { plan, record }) {
-            for attempt in told.result().into_iter().flat_map(|result| &result.attempts) {
-                if let Some(exchange) = &attempt.exchange {
-                    for hop in hops(&document, &told, attempt, exchange) {
-                        list.add(&hop)?;
-                    }
-                    list.add(&entry(&document, &told, attempt, exchange))?;
-                }
-            }
-        }
-        Ok(())
-    })?;
-    list.end()
+    ENTRIES.write(out, &value, |take| pieces.each(Format::Har, take))
 }
 
-fn entry(
-    document: &Document<'_>,
-    told: &Told<'_>,
-    attempt: &Attempt,
-    exchange: &Exchange,
-) -> Value {
+const ENTRIES: List = List::at("    \"entries\": [");
+
+/// The entries of a plan.
+pub(super) fn piece(ground: &Ground<'_>, plan: &PlanRecord) -> Vec<u8> {
+    let mut out = Vec::new();
+    for told in plan.steps.iter().map(|record| Told { plan, record }) {
+        for attempt in told.result().into_iter().flat_map(|result| &result.attempts) {
+            if let Some(exchange) = &attempt.exchange {
+                for hop in hops(ground, &told, attempt, exchange) {
+                    ENTRIES.item(&mut out, &hop);
+                }
+                ENTRIES.item(&mut out, &entry(ground, &told, attempt, exchange));
+            }
+        }
+    }
+    out
+}
+
+fn entry(ground: &Ground<'_>, told: &Told<'_>, attempt: &Attempt, exchange: &Exchange) -> Value {
     let request = &exchange.request;
     let total = exchange.phases.total.unwrap_or_default();
     let mut entry = json!({
-        "startedDateTime": begun(document, attempt.at),
+        "startedDateTime": begun(ground, attempt.at),
         "time": millis(total),
         "request": {
             "method": request.method,
@@ -70,7 +69,7 @@ fn entry(
             "plan": told.plan.started.name,
             "step": told.record.step.title(),
             "id": told.record.step.id,
-            "at": document.at(told.record.step.place),
+            "at": ground.at(told.record.step.place),
             "attempt": attempt.number,
             "sample": attempt.sample,
             "hop": exchange.hops.len(),
@@ -94,14 +93,14 @@ fn entry(
 
 /// The redirects that were followed on the way: their bodies and times are not kept.
 fn hops<'a>(
-    document: &'a Document<'_>,
+    ground: &'a Ground<'_>,
     told: &'a Told<'_>,
     attempt: &'a Attempt,
     exchange: &'a Exchange,
 ) -> impl Iterator<Item = Value> {
     exchange.hops.iter().enumerate().map(move |(n, hop)| {
         json!({
-            "startedDateTime": begun(document, attempt.at),
+            "startedDateTime": begun(ground, attempt.at),
             "time": 0,
             "request": {
                 "method": hop.method,
@@ -248,8 +247,8 @@ fn millis(duration: Duration) -> Value {
     json!(duration.as_secs_f64() * 1e3)
 }
 
-fn begun(document: &Document<'_>, at: Duration) -> String {
-    document.clock(at).map_or_else(String::new, |at| at.to_string())
+fn begun(ground: &Ground<'_>, at: Duration) -> String {
+    ground.clock(at).map_or_else(String::new, |at| at.to_string())
 }
 
 fn version(response: Option<&Response>) -> String {

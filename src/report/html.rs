@@ -8,18 +8,25 @@ mod frame;
 mod latency;
 mod lists;
 mod page;
+mod row;
 mod step;
+mod text;
 
 use std::collections::BTreeMap;
 use std::io::Write;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use minijinja::{AutoEscape, Environment, HtmlEscape, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use serde_json::json;
 
 use super::document::{Document, Told, append};
+use super::{Format, Pieces};
 use crate::record::Record;
 use crate::secret::sanitise;
+
+pub(super) use row::piece;
+use text::Html;
 
 const PAGE: &str = include_str!("html/page.html");
 const STYLE: &str = include_str!("html/style.css");
@@ -39,7 +46,7 @@ const PLANS: &str = "<!--plans-->\n";
 ///
 /// # Errors
 /// What the template says where it does not fit the page's value, or why it could not be written.
-pub fn write(record: &Record, out: &mut dyn Write) -> Result<(), String> {
+pub fn write(record: &Record, pieces: &dyn Pieces, out: &mut dyn Write) -> Result<(), String> {
     let digest = ring::digest::digest(&ring::digest::SHA256, SCRIPT.as_bytes());
     let policy = format!(
         "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{}'; base-uri 'none'; \
@@ -54,8 +61,8 @@ pub fn write(record: &Record, out: &mut dyn Write) -> Result<(), String> {
     let said = |error: minijinja::Error| format!("{error}");
     let template = environment.template_from_named_str("page.html", PAGE).map_err(said)?;
     let document = Document::new(record);
-    let mut rendered = template
-        .render_captured(minijinja::context! {
+    let text = template
+        .render(minijinja::context! {
             policy,
             page => value(page::page(&document)),
             // Ours, and the digest is of exactly these bytes.
@@ -63,33 +70,28 @@ pub fn write(record: &Record, out: &mut dyn Write) -> Result<(), String> {
             script => minijinja::Value::from_safe_string(SCRIPT.to_owned()),
         })
         .map_err(said)?;
-    let text = rendered.output().to_owned();
     let (before, after) = text.split_once(PLANS).ok_or("the page has no room for its plans")?;
     append(out, before)?;
-    rendered.with_state_mut(|state| {
-        record.plans.iter().try_for_each(|plan| {
-            let plan = value(page::plan(&document, plan));
-            let plan = state.call_macro("plan", &[plan]).map_err(said)?;
-            append(out, plan.trim_start())
-        })
-    })?;
+    pieces
+        .each(Format::Html, &mut |piece| out.write_all(piece).map_err(|error| error.to_string()))?;
     append(out, after)
 }
 
-/// A sentence whose words in backticks are code; escaped before it is looked at.
+/// A sentence whose words in backticks are code.
 fn ticked(text: Option<String>) -> minijinja::Value {
-    let escaped = HtmlEscape(&text.unwrap_or_default()).to_string();
-    let mut out = String::with_capacity(escaped.len());
-    let mut rest = escaped.as_str();
-    while let Some((before, code, after)) = rest
-        .split_once('`')
-        .and_then(|(before, open)| open.split_once('`').map(|(code, after)| (before, code, after)))
-    {
-        out.extend([before, "<code>", code, "</code>"]);
-        rest = after;
-    }
-    out.push_str(rest);
-    minijinja::Value::from_safe_string(out)
+    let mut html = Html::default();
+    html.ticked(&text.unwrap_or_default());
+    minijinja::Value::from_safe_string(html.into_text())
+}
+
+/// The one key of a value that is a piece of the page already. All keys are ours.
+const MARKUP: &str = "$html";
+
+/// A piece of the page that is written without a template.
+fn markup(write: impl FnOnce(&mut Html)) -> serde_json::Value {
+    let mut html = Html::default();
+    write(&mut html);
+    json!({MARKUP: html.into_text()})
 }
 
 /// A value as templates take it, control characters shown; numbers of the page are counts.
@@ -104,6 +106,9 @@ fn value(json: serde_json::Value) -> minijinja::Value {
         serde_json::Value::String(text) => minijinja::Value::from(sanitise(&text).into_owned()),
         serde_json::Value::Array(items) => items.into_iter().map(value).collect(),
         serde_json::Value::Object(fields) => {
+            if let Some(serde_json::Value::String(html)) = fields.get(MARKUP) {
+                return minijinja::Value::from_safe_string(html.clone());
+            }
             let fields: BTreeMap<String, minijinja::Value> =
                 fields.into_iter().map(|(name, field)| (name, value(field))).collect();
             minijinja::Value::from(fields)

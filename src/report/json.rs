@@ -31,25 +31,26 @@
 //! the event stream, with places as above; beside it stand `ids`: `{"trace", "span", "request",
 //! "server": [{"header", "id"}]}`.
 
-use std::collections::BTreeMap;
+mod plan;
 
 use std::io::Write;
 use std::time::Duration;
 
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
-use super::curl::{curl_line, variables_of};
-use super::document::{self, List, fill, ids};
-use super::{doubts, notices};
-use crate::diagnose::{self, Cause, Cluster, Diagnosis, Fact, Flip, SharedBackend, Witness};
+use super::document::{Document, Ground};
+use super::list::List;
+use super::{Format, Pieces, doubts, notices};
+use crate::diagnose::{self, Cause, Cluster, Diagnosis, Fact, Flip, SharedBackend};
 use crate::event::EnvironmentTold;
 use crate::finding::Finding;
 use crate::outcome::{
-    Assertion, Attempt, BudgetBreach, ContractUse, RouteTaken, RoutesCompared, SampleColumns,
-    SamplesResult, SentPart, Tapped, UrlPart, Violation,
+    BudgetBreach, ContractUse, RouteTaken, RoutesCompared, SampleColumns, SamplesResult, Tapped,
 };
-use crate::record::{Counts, End, Flaky, PlanRecord, Plans, Record, StepRecord};
-use crate::source::{Place, SourceSet};
+use crate::record::{Counts, End, Flaky, PlanRecord, Record};
+use crate::source::Place;
 
 /// The version of the form; it grows when a name changes its meaning.
 const FORM: u32 = 1;
@@ -57,11 +58,10 @@ const FORM: u32 = 1;
 /// The document, a plan after the other. Ends with a line break.
 ///
 /// # Errors
-/// What `plans` and `out` say.
-pub fn write(record: &Record, plans: &dyn Plans, out: &mut dyn Write) -> Result<(), String> {
+/// What `pieces` and `out` say.
+pub fn write(record: &Record, pieces: &dyn Pieces, out: &mut dyn Write) -> Result<(), String> {
     let started = record.started.as_ref();
-    let variables = started.map(|run| &run.variables);
-    let document = Document { sources: &record.sources, variables };
+    let told = Told { ground: Ground::new(started, &record.sources) };
     let interrupted = match &record.end {
         End::Interrupted { by, duration: _ } => Some(by),
         End::Incomplete | End::Finished { .. } => None,
@@ -92,19 +92,26 @@ pub fn write(record: &Record, plans: &dyn Plans, out: &mut dyn Write) -> Result<
             "warnings": tally.warnings,
         },
         "notices": document_notices(record),
-        "environments": record.environments.iter().map(|it| document.environment(it)).collect::<Vec<_>>(),
-        "findings": document.findings(&record.findings),
-        "diagnosis": document.diagnosis(&diagnose::whole_run(record)),
+        "environments": record.environments.iter().map(|it| told.environment(it)).collect::<Vec<_>>(),
+        "findings": told.findings(&record.findings),
+        "diagnosis": told.diagnosis(&diagnose::whole_run(record)),
         "plans": [],
     });
-    let mut list = List::begin(out, &value, "  \"plans\": [")?;
-    plans.each(&mut |plan| list.add(&document.plan(plan)))?;
-    list.end()
+    PLANS.write(out, &value, |take| pieces.each(Format::Json, take))
+}
+
+const PLANS: List = List::at("  \"plans\": [");
+
+/// A plan of the document.
+pub(super) fn piece(ground: &Ground<'_>, plan: &PlanRecord) -> Vec<u8> {
+    let mut out = Vec::new();
+    PLANS.item(&mut out, &plan::Plan { told: Told { ground: *ground }, plan });
+    out
 }
 
 /// What to know before any number is read.
 fn document_notices(record: &Record) -> Vec<String> {
-    let document = super::document::Document::new(record);
+    let document = Document::new(record);
     let all: Vec<_> = document.all().collect();
     let mut notices = notices::banners(&document, &all);
     notices.extend(doubts::doubts(record, &all));
@@ -137,14 +144,15 @@ fn counts(counts: &Counts) -> Value {
     })
 }
 
-/// Turns parts of a record into values; it knows the texts that places point into.
-struct Document<'a> {
-    sources: &'a SourceSet,
-    variables: Option<&'a BTreeMap<String, String>>,
+/// Tells parts of a record; it knows the texts that places point into. What few steps have becomes a
+/// value, what all have is written straight.
+#[derive(Clone, Copy)]
+struct Told<'a> {
+    ground: Ground<'a>,
 }
 
-impl Document<'_> {
-    fn environment(&self, environment: &EnvironmentTold) -> Value {
+impl<'a> Told<'a> {
+    fn environment(self, environment: &EnvironmentTold) -> Value {
         let variables = environment.variables.iter().map(|variable| {
             json!({
                 "name": variable.name,
@@ -165,76 +173,8 @@ impl Document<'_> {
         })
     }
 
-    fn plan(&self, plan: &PlanRecord) -> Value {
-        let witnesses = document::Document::witnesses(plan);
-        let steps = plan.steps.iter().map(|step| self.step(plan, step, &witnesses));
-        let mut told = json!({
-            "job": plan.started.job,
-            "name": plan.started.name,
-            "case": plan.started.case,
-            "at": self.at(plan.started.place),
-            "tags": plan.started.tags,
-            "covers": plan.started.covers,
-            "verdict": plan.verdict,
-            "duration_ns": nanos(plan.duration),
-            "findings": self.findings(&plan.findings),
-            "breach": plan.breach.as_ref().map(|breach| self.breach(breach)),
-            "steps": null,
-        });
-        fill(&mut told, "steps", steps.collect::<Vec<_>>());
-        told
-    }
-
-    fn step(&self, plan: &PlanRecord, record: &StepRecord, witnesses: &[Witness]) -> Value {
-        let StepRecord { step, at: _, samples, result } = record;
-        let result = result.as_ref();
-        let causes = result.map(|result| diagnose::causes(step, result, witnesses));
-        let exchange = result.and_then(|result| result.attempts.last()?.exchange.as_deref());
-        let attempts = result.into_iter().flat_map(|result| &result.attempts);
-        let mut told = json!({
-            "section": step.section,
-            "index": step.index,
-            "within": step.within,
-            "kind": step.kind,
-            "tentative": step.tentative,
-            "id": step.id,
-            "name": step.name,
-            "case": step.case.as_ref().map(|case| &case.name),
-            "at": self.at(step.place),
-            "included_from": plan
-                .includers(step)
-                .iter()
-                .map(|include| self.at(include.place))
-                .collect::<Vec<_>>(),
-            "covers": step.covers,
-            "verdict": result.map(|result| result.verdict),
-            "reason": result.and_then(|result| result.reason.as_ref()),
-            "flaky": result.is_some_and(|result| result.flaky),
-            "tries": result.map_or(0, |result| result.tries),
-            "duration_ns": result.map(|result| nanos(result.duration)),
-            "code": result.and_then(|result| result.code),
-            "message": result.and_then(|result| result.message.as_ref()),
-            "ended_at": result
-                .and_then(|result| result.ended_at)
-                .map(|place| self.at(place)),
-            "causes": causes
-                .unwrap_or_default()
-                .iter()
-                .map(|cause| self.cause(cause))
-                .collect::<Vec<_>>(),
-            "curl": exchange.map(|exchange| curl_line(exchange, &variables_of(self.variables))),
-            "samples": result
-                .and_then(|result| result.samples.as_ref())
-                .map(|together| self.samples(together, samples)),
-            "attempts": null,
-        });
-        let attempts = attempts.map(|attempt| self.attempt(attempt));
-        fill(&mut told, "attempts", attempts.collect::<Vec<_>>());
-        told
-    }
-
     /// What the samples were together, and each of them.
-    fn samples(&self, together: &SamplesResult, columns: &[SampleColumns]) -> Value {
+    fn samples(self, together: &SamplesResult, columns: &[SampleColumns]) -> Value {
         let SamplesResult {
             counts,
             warmup,
@@ -282,86 +222,13 @@ impl Document<'_> {
                 "max_ns": nanos(times.max),
                 "mean_ns": nanos(times.mean),
             })),
-            "assertions": assertions
-                .iter()
-                .map(|assertion| self.placed(assertion, assertion.place))
-                .collect::<Vec<_>>(),
+            "assertions": self.each(assertions),
             "rows": rows.collect::<Vec<_>>(),
         })
     }
 
-    fn attempt(&self, attempt: &Attempt) -> Value {
-        // Hints are among the causes of the step.
-        let Attempt {
-            number,
-            sample,
-            at,
-            exchange,
-            assertions,
-            captures,
-            limit,
-            breaches,
-            findings,
-            outcome,
-            contract,
-            documented,
-            routes,
-            hints: _,
-            tapped,
-        } = attempt;
-        let mut shown = serde_json::to_value(exchange).unwrap_or_default();
-        if let Some(exchange) = exchange
-            && let Some(fields) = shown.as_object_mut()
-            && !exchange.url_from.is_empty()
-        {
-            let parts = exchange.url_from.iter().map(|part| self.url_part(part)).collect();
-            fields.insert("url_from".to_owned(), Value::Array(parts));
-        }
-        if let Some(exchange) = exchange
-            && let Some(fields) = shown.as_object_mut()
-            && !exchange.sent_from.is_empty()
-        {
-            let parts = exchange.sent_from.iter().map(|part| self.sent_part(part)).collect();
-            fields.insert("sent_from".to_owned(), Value::Array(parts));
-        }
-        let mut told = json!({
-            "number": number,
-            "sample": sample,
-            "at_ns": nanos(*at),
-            "exchange": null,
-            "ids": null,
-            "assertions": null,
-            "captures": null,
-            "limit_ns": limit.map(nanos),
-            "breaches": breaches.iter().map(|breach| self.breach(breach)).collect::<Vec<_>>(),
-            "findings": null,
-            "outcome": outcome,
-            "contract": null,
-            "documented": null,
-            "routes": null,
-        });
-        fill(&mut told, "exchange", shown);
-        fill(&mut told, "ids", exchange.as_deref().map_or(Value::Null, ids));
-        let assertions = assertions.iter().map(|assertion| self.assertion(assertion));
-        fill(&mut told, "assertions", assertions.collect::<Vec<_>>());
-        let captures = captures.iter().map(|capture| self.placed(capture, capture.place));
-        fill(&mut told, "captures", captures.collect::<Vec<_>>());
-        fill(&mut told, "findings", self.findings(findings));
-        let contract = contract.as_deref().map_or(Value::Null, |used| self.contract(used));
-        fill(&mut told, "contract", contract);
-        let documented = documented.iter().map(|part| self.placed(part, part.place));
-        fill(&mut told, "documented", documented.collect::<Vec<_>>());
-        let routes = routes.as_deref().map_or(Value::Null, |compared| self.routes(compared));
-        fill(&mut told, "routes", routes);
-        if let Some(fields) = told.as_object_mut().filter(|_| !tapped.is_empty()) {
-            let taps = tapped.iter().map(|tapped| self.tapped(tapped)).collect();
-            fields.insert("taps".to_owned(), Value::Array(taps));
-        }
-        told
-    }
-
     /// The answer of a route beside that of the first one.
-    fn routes(&self, compared: &RoutesCompared) -> Value {
+    fn routes(self, compared: &RoutesCompared) -> Value {
         let RoutesCompared { first, other, differences, more, noise, ignored, asked_again } =
             compared;
         let taken = |route: &RouteTaken| {
@@ -386,11 +253,11 @@ impl Document<'_> {
         })
     }
 
-    fn contract(&self, used: &ContractUse) -> Value {
+    fn contract(self, used: &ContractUse) -> Value {
         let mut shown = serde_json::to_value(used).unwrap_or_default();
         if let (Some(place), Some(fields)) = (used.place, shown.as_object_mut()) {
             fields.remove("place");
-            fields.insert("at".to_owned(), self.at(place));
+            fields.insert("at".to_owned(), json!(self.at(place)));
         }
         if let (Some(nearest), Some(fields)) = (&used.nearest, shown.as_object_mut()) {
             let at = nearest.place.map(|place| self.at(place));
@@ -400,33 +267,7 @@ impl Document<'_> {
         shown
     }
 
-    fn assertion(&self, assertion: &Assertion) -> Value {
-        let mut shown = self.placed(assertion, assertion.place);
-        if !assertion.violations.is_empty()
-            && let Some(fields) = shown.as_object_mut()
-        {
-            let told = assertion.violations.iter().map(|violation| {
-                let Violation { at, pointer, wanted, keyword, place } = violation;
-                json!({
-                    "at": at,
-                    "pointer": pointer,
-                    "wanted": wanted,
-                    "keyword": keyword,
-                    "schema": place.map(|place| self.at(place)),
-                })
-            });
-            fields.insert("violations".to_owned(), told.collect());
-        }
-        shown
-    }
-
-    fn url_part(&self, part: &UrlPart) -> Value {
-        let UrlPart { name, value, place, source } = part;
-        let at = place.map(|place| self.at(place));
-        json!({"name": name, "value": value, "source": source, "at": at})
-    }
-
-    fn diagnosis(&self, diagnosis: &Diagnosis) -> Value {
+    fn diagnosis(self, diagnosis: &Diagnosis) -> Value {
         let Diagnosis { failures, blocked, clusters, flips, backends } = diagnosis;
         let clusters = clusters.iter().map(|cluster| {
             let Cluster { fingerprints: _, size, plans, blocked, first, said, cause } = cluster;
@@ -469,20 +310,10 @@ impl Document<'_> {
         })
     }
 
-    fn sent_part(&self, part: &SentPart) -> Value {
-        let SentPart { at, place, given_by, set_at } = part;
-        json!({
-            "part": at,
-            "at": self.at(*place),
-            "given_by": given_by,
-            "set_at": set_at.map(|place| self.at(place)),
-        })
-    }
-
-    fn cause(&self, cause: &Cause) -> Value {
+    fn cause(self, cause: &Cause) -> Value {
         let Cause { rule, confidence, text, about, facts, against, next, owner, hint } = cause;
         let told = |facts: &[Fact]| -> Value {
-            facts.iter().map(|fact| Value::from(super::failure::told(fact, self.sources))).collect()
+            facts.iter().map(|fact| Value::from(self.ground.fact(fact))).collect()
         };
         json!({
             "rule": rule,
@@ -498,20 +329,21 @@ impl Document<'_> {
     }
 
     /// What a tap saw, with the lines of the document that it breaks.
-    fn tapped(&self, tapped: &Tapped) -> Value {
+    fn tapped(self, tapped: &Tapped) -> Value {
         let mut shown = serde_json::to_value(tapped).unwrap_or_default();
         let breaches = shown.pointer_mut("/contract/breaches").and_then(Value::as_array_mut);
         let told = tapped.contract.iter().flat_map(|contract| &contract.breaches);
         for (shown, breach) in breaches.into_iter().flatten().zip(told) {
             if let Some(fields) = shown.as_object_mut() {
                 fields.remove("said");
-                fields.extend(breach.said.map(|said| ("document".to_owned(), self.at(said))));
+                fields
+                    .extend(breach.said.map(|said| ("document".to_owned(), json!(self.at(said)))));
             }
         }
         shown
     }
 
-    fn breach(&self, breach: &BudgetBreach) -> Value {
+    fn breach(self, breach: &BudgetBreach) -> Value {
         let BudgetBreach { phase, place, limit, actual, longest, severity } = breach;
         json!({
             "phase": phase,
@@ -524,7 +356,7 @@ impl Document<'_> {
         })
     }
 
-    fn findings(&self, findings: &[Finding]) -> Value {
+    fn findings(self, findings: &[Finding]) -> Value {
         findings
             .iter()
             .map(|finding| {
@@ -544,29 +376,26 @@ impl Document<'_> {
             .collect()
     }
 
-    /// A part as in the stream, with `at` instead of its raw `place`.
-    fn placed(&self, part: &impl serde::Serialize, place: Place) -> Value {
-        let mut value = serde_json::to_value(part).unwrap_or_default();
-        if let Some(fields) = value.as_object_mut() {
-            let old = std::mem::take(fields);
-            *fields = old.into_iter().map(|(key, value)| self.rename(key, value, place)).collect();
-        }
-        value
-    }
-
-    fn rename(&self, key: String, value: Value, place: Place) -> (String, Value) {
-        if key == "place" { ("at".to_owned(), self.at(place)) } else { (key, value) }
-    }
-
     /// `{"path", "line", "column"}`, or null where the text is not in the record.
-    fn at(&self, place: Place) -> Value {
-        let Some(text) = self.sources.get(place.source) else { return Value::Null };
-        let at = text.line_column(place.span.start);
-        let mut fields = Map::new();
-        fields.insert("path".to_owned(), json!(text.path));
-        fields.insert("line".to_owned(), json!(at.line));
-        fields.insert("column".to_owned(), json!(at.column));
-        Value::Object(fields)
+    fn at(self, place: Place) -> At<'a> {
+        At { ground: self.ground, place }
+    }
+}
+
+/// A place as a person finds it.
+struct At<'a> {
+    ground: Ground<'a>,
+    place: Place,
+}
+
+impl Serialize for At<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Some(spot) = self.ground.spot(self.place) else { return serializer.serialize_none() };
+        let mut fields = serializer.serialize_map(None)?;
+        fields.serialize_entry("path", spot.path)?;
+        fields.serialize_entry("line", &spot.line)?;
+        fields.serialize_entry("column", &spot.column)?;
+        fields.end()
     }
 }
 

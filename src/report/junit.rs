@@ -1,222 +1,304 @@
 //! `--report junit=PATH`: what GitLab, Jenkins and GitHub actions read. A suite is a plan, a case is
 //! a step in one of its own cases.
 
+use std::fmt;
 use std::io::Write;
+use std::time::Duration;
 
-use quick_junit::{
-    NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestRerun, TestSuite,
-};
+use jiff::Timestamp;
+use jiff::tz::Offset;
 
-use super::document::{Document, Told, append, word};
-use super::overall;
-use super::phrase;
+use super::document::{Document, Ground, Told, append, word};
+use super::xml::{Xml, escaped, filled};
+use super::{Format, Pieces, overall, phrase};
 use crate::diagnose;
+use crate::finding::Finding;
 use crate::outcome::{Attempt, Ids, StepResult, Verdict};
-use crate::record::{PlanRecord, Plans, Record};
+use crate::record::{PlanRecord, Record};
 
 /// The document, a suite after the other.
 ///
 /// # Errors
-/// What the XML writer says, which escapes everything, and what `plans` and `out` say.
-pub fn write(record: &Record, plans: &dyn Plans, out: &mut dyn Write) -> Result<(), String> {
+/// What `pieces` and `out` say.
+pub fn write(record: &Record, pieces: &dyn Pieces, out: &mut dyn Write) -> Result<(), String> {
     let document = Document::new(record);
-    let started = record.started.as_ref();
-    let mut report = Report::new(started.map_or("planrun", |run| run.run.as_str()));
-    if let Some(at) = document.clock(std::time::Duration::ZERO) {
-        report.set_timestamp(timestamp(at));
-    }
-    if let Some(duration) = record.end.duration() {
-        report.set_time(duration);
-    }
+    let ground: &Ground<'_> = &document;
     let own = run_suite(&document);
     // The head counts what follows it.
-    for plan in &record.plans {
-        let own = own_fault(&document, plan);
-        let steps = Document::steps(plan).map(|told| kind(told.verdict()));
-        for kind in steps.chain(own.map(|own| Kind::NonSuccess(own.kind))) {
-            add(&mut report, kind);
-        }
+    let plans = record.plans.iter().flat_map(|plan| plan_kinds(ground, plan));
+    let counts = Counts::of(plans.chain(own.iter().flatten().map(|_| Kind::Error)));
+    append(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
+    let mut xml = Xml::inside(&[]);
+    let run = record.started.as_ref().map_or("planrun", |run| run.run.as_str());
+    let element = xml.element(ROOT).with("name", run);
+    let mut element = element
+        .plain("tests", counts.tests)
+        .plain("skipped", counts.skipped)
+        .plain("failures", counts.failures)
+        .plain("errors", counts.errors);
+    if let Some(at) = ground.clock(Duration::ZERO) {
+        element = element.plain("timestamp", Stamp(at));
     }
-    report.tests += own.as_ref().map_or(0, |own| own.tests);
-    report.errors += own.as_ref().map_or(0, |own| own.errors);
-    let text = report.to_string().map_err(|error| error.to_string())?;
-    let (head, end) = text.split_at(text.find(END).unwrap_or(text.len()));
-    append(out, head.trim_end())?;
-    plans.each(&mut |plan| appended(out, suite(&document, plan)))?;
-    if let Some(own) = own {
-        appended(out, own)?;
+    if let Some(duration) = record.end.duration() {
+        element = element.plain("time", Seconds(duration));
     }
-    append(out, "\n")?;
-    append(out, end)
+    element.begun();
+    append(out, &xml.into_text())?;
+    // What all failures have in common was not known when their plan ended.
+    let explained = |note: &str| {
+        let diagnosis = document.diagnosis();
+        let mut groups = diagnosis.clusters.iter();
+        let group = groups.find(|group| group.fingerprints.iter().any(|it| escaped(it) == note))?;
+        (group.size > 1 && group.cause.is_some())
+            .then(|| format!("\n{}", overall::explains(group, diagnosis)))
+    };
+    pieces.each(Format::Junit, &mut |piece| {
+        let piece = std::str::from_utf8(piece).map_err(|error| error.to_string())?;
+        append(out, &filled(piece, explained))
+    })?;
+    if let Some(faults) = own {
+        append(out, &told(&faults))?;
+    }
+    append(out, "\n</testsuites>\n")
 }
 
-const BEGIN: &str = "\n    <testsuite ";
-const END: &str = "</testsuites>";
+const ROOT: &str = "testsuites";
 
 /// How JUnit counts a case.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Success,
     Skipped,
-    NonSuccess(NonSuccessKind),
+    Failure,
+    Error,
 }
 
 fn kind(verdict: Option<Verdict>) -> Kind {
     match verdict {
         Some(Verdict::Passed) => Kind::Success,
-        Some(Verdict::Failed) => Kind::NonSuccess(NonSuccessKind::Failure),
-        Some(Verdict::Errored | Verdict::Cancelled) | None => {
-            Kind::NonSuccess(NonSuccessKind::Error)
-        }
+        Some(Verdict::Failed) => Kind::Failure,
+        Some(Verdict::Errored | Verdict::Cancelled) | None => Kind::Error,
         Some(Verdict::Skipped | Verdict::Blocked) => Kind::Skipped,
     }
 }
 
-fn add(report: &mut Report, kind: Kind) {
-    report.tests += 1;
-    match kind {
-        Kind::Success => {}
-        Kind::Skipped => report.skipped += 1,
-        Kind::NonSuccess(NonSuccessKind::Failure) => report.failures += 1,
-        Kind::NonSuccess(NonSuccessKind::Error) => report.errors += 1,
+/// How the cases of a plan are counted.
+fn plan_kinds(ground: &Ground<'_>, plan: &PlanRecord) -> impl Iterator<Item = Kind> {
+    let own = own_fault(ground, plan).map(|own| own.kind);
+    Document::steps(plan).map(|told| kind(told.verdict())).chain(own)
+}
+
+#[derive(Default)]
+struct Counts {
+    tests: usize,
+    skipped: usize,
+    failures: usize,
+    errors: usize,
+}
+
+impl Counts {
+    fn of(kinds: impl Iterator<Item = Kind>) -> Self {
+        kinds.fold(Self::default(), |mut counts, kind| {
+            counts.tests += 1;
+            match kind {
+                Kind::Success => {}
+                Kind::Skipped => counts.skipped += 1,
+                Kind::Failure => counts.failures += 1,
+                Kind::Error => counts.errors += 1,
+            }
+            counts
+        })
     }
 }
 
-/// Appends one suite, as a document of its own has it.
-fn appended(out: &mut dyn Write, suite: TestSuite) -> Result<(), String> {
-    let mut alone = Report::new("");
-    alone.add_test_suite(suite);
-    let text = alone.to_string().map_err(|error| error.to_string())?;
-    let begin = text.find(BEGIN).unwrap_or_default();
-    let end = text.rfind(END).unwrap_or(text.len());
-    append(out, text.get(begin..end).unwrap_or_default().trim_end())
-}
-
-fn suite(document: &Document<'_>, plan: &PlanRecord) -> TestSuite {
+/// The suite of a plan, with notes of what [`write`] knows only when the run has ended.
+pub(super) fn piece(ground: &Ground<'_>, plan: &PlanRecord) -> Vec<u8> {
     let started = &plan.started;
-    let mut suite = TestSuite::new(started.title().as_ref());
-    suite.set_time(plan.duration);
-    if let Some(at) = document.clock(started.at) {
-        suite.set_timestamp(timestamp(at));
+    let counts = Counts::of(plan_kinds(ground, plan));
+    let mut xml = Xml::inside(&[ROOT]);
+    let mut element = begun_suite(&mut xml, &started.title(), &counts);
+    if let Some(at) = ground.clock(started.at) {
+        element = element.plain("timestamp", Stamp(at));
     }
-    suite.extra.insert("file".into(), started.path.as_str().into());
-    if let Some(run) = document.record.started.as_ref() {
-        suite.add_property(Property::new("run", run.run.as_str()));
-        suite.add_property(Property::new("environment", run.environment.as_deref().unwrap_or("")));
-        suite.add_property(Property::new("seed", run.seed.to_string()));
+    element = element.plain("time", Seconds(plan.duration)).with("file", &started.path);
+    let covers = Some(started.covers.join(" ")).filter(|it| !it.is_empty());
+    let tags = Some(started.tags.join(" ")).filter(|it| !it.is_empty());
+    let seed = ground.started.map(|run| run.seed.to_string());
+    let run = ground.started.map(|run| run.run.as_str());
+    let environment = ground.started.map(|run| run.environment.as_deref().unwrap_or(""));
+    let properties = [
+        ("run", run),
+        ("environment", environment),
+        ("seed", seed.as_deref()),
+        ("tags", tags.as_deref()),
+        ("covers", covers.as_deref()),
+    ];
+    if counts.tests == 0 && properties.iter().all(|(_, value)| value.is_none()) {
+        element.empty();
+        return xml.into_text().into_bytes();
     }
-    if !started.tags.is_empty() {
-        suite.add_property(Property::new("tags", started.tags.join(" ")));
-    }
-    if !started.covers.is_empty() {
-        suite.add_property(Property::new("covers", started.covers.join(" ")));
-    }
+    element.begun();
+    write_properties(&mut xml, properties.into_iter().filter_map(|(name, it)| Some((name, it?))));
+    let title = started.title();
     let witnesses = Document::witnesses(plan);
     for told in Document::steps(plan) {
         let causes = Document::causes(&told, &witnesses);
-        suite.add_test_case(case(document, &told, &causes));
+        case(&mut xml, ground, (&told, &title), &causes);
     }
-    if let Some(own) = plan_case(document, plan) {
-        suite.add_test_case(own);
+    if let Some(OwnFault { kind, said, at }) = own_fault(ground, plan) {
+        // A plan's own fault (its budget, its deadline) has no step: it gets a case of its own.
+        xml.element("testcase")
+            .with("name", "the plan as a whole")
+            .with("classname", &title)
+            .begun();
+        let fault = xml.element(tag(kind)).with("message", &said).with("type", "plan");
+        fault.holding(&at, None);
+        xml.end();
     }
-    suite
+    xml.end();
+    xml.into_text().into_bytes()
 }
 
-fn case(document: &Document<'_>, told: &Told<'_>, causes: &[diagnose::Cause]) -> TestCase {
-    let result = told.result();
-    let mut case = TestCase::new(told.title(), status(document, told, causes));
-    case.set_classname(told.plan.started.title().as_ref());
-    case.set_time(result.map(|result| result.duration).unwrap_or_default());
-    if let Some(at) = told.record.at.and_then(|at| document.clock(at)) {
-        case.set_timestamp(timestamp(at));
+fn begun_suite<'x>(xml: &'x mut Xml, name: &str, counts: &Counts) -> super::xml::Element<'x> {
+    xml.element("testsuite")
+        .with("name", name)
+        .plain("tests", counts.tests)
+        .plain("skipped", counts.skipped)
+        .plain("errors", counts.errors)
+        .plain("failures", counts.failures)
+}
+
+fn write_properties<'p>(xml: &mut Xml, properties: impl Iterator<Item = (&'p str, &'p str)>) {
+    let mut properties = properties.peekable();
+    if properties.peek().is_none() {
+        return;
     }
-    if let Some(spot) = document.spot(told.record.step.place) {
-        case.extra.insert("file".into(), spot.path.into());
-        case.extra.insert("line".into(), spot.line.to_string().into());
+    xml.element("properties").begun();
+    for (name, value) in properties {
+        xml.element("property").with("name", name).with("value", value).empty();
     }
-    let asserted = result.and_then(|result| result.attempts.last());
-    if let Some(attempt) = asserted {
-        case.set_assertions(attempt.assertions.len());
+    xml.end();
+}
+
+fn case(
+    xml: &mut Xml,
+    ground: &Ground<'_>,
+    (told, plan): (&Told<'_>, &str),
+    causes: &[diagnose::Cause],
+) {
+    let (result, step) = (told.result(), &told.record.step);
+    let mut element = xml.element("testcase").with("name", &told.title()).with("classname", plan);
+    if let Some(attempt) = result.and_then(|result| result.attempts.last()) {
+        element = element.plain("assertions", attempt.assertions.len());
     }
-    if let Some(id) = &told.record.step.id {
-        case.add_property(Property::new("id", id.as_str()));
+    if let Some(at) = told.record.at.and_then(|at| ground.clock(at)) {
+        element = element.plain("timestamp", Stamp(at));
     }
-    if !told.record.step.covers.is_empty() {
-        case.add_property(Property::new("covers", told.record.step.covers.join(" ")));
+    let spent = result.map(|result| result.duration).unwrap_or_default();
+    element = element.plain("time", Seconds(spent));
+    if let Some(spot) = ground.spot(step.place) {
+        element = element.with("file", spot.path).plain("line", spot.line);
     }
-    if let Some(exchange) = told.exchange() {
-        let Ids { trace, span, request, servers } = exchange.ids();
-        let own = [("trace_id", trace), ("span_id", span), ("request_id", request)];
-        for (name, id) in own.into_iter().filter_map(|(name, id)| Some((name, id?))) {
-            case.add_property(Property::new(name, id));
-        }
-        for (name, id) in servers {
-            case.add_property(Property::new(format!("server:{name}"), id));
-        }
+    let covers = Some(step.covers.join(" ")).filter(|it| !it.is_empty());
+    let ids = told.exchange().map(|exchange| exchange.ids());
+    let reruns = earlier(result);
+    let has_status = kind(told.verdict()) != Kind::Success || !reruns.is_empty();
+    if step.id.is_none()
+        && covers.is_none()
+        && ids.as_ref().is_none_or(Ids::is_empty)
+        && !has_status
+    {
+        element.empty();
+        return;
+    }
+    element.begun();
+    let own = [("id", step.id.as_deref()), ("covers", covers.as_deref())];
+    let traced = ids
+        .as_ref()
+        .map(|ids| [("trace_id", ids.trace), ("span_id", ids.span), ("request_id", ids.request)]);
+    let servers: Vec<(String, &str)> = ids
+        .iter()
+        .flat_map(|ids| &ids.servers)
+        .map(|(name, id)| (format!("server:{name}"), *id))
+        .collect();
+    let known = own.into_iter().chain(traced.into_iter().flatten());
+    let known = known.filter_map(|(name, value)| Some((name, value?)));
+    write_properties(xml, known.chain(servers.iter().map(|(name, id)| (name.as_str(), *id))));
+    status(xml, ground, told, causes);
+    let tags = match kind(told.verdict()) {
+        Kind::Success => ("flakyFailure", "flakyError"),
+        Kind::Skipped | Kind::Failure | Kind::Error => ("rerunFailure", "rerunError"),
+    };
+    for attempt in reruns {
+        rerun(xml, attempt, tags);
     }
     if told.is_bad() {
-        case.set_system_out(document.full(told, causes));
+        xml.element("system-out").holding(&ground.full(told, causes), None);
     }
-    case
+    xml.end();
 }
 
-fn status(document: &Document<'_>, told: &Told<'_>, causes: &[diagnose::Cause]) -> TestCaseStatus {
+fn status(xml: &mut Xml, ground: &Ground<'_>, told: &Told<'_>, causes: &[diagnose::Cause]) {
     let Some(result) = told.result() else {
-        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-        status.set_type("unfinished").set_message("the run ended while this step was under way");
-        return status;
+        let said = "the run ended while this step was under way";
+        xml.element("error").with("message", said).with("type", "unfinished").empty();
+        return;
     };
-    let mut status = match kind(Some(result.verdict)) {
-        Kind::Success => TestCaseStatus::success(),
-        Kind::Skipped => TestCaseStatus::skipped(),
-        Kind::NonSuccess(kind) => TestCaseStatus::non_success(kind),
-    };
-    let code = result.code.map_or_else(|| word(Some(result.verdict)).to_owned(), |c| c.to_string());
     match result.verdict {
         Verdict::Passed => {}
         Verdict::Skipped | Verdict::Blocked => {
-            status.set_message(reason_of(result));
+            xml.element("skipped").with("message", &reason_of(result)).empty();
         }
         Verdict::Failed | Verdict::Errored | Verdict::Cancelled => {
-            status.set_type(code).set_message(document.short(result).join("; "));
-            let mut lines = vec![document.at(told.record.step.place)];
+            let word = word(Some(result.verdict));
+            let code = result.code.map_or_else(|| word.to_owned(), |code| code.to_string());
+            let mut lines = vec![ground.at(told.record.step.place)];
             lines.extend(causes.iter().map(|cause| format!("why: {}", cause.text)));
-            let diagnosis = document.diagnosis();
-            let group = diagnosis.cluster(&diagnose::fingerprint(result, causes));
-            lines.extend(
-                group
-                    .filter(|group| group.size > 1 && group.cause.is_some())
-                    .map(|group| overall::explains(group, diagnosis)),
-            );
-            status.set_description(lines.join("\n"));
+            xml.element(tag(kind(Some(result.verdict))))
+                .with("message", &ground.short(result).join("; "))
+                .with("type", &code)
+                .holding(&lines.join("\n"), Some(&diagnose::fingerprint(result, causes)));
         }
     }
-    // The attempts before the last: failures of a flaky pass, else tries that did not help.
-    let earlier = result.attempts.split_last().map_or(&[][..], |(_, earlier)| earlier);
-    if result.samples.is_none() {
-        status.add_reruns(earlier.iter().map(rerun));
+}
+
+fn tag(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Success | Kind::Failure => "failure",
+        Kind::Skipped => "skipped",
+        Kind::Error => "error",
     }
-    status
+}
+
+/// The attempts before the last: failures of a flaky pass, else tries that did not help.
+fn earlier(result: Option<&StepResult>) -> &[Attempt] {
+    let Some(result) = result.filter(|result| result.samples.is_none()) else { return &[] };
+    match result.verdict {
+        Verdict::Skipped | Verdict::Blocked => &[],
+        Verdict::Passed | Verdict::Failed | Verdict::Errored | Verdict::Cancelled => {
+            result.attempts.split_last().map_or(&[], |(_, earlier)| earlier)
+        }
+    }
 }
 
 /// An attempt that another one followed.
-fn rerun(attempt: &Attempt) -> TestRerun {
+fn rerun(xml: &mut Xml, attempt: &Attempt, (failure, error): (&'static str, &'static str)) {
     let exchange = attempt.exchange.as_deref();
-    let (kind, ty, message) = match exchange.map(|it| (&it.response, &it.error)) {
-        Some((_, Some(error))) => (NonSuccessKind::Error, "transport", error.message.clone()),
+    let (tag, ty, message) = match exchange.map(|it| (&it.response, &it.error)) {
+        Some((_, Some(fault))) => (error, "transport", fault.message.clone()),
         Some((Some(response), None)) => {
             let status = response.status;
             let words = format!("{status} {}", phrase::status(status));
-            (NonSuccessKind::Failure, "assertion", words.trim_end().to_owned())
+            (failure, "assertion", words.trim_end().to_owned())
         }
-        Some((None, None)) | None => (NonSuccessKind::Failure, "assertion", String::new()),
+        Some((None, None)) | None => (failure, "assertion", String::new()),
     };
-    let mut rerun = TestRerun::new(kind);
-    rerun.set_type(ty).set_message(format!("attempt {}: {message}", attempt.number));
+    let mut element = xml.element(tag);
     if let Some(total) = exchange.and_then(|exchange| exchange.phases.total) {
-        rerun.set_time(total);
+        element = element.plain("time", Seconds(total));
     }
-    rerun
+    let message = format!("attempt {}: {message}", attempt.number);
+    element.with("message", &message).with("type", ty).holding("", None);
 }
 
 fn reason_of(result: &StepResult) -> String {
@@ -225,65 +307,92 @@ fn reason_of(result: &StepResult) -> String {
 
 /// What is wrong with a plan as a whole.
 struct OwnFault {
-    kind: NonSuccessKind,
+    kind: Kind,
     said: String,
     at: String,
 }
 
-fn own_fault(document: &Document<'_>, plan: &PlanRecord) -> Option<OwnFault> {
+fn own_fault(ground: &Ground<'_>, plan: &PlanRecord) -> Option<OwnFault> {
+    if !matches!(plan.verdict, Some(Verdict::Failed | Verdict::Errored)) {
+        return None;
+    }
     let mut said: Vec<String> = plan.findings.iter().map(|f| f.message.clone()).collect();
-    let mut at = plan.findings.iter().find_map(crate::finding::Finding::place);
+    let mut at = plan.findings.iter().find_map(Finding::place);
     if let Some(breach) = &plan.breach {
         said.push(phrase::breach(breach).replace('\n', ": "));
         at = at.or(Some(breach.place));
     }
-    if said.is_empty() || !matches!(plan.verdict, Some(Verdict::Failed | Verdict::Errored)) {
+    if said.is_empty() {
         return None;
     }
-    let kind = match plan.verdict {
-        Some(Verdict::Errored) => NonSuccessKind::Error,
-        _ => NonSuccessKind::Failure,
-    };
-    let at = at.map(|place| document.at(place)).unwrap_or_default();
-    Some(OwnFault { kind, said: said.join("; "), at })
+    let at = at.map(|place| ground.at(place)).unwrap_or_default();
+    Some(OwnFault { kind: kind(plan.verdict), said: said.join("; "), at })
 }
 
-/// A plan's own fault (its budget, its deadline) has no step: it gets a case of its own.
-fn plan_case(document: &Document<'_>, plan: &PlanRecord) -> Option<TestCase> {
-    let OwnFault { kind, said, at } = own_fault(document, plan)?;
-    let mut status = TestCaseStatus::non_success(kind);
-    status.set_type("plan").set_message(said);
-    status.set_description(at);
-    let mut case = TestCase::new("the plan as a whole", status);
-    case.set_classname(plan.started.title().as_ref());
-    Some(case)
+/// What was wrong before or beside all plans.
+struct RunFault {
+    name: String,
+    class: String,
+    said: String,
+    more: Option<String>,
 }
 
-fn timestamp(at: jiff::Timestamp) -> chrono::DateTime<chrono::FixedOffset> {
-    let nanos = u32::try_from(at.subsec_nanosecond()).unwrap_or_default();
-    chrono::DateTime::from_timestamp(at.as_second(), nanos).unwrap_or_default().fixed_offset()
+/// A run that stopped must not look like a pass.
+fn run_suite(document: &Document<'_>) -> Option<Vec<RunFault>> {
+    let errors = document.record.findings.iter().filter(|finding| finding.is_error());
+    let mut faults: Vec<RunFault> = errors
+        .map(|finding| {
+            let code = finding.code.to_string();
+            let at = finding.place().map(|place| document.at(place)).unwrap_or_default();
+            let help = finding.help.iter().map(|help| format!("help: {help}"));
+            let more = std::iter::once(at).chain(help).collect::<Vec<_>>().join("\n");
+            let said = finding.message.clone();
+            RunFault { name: code.clone(), class: code, said, more: Some(more) }
+        })
+        .collect();
+    faults.extend(document.incomplete().map(|said| RunFault {
+        name: "the run came to its end".to_owned(),
+        class: "incomplete".to_owned(),
+        said,
+        more: None,
+    }));
+    (!faults.is_empty()).then_some(faults)
 }
 
-/// What was wrong before or beside all plans: a run that stopped must not look like a pass.
-fn run_suite(document: &Document<'_>) -> Option<TestSuite> {
-    let errors: Vec<_> = document.record.findings.iter().filter(|f| f.is_error()).collect();
-    let incomplete = document.incomplete();
-    if errors.is_empty() && incomplete.is_none() {
-        return None;
+fn told(faults: &[RunFault]) -> String {
+    let mut xml = Xml::inside(&[ROOT]);
+    let counts = Counts::of(faults.iter().map(|_| Kind::Error));
+    begun_suite(&mut xml, "the run", &counts).begun();
+    for RunFault { name, class, said, more } in faults {
+        xml.element("testcase").with("name", name).begun();
+        let error = xml.element("error").with("message", said).with("type", class);
+        match more {
+            Some(more) => error.holding(more, None),
+            None => error.empty(),
+        }
+        xml.end();
     }
-    let mut suite = TestSuite::new("the run");
-    for finding in errors {
-        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-        status.set_type(finding.code.to_string()).set_message(finding.message.as_str());
-        let at = finding.place().map(|place| document.at(place)).unwrap_or_default();
-        let help = finding.help.iter().map(|help| format!("help: {help}"));
-        status.set_description(std::iter::once(at).chain(help).collect::<Vec<_>>().join("\n"));
-        suite.add_test_case(TestCase::new(finding.code.to_string(), status));
+    xml.end();
+    xml.into_text()
+}
+
+/// A time of day to the millisecond, as the times are.
+struct Stamp(Timestamp);
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = Offset::UTC.to_datetime(self.0);
+        write!(f, "{:04}-{:02}-{:02}T", at.year(), at.month(), at.day())?;
+        write!(f, "{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second())?;
+        write!(f, ".{:03}+00:00", at.millisecond())
     }
-    if let Some(incomplete) = incomplete {
-        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-        status.set_type("incomplete").set_message(incomplete);
-        suite.add_test_case(TestCase::new("the run came to its end", status));
+}
+
+/// Seconds to the millisecond.
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3}", self.0.as_secs_f64())
     }
-    Some(suite)
 }

@@ -39,6 +39,42 @@ fn a_stored_run_gives_the_same_documents_as_the_run_itself() {
     }
 }
 
+/// More plans than stay in memory as they are told, several at once, so that they end out of order.
+#[test]
+fn a_large_run_that_is_told_plan_by_plan_has_the_same_documents_afterwards() {
+    let server = Misbehaving::start();
+    let project = Project::new();
+    for n in 0..64 {
+        let wait = server.url(&format!("/slow/{}", (64 - n) % 5 * 4));
+        let echo = server.url(&format!("/echo?plan={n}"));
+        let status = if n % 16 == 3 { 201 } else { 200 };
+        let again = format!("  - GET: {echo}\n").repeat(4);
+        let last = format!("  - GET: {echo}\n    expect: {{status: {status}}}\n");
+        let steps = format!("  - GET: {wait}\n{again}{last}");
+        project.plan(&format!("plans/{n:02}.yaml"), &steps);
+    }
+    let live: Vec<String> = FORMATS.map(|it| format!("--report={it}=live.{it}")).into();
+    let mut args = vec!["plans", "-j", "16", "-q"];
+    args.extend(live.iter().map(String::as_str));
+    assert_eq!(project.run(&args).code, 1);
+    let again: Vec<String> = FORMATS.map(|it| format!("--report={it}=again.{it}")).into();
+    let mut args = vec!["report"];
+    args.extend(again.iter().map(String::as_str));
+    std::fs::remove_dir_all(project.path("plans")).expect("the plans");
+    project.run(&args).ends(0);
+    for format in FORMATS {
+        let [live, again] = ["live", "again"].map(|it| project.read(&format!("{it}.{format}")));
+        assert!(live == again, "{format} differs");
+    }
+    let report: Value = serde_json::from_str(&project.read("live.json")).expect("JSON");
+    let plans = report["plans"].as_array().expect("plans");
+    let jobs: Vec<u64> = plans.iter().filter_map(|plan| plan["job"].as_u64()).collect();
+    assert_eq!(jobs, (0..64).collect::<Vec<_>>());
+    let junit = project.read("live.junit");
+    assert_eq!(junit.matches("<failure ").count(), 4);
+    assert_eq!(junit.matches("<testsuite ").count(), 64);
+}
+
 #[test]
 fn a_run_that_was_killed_is_told_up_to_its_last_whole_line() {
     let server = Misbehaving::start();

@@ -5,17 +5,16 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::document::{Document, Told, fill, word};
+use super::super::document::{Document, Told, word};
 use super::super::finding::count;
-use super::super::{doubts, notices, overall, phrase};
+use super::super::{doubts, notices, overall};
 use super::{Listed, frame, latency, lists, step};
-use crate::event::RunStarted;
 use crate::finding::Finding;
 use crate::outcome::Verdict;
 use crate::record::{PlanRecord, Record};
 use crate::units::show_duration;
 
-/// The page without its list of all steps, which [`plan`] gives.
+/// The page without its list of all steps, which is made of pieces.
 pub(super) fn page(document: &Document<'_>) -> Value {
     let record = document.record;
     let (verdict, good) = document.verdict();
@@ -71,7 +70,7 @@ pub(super) fn page(document: &Document<'_>) -> Value {
 }
 
 /// The steps of a plan that the page lists, each with its names.
-fn listed(plan: &PlanRecord) -> impl Iterator<Item = Listed<'_>> {
+pub(super) fn listed(plan: &PlanRecord) -> impl Iterator<Item = Listed<'_>> {
     let name = plan_id(plan);
     (1..).zip(Document::steps(plan)).map(move |(number, told)| Listed {
         told,
@@ -80,7 +79,7 @@ fn listed(plan: &PlanRecord) -> impl Iterator<Item = Listed<'_>> {
     })
 }
 
-fn plan_id(plan: &PlanRecord) -> String {
+pub(super) fn plan_id(plan: &PlanRecord) -> String {
     format!("p{}", plan.started.job.0.saturating_add(1))
 }
 
@@ -231,24 +230,4 @@ fn patterns(document: &Document<'_>) -> Vec<String> {
     let diagnosis = document.diagnosis();
     let flips = diagnosis.flips.iter().map(overall::flip);
     flips.chain(diagnosis.backends.iter().map(overall::backend)).collect()
-}
-
-/// A plan with its steps, as the list of all tells them.
-pub(super) fn plan(document: &Document<'_>, plan: &PlanRecord) -> Value {
-    // A large run shows requests and responses of those steps alone that did not simply pass.
-    let everything = !document.record.started.as_ref().is_some_and(RunStarted::is_large);
-    let steps = listed(plan).map(|listed| step::row(document, &listed, everything));
-    let mut told = json!({
-        "id": plan_id(plan),
-        "name": plan.started.title(),
-        "at": document.at(plan.started.place),
-        "verdict": word(plan.verdict),
-        "time": show_duration(plan.duration),
-        "tags": plan.started.tags,
-        "covers": plan.started.covers,
-        "breach": plan.breach.as_ref().map(|breach| phrase::breach(breach).replace('\n', ": ")),
-        "steps": null,
-    });
-    fill(&mut told, "steps", steps.collect::<Vec<_>>());
-    told
 }

@@ -1,68 +1,17 @@
-//! A step as a row of the list of all, and as a failure told in full.
-
-use std::time::Duration;
+//! A step as a failure told in full.
 
 use serde_json::{Value, json};
 use similar::ChangeTag;
 
-use super::super::curl::{curl_line, variables_of};
-use super::super::document::{Document, fill, word};
+use super::super::document::{Document, word};
 use super::super::failure;
 use super::super::phrase;
 use super::super::routes;
 use super::super::style::Style;
-use super::{Listed, exchange, frame, page};
+use super::{Listed, exchange, frame, markup, page};
 use crate::diagnose::{self, Cause};
-use crate::outcome::{Actual, Assertion, Attempt, Exchange, Phase, Phases, StepResult, Verdict};
+use crate::outcome::{Actual, Assertion, Attempt, Exchange, Phase, StepResult};
 use crate::units::show_duration;
-
-/// A line of the list of all steps; what is behind it only where it is asked for.
-pub(super) fn row(document: &Document<'_>, listed: &Listed<'_>, everything: bool) -> Value {
-    let Listed { told, id, .. } = listed;
-    let result = told.result();
-    let plainly_passed = told.verdict() == Some(Verdict::Passed);
-    let shown = told.exchange().filter(|_| everything || !plainly_passed);
-    let mut row = json!({
-        "id": id,
-        "title": told.title(),
-        "depth": told.record.step.depth,
-        "verdict": word(told.verdict()),
-        "at": document.at(told.record.step.place),
-        "covers": told.record.step.covers,
-        "request": told.exchange().map(request_line),
-        "status": told.exchange().and_then(|it| it.response.as_ref()).map(|it| it.status),
-        "time": result.map(|result| show_duration(result.duration)),
-        "many": result.and_then(how_many),
-        "said": result.map(|result| said(document, result)),
-        "flaky": result.is_some_and(|result| result.flaky),
-        "phases": null,
-        "exchange": null,
-        "curl": shown.map(|exchange| curl(document, exchange)),
-        "bad": told.is_bad(),
-        "idle": super::lists::is_idle(told),
-    });
-    let bar = told.exchange().map(|exchange| phases(&exchange.phases));
-    fill(&mut row, "phases", bar.unwrap_or_default());
-    fill(&mut row, "exchange", shown.map(exchange::value).unwrap_or_default());
-    row
-}
-
-/// Why it ended so, in a line or two.
-fn said(document: &Document<'_>, result: &StepResult) -> Vec<String> {
-    match result.verdict {
-        Verdict::Skipped | Verdict::Blocked | Verdict::Cancelled => {
-            result.reason.as_ref().map(phrase::reason).into_iter().collect()
-        }
-        Verdict::Passed | Verdict::Failed | Verdict::Errored => document.short(result),
-    }
-}
-
-fn how_many(result: &StepResult) -> Option<String> {
-    if let Some(samples) = &result.samples {
-        return Some(phrase::samples(samples).join(" · "));
-    }
-    (result.tries > 1).then(|| format!("{} attempts", result.tries))
-}
 
 /// A failure with everything that a person needs to act on it.
 pub(super) fn failure(document: &Document<'_>, listed: &Listed<'_>, causes: &[Cause]) -> Value {
@@ -106,24 +55,14 @@ pub(super) fn failure(document: &Document<'_>, listed: &Listed<'_>, causes: &[Ca
             "phase": error.phase.map(Phase::as_str),
             "help": error.help,
         })),
-        "request": exchange.map(request_line),
-        "exchange": exchange.map(exchange::value),
+        "exchange": exchange.map(|it| markup(|html| exchange::write(html, it))),
         "taps": super::super::taps::lines(attempt.map_or(&[], |attempt| &attempt.tapped)),
-        "phases": exchange.map(|exchange| phases(&exchange.phases)),
+        "phases": exchange.map(|it| markup(|html| exchange::write_phases(html, &it.phases))),
         "attempts": attempts(result),
         "samples": result.samples.as_ref().map(|samples| phrase::samples(samples)),
-        "curl": exchange.map(|exchange| curl(document, exchange)),
+        "curl": exchange.map(|exchange| document.curl(exchange)),
         "time": show_duration(result.duration),
     })
-}
-
-fn curl(document: &Document<'_>, exchange: &Exchange) -> String {
-    let variables = document.record.started.as_ref().map(|run| &run.variables);
-    curl_line(exchange, &variables_of(variables))
-}
-
-fn request_line(exchange: &Exchange) -> String {
-    format!("{} {}", exchange.request.method, exchange.request.url)
 }
 
 pub(super) fn cause(document: &Document<'_>, cause: &Cause) -> Value {
@@ -267,31 +206,4 @@ pub(super) fn got(attempt: &Attempt) -> String {
         Some((None, Some(error))) => error.message.clone(),
         Some((None, None)) | None => String::new(),
     }
-}
-
-/// The bar of an exchange: each phase with its share of the whole, in per cent.
-pub(super) fn phases(phases: &Phases) -> Value {
-    let parts: Vec<(Phase, Duration)> = Phase::ALL
-        .into_iter()
-        .filter(|phase| *phase != Phase::Total)
-        .filter_map(|phase| Some((phase, phases.get(phase)?)))
-        .collect();
-    let sum: Duration = parts.iter().map(|(_, spent)| *spent).sum();
-    let whole = sum.as_secs_f64().max(1e-9);
-    let mut left = 0.0;
-    let parts: Vec<Value> = parts
-        .into_iter()
-        .map(|(phase, spent)| {
-            let share = spent.as_secs_f64() / whole * 100.0;
-            let part = json!({
-                "phase": phase.as_str(),
-                "time": show_duration(spent),
-                "left": format!("{left:.2}"),
-                "share": format!("{share:.2}"),
-            });
-            left += share;
-            part
-        })
-        .collect();
-    json!({"parts": parts, "total": phases.total.map(show_duration)})
 }
