@@ -35,8 +35,8 @@ pub use moved::{Moved, Moving};
 pub use peek::certificate;
 pub use redirect::{AllowOrigins, Origin};
 pub use request::{
-    Body, Connection, Dial, Digests, HttpVersion, Identity, Keep, MAX_BODY, ProxyChoice, Request,
-    RequestFault, Tls,
+    Body, Connection, Copying, Dial, Digests, HttpVersion, Identity, Keep, MAX_BODY, Part,
+    ProxyChoice, Request, RequestFault, Tls,
 };
 pub use tap::{Hub, Refuse, Seen, Stray, Tap, TapListener, TapWork, Watching};
 pub use tls::{TlsPart, check_tls};

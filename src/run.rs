@@ -42,7 +42,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-pub use context::{Context, EnvironmentValues, Keep, Origin, PlanValues, Stop};
+pub use context::{Arriving, Context, EnvironmentValues, Keep, Origin, PlanValues, Stop};
 pub use environment::{Given, Known, early_words, evaluate as evaluate_environment, services};
 pub use examine::{Endpoint, Layer, LayerName, State};
 pub use login::Tokens;

@@ -7,7 +7,9 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::run::Keep;
+use tempfile::TempPath;
+
+use crate::run::{Arriving, Keep};
 
 /// How many runs are kept in `.planrun/runs`.
 const KEPT: usize = 20;
@@ -80,7 +82,7 @@ impl RunFolder {
     /// What keeps the bodies of responses in this folder.
     pub(super) fn keep(&self) -> Keep {
         let path = self.path.clone();
-        Arc::new(move |name, content| save(&path, name, content))
+        Arc::new(move |name| open_saved(&path, name))
     }
 
     /// Opens `events.jsonl` for the events of this run.
@@ -150,12 +152,21 @@ pub(super) fn log_file(path: &Path) -> io::Result<BufWriter<File>> {
 /// The folder inside that of a run for the bodies of responses.
 const SAVED: &str = "saved";
 
-/// Writes a new file among what a run saves, and says what it is called: where the name is taken,
-/// it gets a number.
+/// Opens a file for what a run saves under a name. Until it is whole it lies in the run's own folder, and
+/// is gone where it never is.
 ///
 /// # Errors
 /// What the file system says.
-fn save(run: &Path, name: &str, content: &[u8]) -> io::Result<String> {
+fn open_saved(run: &Path, name: &str) -> io::Result<Arriving> {
+    let (file, arrived) =
+        tempfile::Builder::new().prefix(".saving-").tempfile_in(run)?.into_parts();
+    let (run, name) = (run.to_path_buf(), name.to_owned());
+    Ok(Arriving { file, settle: Box::new(move || settle(arrived, &run, &name)) })
+}
+
+/// Gives a file its name among what a run saves, and says what it is: where the name is taken, it gets a
+/// number.
+fn settle(mut arrived: TempPath, run: &Path, name: &str) -> io::Result<String> {
     let (stem, ending) = match name.rsplit_once('.') {
         Some((stem, ending)) if !stem.is_empty() && !ending.contains('/') => {
             (stem, format!(".{ending}"))
@@ -169,13 +180,12 @@ fn save(run: &Path, name: &str, content: &[u8]) -> io::Result<String> {
         if let Some(folder) = path.parent() {
             private_folder(folder)?;
         }
-        match private_file(OpenOptions::new().write(true).create_new(true), &path) {
-            Ok(mut file) => {
-                file.write_all(content)?;
-                return Ok(format!("{SAVED}/{numbered}"));
+        match arrived.persist_noclobber(&path) {
+            Ok(()) => return Ok(format!("{SAVED}/{numbered}")),
+            Err(taken) if taken.error.kind() == io::ErrorKind::AlreadyExists => {
+                arrived = taken.path;
             }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
+            Err(failed) => return Err(failed.error),
         }
     }
     Err(io::ErrorKind::AlreadyExists.into())

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
-use super::request::Keep;
+use super::request::{Copying, Keep, Part};
 use crate::units::hex;
 
 /// What `Accept-Encoding` says unless the plan says otherwise.
@@ -35,6 +35,23 @@ pub(crate) enum DecodeFault {
     },
 }
 
+/// What is made of a body beside its size and its SHA-256.
+pub(crate) struct Wanted {
+    /// What of it is kept in memory.
+    pub(crate) keep: Keep,
+    /// Whether its MD5 is made.
+    pub(crate) md5: bool,
+    /// Where else it goes.
+    pub(crate) copy: Option<Copying>,
+}
+
+impl Wanted {
+    /// Its beginning alone.
+    pub(crate) fn head() -> Self {
+        Self { keep: Keep::Head, md5: false, copy: None }
+    }
+}
+
 /// A body being decoded.
 pub(crate) struct Decoder {
     encoding: String,
@@ -54,7 +71,7 @@ impl Decoder {
     pub(crate) fn new(
         content_encoding: &str,
         cap: u64,
-        (keep, md5): (Keep, bool),
+        wanted: Wanted,
     ) -> Result<Self, DecodeFault> {
         let names: Vec<String> = content_encoding
             .split(',')
@@ -68,7 +85,7 @@ impl Decoder {
         if names.len() > MOST_LAYERS {
             return Err(bad("too many encodings, one inside the other"));
         }
-        let mut chain: Box<dyn Layer> = Box::new(Sink::new(cap, keep, md5));
+        let mut chain: Box<dyn Layer> = Box::new(Sink::new(cap, wanted));
         if names.iter().all(|name| is_known(name)) {
             for name in &names {
                 chain = layer(name, chain).map_err(|error| bad(&error.to_string()))?;
@@ -157,18 +174,20 @@ struct Sink {
     size: u64,
     cap: u64,
     keep: Keep,
+    copy: Option<Copying>,
     sha256: ring::digest::Context,
     md5: Option<md5::Md5>,
     over: bool,
 }
 
 impl Sink {
-    fn new(cap: u64, keep: Keep, md5: bool) -> Self {
+    fn new(cap: u64, Wanted { keep, md5, copy }: Wanted) -> Self {
         Self {
             out: Vec::new(),
             size: 0,
             cap,
             keep,
+            copy,
             sha256: ring::digest::Context::new(&ring::digest::SHA256),
             md5: md5.then(md5::Md5::default),
             over: false,
@@ -200,6 +219,9 @@ impl Write for Sink {
         self.sha256.update(bytes);
         if let Some(md5) = &mut self.md5 {
             md5.update(bytes);
+        }
+        if let Some(Copying(copy)) = &self.copy {
+            copy(Part::Bytes(bytes));
         }
         let kept = match self.keep {
             Keep::Whole => bytes.len(),
@@ -306,7 +328,7 @@ impl Layer for Deflate {
     fn sink_mut(&mut self) -> &mut Sink {
         match self {
             Self::Undecided(inner) => {
-                inner.get_or_insert_with(|| Box::new(Sink::new(0, Keep::Head, false))).sink_mut()
+                inner.get_or_insert_with(|| Box::new(Sink::new(0, Wanted::head()))).sink_mut()
             }
             Self::Zlib(decoder) => decoder.get_mut().sink_mut(),
             Self::Raw(decoder) => decoder.get_mut().sink_mut(),
@@ -323,19 +345,21 @@ mod tests {
     use super::*;
 
     fn decoder(encoding: &str, cap: u64) -> Result<Decoder, DecodeFault> {
-        Decoder::new(encoding, cap, (Keep::Whole, false))
+        Decoder::new(encoding, cap, Wanted { keep: Keep::Whole, ..Wanted::head() })
     }
 
     #[test]
     fn of_a_body_that_nothing_reads_the_head_is_kept_and_the_digests_are_of_the_whole() {
         let body = vec![b'x'; 3 * HEAD];
-        let mut decoder =
-            Decoder::new("gzip", u64::MAX, (Keep::Head, true)).expect("a known encoding");
+        let mut decoder = Decoder::new("gzip", u64::MAX, Wanted { md5: true, ..Wanted::head() })
+            .expect("a known encoding");
         decoder.feed(&gzip(&body)).expect("good gzip");
         decoder.end().expect("a whole body");
         let head = decoder.take();
         assert_eq!((head.kept.len(), head.size), (HEAD, 3 * HEAD as u64));
-        let mut decoder = Decoder::new("", u64::MAX, (Keep::Whole, true)).expect("no encoding");
+        let mut decoder =
+            Decoder::new("", u64::MAX, Wanted { keep: Keep::Whole, md5: true, copy: None })
+                .expect("no encoding");
         decoder.feed(&body).expect("bytes");
         let all = decoder.take();
         assert_eq!(all.kept, body);

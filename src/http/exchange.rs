@@ -12,13 +12,13 @@ use url::Url;
 use super::answer::{Answer, Exchanged, Sent, phases, sha256};
 use super::barrier::{Barrier, Ticket};
 use super::client::{Client, Route};
-use super::decode::{DecodeFault, Decoded, Decoder};
+use super::decode::{DecodeFault, Decoded, Decoder, Wanted};
 use super::fault::{self, Scene};
 use super::head;
 use super::jar::Jar;
 use super::probe;
 use super::redirect::{self, Origin, RedirectFault};
-use super::request::{Body, Connection, Request, RequestFault};
+use super::request::{Body, Connection, Copying, Part, Request, RequestFault};
 use super::sending::Sending;
 use super::trace::{Marks, Trace, ends, now};
 use crate::outcome::{Headers, Hop, Transport, TransportClass};
@@ -335,12 +335,13 @@ impl<'a> Walk<'a> {
         if let Some(moved) = &self.request.moved {
             moved.begins_to_receive(self.head.as_ref().and_then(Head::announced));
         }
-        let made = Decoder::new(
-            &encoding,
-            self.request.max_body,
-            (self.request.keep, self.request.digests.md5),
-        );
-        let decoder = match made {
+        let copy = self.request.copy.clone();
+        if let Some(Copying(copy)) = &copy {
+            copy(Part::Begin);
+        }
+        let (keep, md5) = (self.request.keep, self.request.digests.md5);
+        let wanted = Wanted { keep, md5, copy };
+        let decoder = match Decoder::new(&encoding, self.request.max_body, wanted) {
             Ok(decoder) => self.decoder.insert(decoder),
             Err(fault) => return Err(self.undecoded(&fault)),
         };

@@ -51,6 +51,8 @@ pub struct Request {
     pub dial: Arc<Dial>,
     /// What of the response body is kept.
     pub keep: Keep,
+    /// Where else the response body goes.
+    pub copy: Option<Copying>,
     /// The digests that are wanted.
     pub digests: Digests,
     /// Counts what of both bodies has gone.
@@ -83,6 +85,25 @@ pub enum Keep {
     Head,
 }
 
+/// Takes the decoded body of the final response as it comes, beside what is kept in memory.
+#[derive(Clone)]
+pub struct Copying(pub Arc<dyn Fn(Part<'_>) + Send + Sync>);
+
+impl fmt::Debug for Copying {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Copying(…)")
+    }
+}
+
+/// What comes of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part<'b> {
+    /// Its head is there; what came of another one before is of no use any more.
+    Begin,
+    /// The next decoded bytes.
+    Bytes(&'b [u8]),
+}
+
 impl Request {
     /// A request with the defaults of the plan language.
     #[must_use]
@@ -104,6 +125,7 @@ impl Request {
             allow: Arc::default(),
             dial: Arc::default(),
             keep: Keep::Whole,
+            copy: None,
             digests: Digests::default(),
             moved: None,
             barrier: None,

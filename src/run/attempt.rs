@@ -15,6 +15,7 @@ use super::ids::TraceId;
 use super::judge::{self, Views};
 use super::names::{AttemptNames, JobNames};
 use super::render::Renderer;
+use super::saving::Saving;
 use super::taps::TapsSaw;
 use super::wire;
 use crate::budget;
@@ -66,6 +67,8 @@ pub(super) struct Attempted {
     pub(super) released: Option<Duration>,
     /// Whether `give_up` describes the response.
     pub(super) gave_up: bool,
+    /// The body on its way into a file.
+    pub(super) saving: Option<Saving>,
 }
 
 /// Everything that the attempts of one step have in common.
@@ -215,8 +218,8 @@ impl StepScene<'_> {
         at: Duration,
         until: Option<Duration>,
     ) -> Attempted {
-        let mut rendered = match self.render(number, None, |renderer| renderer.request(request)) {
-            Ok(rendered) => rendered,
+        let (mut rendered, saving) = match self.rendered(request, number) {
+            Ok(both) => both,
             Err(finding) => {
                 if let Some(barrier) = self.barrier {
                     barrier.skip();
@@ -232,9 +235,10 @@ impl StepScene<'_> {
         }
         self.name(&mut rendered);
         rendered.request.barrier = self.barrier.cloned();
-        let (keep, md5) = self.kept(request);
+        let (keep, md5) = self.kept();
         let wanted = self.wants_digest(&rendered.request.body);
         rendered.request.keep = keep;
+        rendered.request.copy = saving.as_ref().map(Saving::copying);
         rendered.request.digests = http::Digests { sent: wanted, md5 };
         let moved = Arc::<http::Moved>::default();
         let watching = self.watch_taps(&rendered.request);
@@ -275,9 +279,7 @@ impl StepScene<'_> {
             Err(code) => Attempted::new(number, at, Ended::Errored(code)),
         };
         attempted.attempt.tapped = tapped.told();
-        if let (Ok(answer), Some(response)) = (&exchanged.answer, &mut wire.response) {
-            response.saved = self.save(request, &answer.body, number, &mut attempted).await;
-        }
+        attempted.saving = saving.filter(|_| exchanged.answer.is_ok());
         if attempted.ended != Ended::Passed {
             self.state_facts(request, number, &mut wire);
         }
@@ -488,6 +490,7 @@ impl Attempted {
             request_sha256: None,
             released: None,
             gave_up: false,
+            saving: None,
         }
     }
 
@@ -496,6 +499,7 @@ impl Attempted {
     pub(super) fn forget_the_bulk(&mut self) {
         self.response = None;
         self.captures = Vec::new();
+        self.saving = None;
         let response = self.attempt.exchange.as_mut().and_then(|e| e.response.as_mut());
         if let Some(response) = response
             && response.body.size > LARGE

@@ -101,8 +101,22 @@ pub struct PlanValues {
     pub included: Arc<BTreeMap<SourceId, Self>>,
 }
 
-/// Writes a file of this name with this content, and says what it is called now.
-pub type Keep = Arc<dyn Fn(&str, &[u8]) -> std::io::Result<String> + Send + Sync>;
+/// Opens a file that is going to have this name, or one like it.
+pub type Keep = Arc<dyn Fn(&str) -> std::io::Result<Arriving> + Send + Sync>;
+
+/// A file that is being written; dropped, it is gone.
+pub struct Arriving {
+    /// What is there of it.
+    pub file: std::fs::File,
+    /// Gives the file its name, and says what it is.
+    pub settle: Box<dyn FnOnce() -> std::io::Result<String> + Send>,
+}
+
+impl std::fmt::Debug for Arriving {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Arriving").field("file", &self.file).finish_non_exhaustive()
+    }
+}
 
 /// What every job shares.
 pub struct Context {

@@ -1,7 +1,7 @@
 //! What of a response body has to stay in memory: what nothing reads is only measured as it streams.
 
 use super::attempt::StepScene;
-use crate::check::{Assertion, Expect, Request};
+use crate::check::{Assertion, Expect};
 use crate::http::{Body, Keep};
 use crate::query::SubjectKind;
 
@@ -10,9 +10,8 @@ const DIGESTED: u64 = 16 * 1024 * 1024;
 
 impl StepScene<'_> {
     /// What is kept of the body, and whether its MD5 is wanted.
-    pub(super) fn kept(&self, request: &Request) -> (Keep, bool) {
-        let reads = request.save.is_some()
-            || self.assertions().any(|assertion| assertion.subject.reads_body())
+    pub(super) fn kept(&self) -> (Keep, bool) {
+        let reads = self.assertions().any(|assertion| assertion.subject.reads_body())
             || self.captures_from_the_body()
             || self.counts_values_of_the_body()
             || self.body_is_read_later

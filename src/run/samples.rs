@@ -157,7 +157,7 @@ impl StepScene<'_> {
         let words = Words::default();
         let scene = StepScene { iteration: number, words: &words, barrier, ..*self };
         let at = self.context.elapsed();
-        let (attempted, tries) = match &self.step.retry {
+        let (mut attempted, tries) = match &self.step.retry {
             Some(retry) => {
                 let (mut attempts, tries, _) = scene.retry(retry, job, reference, until).await;
                 let last = attempts.pop();
@@ -166,6 +166,7 @@ impl StepScene<'_> {
             None => (scene.attempt(1, until).await, 1),
         };
         let took = self.context.elapsed().saturating_sub(at);
+        scene.save(&mut attempted).await;
         Sampled { number, wave, at, took, tries, attempted }
     }
 }

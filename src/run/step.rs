@@ -67,11 +67,14 @@ impl StepScene<'_> {
         }
         let until = limit.as_ref().map(|limit| limit.until);
         let told = StepScene { told: Some((job, reference)), ..*self };
-        let (attempts, tries, message) = match (&self.step.poll, &self.step.retry) {
+        let (mut attempts, tries, message) = match (&self.step.poll, &self.step.retry) {
             (Some(poll), _) => Box::pin(told.poll(poll, job, reference, started, until)).await,
             (None, Some(retry)) => Box::pin(told.retry(retry, job, reference, until)).await,
             (None, None) => (vec![told.attempt(1, until).await], 1, None),
         };
+        if let Some(last) = attempts.last_mut() {
+            self.save(last).await;
+        }
         let ended_at = match attempts.last().map(|attempted| attempted.ended) {
             Some(Ended::Cut(Cut::Deadline)) => limit.as_ref().and_then(|limit| limit.place),
             _ => attempts.last().and_then(|last| self.unanswered(&last.attempt)),

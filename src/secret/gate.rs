@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::io::{self, Read};
 use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -20,6 +21,11 @@ pub struct Gate {
     /// What it goes by, where that is not what is known now but what was known at some time.
     fixed: Option<Arc<Book>>,
 }
+
+/// How much of a long text is looked at at once, in bytes.
+const PIECE: usize = 1 << 20;
+/// So much of a URL is seen whole wherever a piece ends, in bytes.
+const LINK: usize = 8 << 10;
 
 /// How a registered secret is going to be masked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +111,30 @@ impl Gate {
         self.book().find(text.as_bytes(), &mut hits);
         let names: BTreeSet<Arc<str>> = hits.into_iter().filter_map(|hit| hit.name).collect();
         names.iter().map(|name| name.as_ref().to_owned()).collect()
+    }
+
+    /// Whether there is anything to mask in a text that is read piece by piece, so that memory does not
+    /// grow with its size.
+    ///
+    /// # Errors
+    /// What reading says.
+    pub fn masks_in(&self, text: &mut dyn Read) -> io::Result<bool> {
+        let gate = self.as_it_is();
+        // What goes across the end of one piece stands whole in the next one.
+        let again = gate.book().margin().max(LINK);
+        let room = (PIECE.max(again) as u64).saturating_add(again as u64);
+        let mut piece = Vec::new();
+        loop {
+            let more = room.saturating_sub(piece.len() as u64);
+            if (&mut *text).take(more).read_to_end(&mut piece)? == 0 {
+                return Ok(false);
+            }
+            let shown = String::from_utf8_lossy(&piece);
+            if gate.text(&shown) != shown {
+                return Ok(true);
+            }
+            piece.drain(..piece.len().saturating_sub(again));
+        }
     }
 
     /// Masks a text in place.
@@ -376,6 +406,23 @@ mod tests {
         let text = "Basic dTpzM2NyM3Qtd29yZA== hk_live_0123456789abcdef s3cr3t%2Dword";
         assert_eq!(gate.names_in(text), ["api_key", "password"]);
         assert!(gate.names_in("nothing of it").is_empty());
+    }
+
+    #[test]
+    fn a_secret_is_found_wherever_the_pieces_of_a_long_text_end() {
+        let gate = gate();
+        let end = PIECE + LINK;
+        let secret = "hk%5Flive_0123456789abcdef";
+        for before in [0, 20, PIECE - 3, end - 13, end - 1, end, 2 * end] {
+            let holds = |secret: &str| {
+                let text = "x".repeat(before) + " " + secret + &" y".repeat(100);
+                gate.masks_in(&mut text.as_bytes()).expect("it reads")
+            };
+            assert!(holds(secret), "{before}");
+            assert!(!holds(&secret.replace("89", "8 9")), "{before}");
+        }
+        assert!(!gate.masks_in(&mut b"".as_slice()).expect("it reads"));
+        assert!(gate.masks_in(&mut b"http://a.test/?token=abc".as_slice()).expect("it reads"));
     }
 
     #[test]

@@ -8,8 +8,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
-use super::super::decode::{Decoded, Decoder};
-use super::super::request::Keep;
+use super::super::decode::{Decoded, Decoder, Wanted};
 
 /// What is known of a body: decoded, at most its first 64 KiB, and the size of the whole.
 #[derive(Clone, Default)]
@@ -30,7 +29,7 @@ impl fmt::Debug for Recorded {
 impl Recorded {
     /// Of a body in an encoding.
     pub(super) fn new(encoding: &str) -> Self {
-        let decoder = Decoder::new(encoding, u64::MAX, (Keep::Head, false)).ok();
+        let decoder = Decoder::new(encoding, u64::MAX, Wanted::head()).ok();
         Self(Arc::new(Mutex::new(State { decoder, taken: None })))
     }
 
