@@ -1,6 +1,6 @@
 //! From paths to checked plans: everything that is known before anything is sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::project::{self, Choice, Folders, Suite};
 use crate::schedule::Job;
 use crate::secret::Gate;
 use crate::services;
-use crate::source::Spanned;
+use crate::source::{SourceId, Spanned};
 
 /// Everything that is known of a suite before it runs.
 pub(super) struct Prepared {
@@ -256,10 +256,7 @@ pub(super) fn prepare_on(
         }
         plans.push(plan.map(Arc::new));
     }
-    // Where something is wrong, a use may be what is wrong.
-    if findings.iter().any(Finding::is_error) {
-        findings.retain(|finding| finding.code != Code::UnusedName);
-    }
+    only_unused(&mut findings, &suite, &roots);
     for loaded in &mut suite.included {
         loaded.plan.forget_steps();
     }
@@ -283,6 +280,31 @@ pub(super) fn prepare_on(
         prepared.be_strict();
     }
     Ok(prepared)
+}
+
+/// Leaves of what is said of names that nobody uses what is so: plans that were not asked for may take
+/// them by `export`.
+fn only_unused(findings: &mut Vec<Finding>, suite: &Suite, roots: &[PathBuf]) {
+    // Where something is wrong, a use may be what is wrong.
+    if findings.iter().any(Finding::is_error) {
+        findings.retain(|finding| finding.code != Code::UnusedName);
+    }
+    let name = |finding: &Finding| {
+        let place = finding.place().filter(|_| finding.code == Code::UnusedName)?;
+        let text = suite.sources.get(place.source)?.slice(place.span);
+        Some((place.source, text.trim_matches(['\'', '"'])))
+    };
+    let files: BTreeSet<SourceId> =
+        findings.iter().filter_map(name).map(|(file, _)| file).collect();
+    if files.is_empty() {
+        return;
+    }
+    let taken = suite.exported_elsewhere(&files, roots);
+    findings.retain(|finding| {
+        let is_taken = name(finding)
+            .is_some_and(|(file, name)| taken.get(&file).is_some_and(|names| names.contains(name)));
+        !is_taken
+    });
 }
 
 /// The name of the environment that is asked for, if one is.

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::files::{FileFault, FileRoot, read_regular};
-use super::find::{resolved, shown};
+use super::find::{find_plans, resolved, shown};
 use super::load::{LIMIT, LoadedPlan, Suite};
 use crate::finding::{Code, Fault as _, Finding, nearest};
 use crate::plan::{self, Plan};
-use crate::source::{Place, Span, Spanned};
+use crate::source::{Place, SourceId, SourceText, Span, Spanned};
 use crate::yaml;
 
 /// Plans lie at most so deep in each other.
@@ -42,6 +42,34 @@ impl Suite {
         self.findings.dedup();
     }
 
+    /// The names that plans of the same project take from these files by `export`, where those plans were
+    /// not asked for: what cannot be read is passed over.
+    #[must_use]
+    pub fn exported_elsewhere(
+        &self,
+        files: &BTreeSet<SourceId>,
+        more: &[PathBuf],
+    ) -> BTreeMap<SourceId, BTreeSet<String>> {
+        let all = || self.plans.iter().chain(&self.included);
+        let known: BTreeSet<&Path> = self.plans.iter().map(|loaded| &*loaded.file).collect();
+        let wanted: Vec<&LoadedPlan> =
+            all().filter(|loaded| files.contains(&loaded.plan.source)).collect();
+        let roots: BTreeSet<&Path> = wanted.iter().map(|loaded| neighbours(loaded)).collect();
+        let mut taken: BTreeMap<SourceId, BTreeSet<String>> = BTreeMap::new();
+        for root in roots {
+            let others = find_plans(root).unwrap_or_default();
+            for other in others.iter().filter(|other| !known.contains(&***other)) {
+                for (file, names) in exports_of(other, &FileRoot::new(root, more)) {
+                    let from = wanted.iter().find(|loaded| loaded.file == file);
+                    if let Some(loaded) = from {
+                        taken.entry(loaded.plan.source).or_default().extend(names);
+                    }
+                }
+            }
+        }
+        taken
+    }
+
     /// Shows the lines that include it with each finding of a file that was read for them alone.
     pub fn show_includers(&mut self) {
         let Self { plans, findings, includers, .. } = self;
@@ -57,6 +85,32 @@ impl Suite {
             }
         }
     }
+}
+
+/// The folder in which a plan may be included by others: its project, where there is one.
+fn neighbours(loaded: &LoadedPlan) -> &Path {
+    let is_project = ["planrun.yaml", ".git"].iter().any(|name| loaded.root.join(name).exists());
+    if is_project { &loaded.root } else { &loaded.folder }
+}
+
+/// Which files a plan includes, and what it takes from each.
+fn exports_of(file: &Path, files: &FileRoot) -> Vec<(PathBuf, Vec<String>)> {
+    let mut exports = Vec::new();
+    let Ok(bytes) = read_regular(file, "", LIMIT) else { return exports };
+    // Most plans take nothing: they need not be parsed.
+    let read = yaml::decode(&bytes).ok().filter(|text| text.contains("export"));
+    let Some(text) = read else { return exports };
+    let (plan, _) = plan::parse(&SourceText::new(SourceId(0), String::new(), text.into()));
+    let folder = file.parent().unwrap_or(Path::new("/"));
+    if let Some(plan) = plan {
+        plan.each_include(&mut |include| {
+            if let Ok(included) = files.resolve(folder, &include.path.value) {
+                exports
+                    .push((included, include.export.iter().map(|it| it.value.clone()).collect()));
+            }
+        });
+    }
+    exports
 }
 
 /// Where the paths of a plan begin.

@@ -732,3 +732,34 @@ fn an_export_or_capture_that_nobody_uses_is_told_and_one_that_another_plan_takes
     let ran = check(&format!("{steps}  - GET: /b/${{{{ x }}}}\n"), &flows).exits(0);
     assert!(!ran.said.contains("plan::unused"), "{}", ran.said);
 }
+
+#[test]
+fn what_a_plan_that_was_not_asked_for_takes_is_used() {
+    let flow = "plan: Flow\nsteps:\n  - GET: http://h/a\n    capture: {x: $.id, 'y z': $.id, \"w\": $.id}\n";
+    let flow = flow.replace("'y z'", "'y'");
+    let middle = "plan: Middle\nsteps:\n  - {include: flow.yaml, export: [x, y]}\n";
+    let outer =
+        "steps:\n  - {include: flows/middle.yaml, export: [y]}\n  - GET: http://h/${{ y }}\n";
+    let bench = |outer: &str| {
+        Bench::plan(&format!("plan: Outer\n{outer}"))
+            .file("flows/flow.yaml", &flow)
+            .file("flows/middle.yaml", middle)
+    };
+    let unused = |ran: &Ran| {
+        let lines = ran.said.lines().filter(|line| line.contains("is never used"));
+        let mut names: Vec<_> =
+            lines.map(|line| line.split('`').nth(1).unwrap_or_default().to_owned()).collect();
+        names.sort();
+        names
+    };
+    let all = bench(outer);
+    // `w` is taken by nobody, `x` by the plan between, which hands on `y` alone.
+    assert_eq!(unused(&all.on(&["check", "flows/flow.yaml"]).exits(0)), ["w"]);
+    assert_eq!(unused(&all.on(&["check", "flows/middle.yaml"]).exits(0)), ["w", "x"]);
+    // The twin: nobody takes `y` from the plan between.
+    let none = bench("steps:\n  - include: flows/middle.yaml\n");
+    assert_eq!(unused(&none.on(&["check", "flows/middle.yaml"]).exits(0)), ["w", "x", "y"]);
+    // A plan of another project is no neighbour.
+    let other = bench(outer).file("flows/planrun.yaml", "project: Other\n");
+    assert_eq!(unused(&other.on(&["check", "flows/middle.yaml"]).exits(0)), ["w", "x", "y"]);
+}
