@@ -21,7 +21,7 @@ use crate::event::Section;
 use crate::finding::Finding;
 use crate::http::Client;
 use crate::json;
-use crate::outcome::{Content, Exchange, Request};
+use crate::outcome::{Content, Exchange, PartContent, Request};
 use crate::report;
 use crate::run::{Context, PlanValues, Preview, Shown, Sight, Tokens};
 use crate::schedule::{Job, Selection};
@@ -201,17 +201,45 @@ fn name_again(before: &Request, after: &mut Request, gate: &Gate) {
     for ((_, before), (_, after)) in before.headers.iter().zip(&mut after.headers) {
         name_in(before, after, gate);
     }
-    let (Content::Text(before), Content::Text(text)) =
-        (&before.body.content, &mut after.body.content)
-    else {
-        return;
-    };
-    let parsed = |text: &str| json::parse(text.as_bytes()).ok();
-    if let (Some(before), Some(mut value)) = (parsed(before), parsed(text))
-        && name_leaves(&before, &mut value, gate)
+    if let (Some((_, before)), Some((path, query))) =
+        (before.url.split_once('?'), after.url.split_once('?'))
     {
-        *text = value.to_string();
+        after.url = format!("{path}?{}", name_pairs(before, query, gate));
     }
+    match (&before.body.content, &mut after.body.content) {
+        (Content::Text(before), Content::Text(text)) => {
+            let parsed = |text: &str| json::parse(text.as_bytes()).ok();
+            match (parsed(before), parsed(text)) {
+                (Some(before), Some(mut value)) => {
+                    if name_leaves(&before, &mut value, gate) {
+                        *text = value.to_string();
+                    }
+                }
+                (_, _) => *text = name_pairs(before, text, gate),
+            }
+        }
+        (Content::Parts(before), Content::Parts(after)) => {
+            for (before, after) in before.iter().zip(after) {
+                if let (PartContent::Text(before), PartContent::Text(after)) =
+                    (&before.content, &mut after.content)
+                {
+                    name_in(before, after, gate);
+                }
+            }
+        }
+        (_, _) => {}
+    }
+}
+
+/// The pairs of a query or a form, each named by itself. In them `&` is only between two.
+fn name_pairs(before: &str, after: &str, gate: &Gate) -> String {
+    let mut pairs: Vec<String> = after.split('&').map(str::to_owned).collect();
+    if before.split('&').count() == pairs.len() {
+        for (before, after) in before.split('&').zip(&mut pairs) {
+            name_in(before, after, gate);
+        }
+    }
+    pairs.join("&")
 }
 
 /// Whether a text was masked whole that was made of a secret: now it is that one's mask.
