@@ -54,7 +54,11 @@ use crate::finding::nearest;
 /// Carries out the command line; the exit code is that of the plan language.
 #[must_use]
 pub fn main() -> u8 {
-    let words: Vec<OsString> = std::env::args_os().collect();
+    let mut words: Vec<OsString> = std::env::args_os().collect();
+    // The help on help is the list of commands.
+    if matches!(&*words, [_, help, more] if help == "help" && (more == "--help" || more == "-h")) {
+        words.truncate(2);
+    }
     let word = |at: usize| words.get(at).and_then(|word| word.to_str()).unwrap_or_default();
     if let Some((name, instead)) = help::NOT_BUILT.iter().find(|(name, _)| *name == word(1)) {
         complain(&format!("error: `planrun {name}` is not built yet\n{instead}"));

@@ -170,6 +170,38 @@ fn every_page_is_in_the_table_of_contents_and_every_link_leads_somewhere() {
 }
 
 #[test]
+fn the_first_page_and_those_of_the_parts_lead_to_every_other_one() {
+    let link = Regex::new(r"\]\(([^)#:\s]+)(?:#([^)\s]+))?\)").expect("a regular expression");
+    let leads_to = |page: &str, target: &str, anchor: Option<&str>| {
+        link.captures_iter(&without_blocks(&read(page)))
+            .any(|found| &found[1] == target && found.get(2).map(|it| it.as_str()) == anchor)
+    };
+    // What mdBook shows first is a copy of the first page at the top: its links hold only there.
+    let first = link.captures(&read("docs/src/SUMMARY.md")).map(|found| found[1].to_owned());
+    assert_eq!(first.as_deref(), Some("index.md"));
+    let mut missing = String::new();
+    for page in page_names() {
+        let below = page.trim_start_matches("docs/src/");
+        let Some((part, name)) = below.split_once('/') else { continue };
+        let index = format!("docs/src/{part}/index.md");
+        if name == "index.md" && !leads_to("docs/src/index.md", below, None) {
+            let _ = writeln!(missing, "docs/src/index.md does not lead to {below}");
+        }
+        if name == "index.md" || !root().join(&index).exists() {
+            continue;
+        }
+        let whole = leads_to(&index, name, None);
+        let recipes = anchors_of(&read(&page), "## ");
+        let each = recipes.iter().all(|recipe| leads_to(&index, name, Some(recipe)));
+        if !whole && !each {
+            let _ = writeln!(missing, "{index} does not lead to {name}, or not to all of it");
+        }
+    }
+    assert!(missing.is_empty(), "{missing}");
+    assert!(!leads_to("docs/src/index.md", "reference/nothing.md", None));
+}
+
+#[test]
 fn a_mistake_on_a_page_would_be_found() {
     let wrong = [
         "```yaml\n- GET: /health\n  expcet: {status: 200}\n```\n",
@@ -519,9 +551,14 @@ fn page_names() -> Vec<String> {
 
 /// The places that a link can lead to, as mdBook and forges name them.
 fn anchors(page: &str) -> BTreeSet<String> {
+    anchors_of(page, "#")
+}
+
+/// Those of the titles that begin so.
+fn anchors_of(page: &str, begin: &str) -> BTreeSet<String> {
     without_blocks(page)
         .lines()
-        .filter_map(|line| line.strip_prefix('#'))
+        .filter_map(|line| line.strip_prefix(begin))
         .map(|line| line.trim_start_matches('#').trim().to_lowercase())
         .map(|title| {
             title

@@ -5,10 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::afterwards::{BugReportArgs, CompareArgs, CoverageArgs};
-use super::help::{
-    BUG_REPORT_HELP, COMPARE_HELP, COMPLETIONS_HELP, COVERAGE_HELP, DOCTOR_HELP, HELP, RUN_HELP,
-    SCHEMA_HELP,
-};
+use super::help::{self, HELP};
 
 /// Runs API test plans and points at the line that failed.
 #[derive(Debug, Parser)]
@@ -20,7 +17,7 @@ use super::help::{
     disable_help_subcommand = false,
     override_usage = "planrun [OPTIONS] PATH…\n       planrun COMMAND …",
     override_help = HELP,
-    max_term_width = 100
+    max_term_width = 80
 )]
 pub(super) struct Cli {
     /// The command; `run` where none is named.
@@ -35,42 +32,50 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Runs plans (the default)
-    #[command(after_long_help = RUN_HELP)]
+    #[command(after_help = help::RUN_HELP)]
     Run(Box<RunArgs>),
     /// Checks plans without sending anything
+    #[command(after_help = help::CHECK_HELP)]
     Check(CheckArgs),
     /// Lists plans and their steps
+    #[command(after_help = help::LIST_HELP)]
     List(ListArgs),
     /// Shows the values of variables and secrets, and where each comes from
+    #[command(after_help = help::VARS_HELP)]
     Vars(VarsArgs),
     /// Examines what plans need, layer by layer: secrets, names, connections, TLS, HTTP, keys
-    #[command(after_help = DOCTOR_HELP)]
+    #[command(after_help = help::DOCTOR_HELP)]
     Doctor(DoctorArgs),
     /// Explains a code such as `plan::unknown-key`
+    #[command(after_help = help::EXPLAIN_HELP)]
     Explain(ExplainArgs),
     /// Prints a step's request as one curl command, secrets as variables
+    #[command(after_help = help::CURL_HELP)]
     Curl(CurlArgs),
     /// Tells a stored run again: on the terminal, or as reports
+    #[command(after_help = help::REPORT_HELP)]
     Report(ReportArgs),
     /// Compares two stored runs, or the same plans on two environments
-    #[command(after_help = COMPARE_HELP)]
+    #[command(after_help = help::COMPARE_HELP)]
     Compare(CompareArgs),
     /// Writes the bug report of a step that did not pass
-    #[command(after_help = BUG_REPORT_HELP)]
+    #[command(after_help = help::BUG_REPORT_HELP)]
     BugReport(BugReportArgs),
     /// Tells which requirements of a checklist have evidence in stored runs
-    #[command(after_help = COVERAGE_HELP)]
+    #[command(after_help = help::COVERAGE_HELP)]
     Coverage(CoverageArgs),
     /// Prints the completions of a shell
-    #[command(after_help = COMPLETIONS_HELP)]
+    #[command(after_help = help::COMPLETIONS_HELP)]
     Completions(CompletionsArgs),
     /// Prints the manual page: `planrun man | man -l -`
+    #[command(after_help = help::MAN_HELP)]
     Man(ManArgs),
     /// Prints the JSON Schema with which editors complete and check a kind of file
-    #[command(after_help = SCHEMA_HELP)]
+    #[command(after_help = help::SCHEMA_HELP)]
     Schema(SchemaArgs),
     /// Serves the built-in demo registry until it is interrupted
     #[cfg(feature = "demo")]
+    #[command(after_help = help::DEMO_HELP)]
     Demo(DemoArgs),
 }
 
@@ -495,6 +500,23 @@ mod tests {
                 command.get_arguments().any(|arg| arg.get_long() == Some(word))
             };
             assert!(known(&command) || command.get_subcommands().any(known), "--{word}");
+        }
+    }
+
+    #[test]
+    fn the_help_of_every_command_has_examples_and_fits_in_80_columns() {
+        let mut command = Cli::command();
+        command.build();
+        for sub in command.get_subcommands_mut().filter(|sub| sub.get_name() != "help") {
+            for text in [sub.render_help().to_string(), sub.render_long_help().to_string()] {
+                let wide = text.lines().find(|line| line.chars().count() > 80);
+                assert_eq!(wide, None, "{}", sub.get_name());
+                assert!(text.contains("\nExamples:\n  "), "{text}");
+                let end = text.split_once("\nExamples:\n").map_or("", |(_, end)| end);
+                assert!(
+                    end.contains(&format!("planrun {}", sub.get_name())) || sub.get_name() == "run"
+                );
+            }
         }
     }
 

@@ -120,3 +120,13 @@ fn a_command_that_is_not_built_says_so_and_what_there_is_instead() {
         .says("`planrun import` is not built yet");
     project.run(&["./import"]).ends(2).says("there is no file or folder");
 }
+
+#[test]
+fn the_help_on_help_is_the_help_and_its_other_words_are_none() {
+    let project = Project::new();
+    let help = project.run(&["help"]).ends(0).out;
+    for words in [["help", "--help"], ["help", "-h"]] {
+        assert_eq!(project.run(&words).ends(0).out, help);
+    }
+    project.run(&["help", "--halp"]).ends(2);
+}
