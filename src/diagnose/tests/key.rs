@@ -1,0 +1,120 @@
+//! Rules about keys.
+
+use super::scene::*;
+use super::*;
+
+pub(super) fn rows() -> Vec<Row> {
+    let upstream = json!({"detail": "Invalid key", "upstream": {"status": 422, "body": {
+        "detail": [{"loc": ["body", "api_key"], "msg": "Field required"}]}}});
+    let not_upstream = json!({"detail": "Invalid key", "upstream": {"status": 401}});
+    let registry = |scene: Scene| scene.header("server", "registry");
+    let before = |millis: u64| Witness {
+        secrets: vec![("key".into(), "header Authorization".into())],
+        at: Duration::from_millis(millis),
+        ..same_host()
+    };
+    vec![
+        (
+            "key/upstream-disagrees",
+            "401 that quotes a 422 with the field `api_key`",
+            "401 that quotes a 401",
+            answered(401, &upstream),
+            answered(401, &not_upstream),
+        ),
+        (
+            "key/other-service",
+            "401, `registered for service 'platform'`",
+            "401, `Invalid key`",
+            says(401, "This key is registered for service 'platform', not for 'shop'"),
+            says(401, "Invalid key"),
+        ),
+        (
+            "key/none-sent",
+            "401, and nothing was sent that could be a key",
+            "401, and a header `X-Api-Key` was sent",
+            says(401, "no").no_secret(),
+            says(401, "no").no_secret().with(|exchange| {
+                exchange.request.headers.push(("X-Api-Key".into(), "abc".into()));
+            }),
+        ),
+        (
+            "key/expired",
+            "401, and the token's `exp` is over",
+            "401, and the token's `exp` is to come",
+            says(401, "no").shape(|shape| {
+                shape.expired = true;
+                shape.expires = Some("2020-01-01T00:00:00Z".into());
+            }),
+            says(401, "no").shape(|shape| shape.expires = Some("2099-01-01T00:00:00Z".into())),
+        ),
+        (
+            "key/white-space",
+            "401, and a key with white space at its edge",
+            "401, and a key without",
+            says(401, "no").shape(|shape| shape.edge_whitespace = true),
+            says(401, "no").shape(|_| {}),
+        ),
+        (
+            "key/malformed",
+            "401, and a key that `matches` does not fit",
+            "401, and a key that it fits",
+            says(401, "no").shape(|shape| shape.matches = Some(false)),
+            says(401, "no").shape(|shape| shape.matches = Some(true)),
+        ),
+        (
+            "key/other-place",
+            "401, and the same path took the key from the body",
+            "401, and the same path took the key from the same header",
+            says(401, "no")
+                .seen(Witness { asked: "POST http://api.test/v1/items".into(), ..same_host() }),
+            says(401, "no").seen(Witness {
+                asked: "POST http://api.test/v1/items".into(),
+                secrets: vec![("key".into(), "header Authorization".into())],
+                ..same_host()
+            }),
+        ),
+        (
+            "key/misrouted",
+            "401, `API key required`, though sent, and another host with the same `Server` says the same",
+            "the other host has another `Server`",
+            registry(says(401, "API key required")).seen(twin("API key required")),
+            registry(says(401, "API key required"))
+                .seen(Witness { server: Some("auth".into()), ..twin("API key required") }),
+        ),
+        (
+            "key/good-elsewhere",
+            "401, and another service accepted the key",
+            "401, and another service refused it too",
+            says(401, "Invalid key").seen(other()),
+            says(401, "Invalid key").seen(Witness { passed: false, status: 401, ..other() }),
+        ),
+        (
+            "key/not-seen",
+            "401, `API key required`, and a key was sent",
+            "401, `API key required`, and none was sent",
+            says(401, "API key required"),
+            says(401, "API key required").no_secret(),
+        ),
+        (
+            "key/refused",
+            "401, and the server says why",
+            "401, and it says nothing",
+            says(401, "Invalid key"),
+            answered(401, &json!({})),
+        ),
+        (
+            "key/not-checked",
+            "401, `Authentication service unavailable`",
+            "401, `Authentication service: the key is unknown`",
+            says(401, "Authentication service unavailable"),
+            says(401, "Authentication service: the key is unknown"),
+        ),
+        (
+            "key/ended",
+            "401, and the same server took the key in the same place before",
+            "401, and the same server takes it later",
+            says(401, "Invalid key").seen(before(1)),
+            says(401, "Invalid key").seen(before(9)),
+        ),
+    ]
+}
