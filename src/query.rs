@@ -22,6 +22,7 @@ mod capture;
 
 pub use capture::{Capture, Source};
 pub use filter::{Filter, FilterFault, Refusal};
+pub(crate) use found::unreadable;
 pub use found::{Found, Gap, Hit};
 pub use path::{JsonPath, Key, Mistake, PathFault};
 pub use regular::{Regular, RegularFault};

@@ -138,11 +138,12 @@ fn value() -> Value {
     json!({SECRET: SECRET, "list": [SECRET, encodings()], "nested": {"deep": {SECRET: 1}}})
 }
 
-fn actuals() -> [Actual; 4] {
+fn actuals() -> [Actual; 5] {
     [
         Actual::Value(value()),
         Actual::Missing { reached: s(), there: vec![s()], nearest: Some(s()) },
         Actual::NotJson(s()),
+        Actual::Unreadable(s()),
         Actual::Unjudgeable { value: value(), why: s() },
     ]
 }

@@ -117,6 +117,19 @@ impl Decoder {
         self.chain.sink_mut().take()
     }
 
+    /// What is kept of what has been decoded, which goes on.
+    pub(crate) fn so_far(&mut self) -> &[u8] {
+        // A decoder may hold back up to one buffer.
+        let _ = self.chain.flush();
+        &self.chain.sink_mut().out
+    }
+
+    /// How much has been decoded.
+    pub(crate) fn size(&mut self) -> u64 {
+        let _ = self.chain.flush();
+        self.chain.sink_mut().size
+    }
+
     fn judge(&mut self, result: io::Result<()>) -> Result<(), DecodeFault> {
         if self.chain.sink_mut().over {
             return Err(DecodeFault::TooLarge);

@@ -97,6 +97,8 @@ pub enum Actual {
     },
     /// The body is not JSON: what it is instead (`text/html: <title>Sign in`).
     NotJson(String),
+    /// What is there cannot be read: why (`only 64 KiB of the body's 70 KiB are kept`).
+    Unreadable(String),
     /// The value could not be judged or transformed: why.
     Unjudgeable {
         /// The value that was there.

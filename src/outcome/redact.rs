@@ -291,7 +291,7 @@ fn redact_actual(actual: &mut Actual, field: &str, gate: &Gate) {
             there.redact(gate);
             nearest.redact(gate);
         }
-        Actual::NotJson(text) => text.redact(gate),
+        Actual::NotJson(text) | Actual::Unreadable(text) => text.redact(gate),
         Actual::Unjudgeable { value, why } => {
             if let Some(text) = value.as_str()
                 && names_secret(field)

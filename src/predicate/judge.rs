@@ -17,7 +17,7 @@ use super::operator::{Check, Op, Operator, Test};
 use super::schema::CAP;
 use crate::json;
 use crate::outcome::{Actual, Expected};
-use crate::query::{Found, time};
+use crate::query::{Found, time, unreadable};
 use crate::units::hex;
 
 /// Whether an operator whose operand is known holds of a value.
@@ -86,9 +86,7 @@ impl Op {
             Found::Many(hits) => self.look(Look::Many(hits)),
             Found::Nothing(gap) => self.look(Look::Missing(gap)),
             Found::NotJson(what) => stuck(Actual::NotJson(what.to_string())),
-            Found::Unreadable { value, why } => {
-                stuck(Actual::Unjudgeable { value: value.clone(), why: why.clone() })
-            }
+            Found::Unreadable { value, why } => stuck(unreadable(value.clone(), why.clone())),
         }
     }
 

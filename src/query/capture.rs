@@ -77,7 +77,7 @@ impl Capture {
             Actual::Missing { .. } => true,
             Actual::NotJson(what) => *what == NotJson::Empty.to_string(),
             Actual::Unjudgeable { why, .. } => why.starts_with("`regex` finds no match"),
-            Actual::Value(_) => false,
+            Actual::Value(_) | Actual::Unreadable(_) => false,
         }
     }
 

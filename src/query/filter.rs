@@ -187,7 +187,9 @@ impl Filter {
         for filter in filters {
             match filter.apply(&value) {
                 Ok(next) => value = next,
-                Err(fault) => return Found::Unreadable { value, why: fault.to_string() },
+                Err(fault) => {
+                    return Found::Unreadable { value: Some(value), why: fault.to_string() };
+                }
             }
         }
         Found::One { value: std::borrow::Cow::Owned(value), pointer }

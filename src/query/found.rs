@@ -30,8 +30,8 @@ pub enum Found<'a> {
     NotJson(&'a NotJson),
     /// Something is there, and it cannot be read or transformed.
     Unreadable {
-        /// What is there.
-        value: Value,
+        /// What is there, as far as that can be told.
+        value: Option<Value>,
         /// Why it cannot be read.
         why: String,
     },
@@ -105,8 +105,16 @@ impl<'a> Found<'a> {
             Self::Many(hits) => Ok(hits.into_iter().map(|hit| hit.value.clone()).collect()),
             Self::Nothing(gap) => Err(gap.into()),
             Self::NotJson(what) => Err(Actual::NotJson(what.to_string())),
-            Self::Unreadable { value, why } => Err(Actual::Unjudgeable { value, why }),
+            Self::Unreadable { value, why } => Err(unreadable(value, why)),
         }
+    }
+}
+
+/// What is there where something cannot be read.
+pub(crate) fn unreadable(value: Option<Value>, why: String) -> Actual {
+    match value {
+        Some(value) => Actual::Unjudgeable { value, why },
+        None => Actual::Unreadable(why),
     }
 }
 

@@ -335,7 +335,7 @@ impl Subject {
             SubjectKind::Url => text(&response.url),
             SubjectKind::Text => match response.text() {
                 Ok(text) => Found::Text(text),
-                Err(why) => Found::Unreadable { value: Value::Null, why: why.to_string() },
+                Err(why) => Found::Unreadable { value: None, why: why.to_string() },
             },
             SubjectKind::Size => Found::made(Value::from(response.size())),
             SubjectKind::Sha256 => Found::Text(response.sha256()),

@@ -86,6 +86,7 @@ pub(crate) fn actual(subject: &str, actual: &Actual, style: &Style) -> String {
             text
         }
         Actual::NotJson(what) => format!("not JSON: {}", sanitise_line(what)),
+        Actual::Unreadable(why) => sanitise_line(why).into_owned(),
         Actual::Unjudgeable { value: found, why } => {
             format!("{}\n{}", typed(found, style), sanitise_line(why))
         }
@@ -149,7 +150,7 @@ fn found_in_full(assertion: &Assertion, found: &Actual, style: &Style) -> String
 pub(crate) fn is_lacking(actual: &Actual) -> bool {
     match actual {
         Actual::Missing { .. } | Actual::NotJson(_) => true,
-        Actual::Value(_) | Actual::Unjudgeable { .. } => false,
+        Actual::Value(_) | Actual::Unreadable(_) | Actual::Unjudgeable { .. } => false,
     }
 }
 
@@ -195,6 +196,9 @@ pub(crate) fn in_short(assertion: &Assertion, style: &Style) -> String {
         Some(Actual::Unjudgeable { value: found, why }) => {
             format!("{subject} is {}: {}", value(found, style), sanitise_line(why))
         }
+        Some(Actual::Unreadable(why)) => {
+            format!("{subject} cannot be read: {}", sanitise_line(why))
+        }
         Some(Actual::Missing { .. }) => format!("{subject} is not there, expected {wanted}"),
         Some(Actual::NotJson(what)) => {
             format!("{subject}: the body is not JSON: {}", sanitise_line(what))
@@ -234,7 +238,10 @@ pub(crate) fn capture(capture: &CaptureResult, beside: bool, style: &Style) -> O
     let found = actual("", missing, style);
     Some(match missing {
         Actual::Missing { .. } => format!("captured {found}"),
-        Actual::NotJson(_) | Actual::Value(_) | Actual::Unjudgeable { .. } => {
+        Actual::NotJson(_)
+        | Actual::Value(_)
+        | Actual::Unreadable(_)
+        | Actual::Unjudgeable { .. } => {
             format!("captured nothing: {found}")
         }
     })

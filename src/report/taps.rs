@@ -22,7 +22,7 @@ fn line(tapped: &Tapped) -> String {
     };
     let body = &tapped.exchange.request.body;
     let sent = match &body.content {
-        Content::Text(text) if text.chars().count() <= SHOWN => format!(" {text}"),
+        Content::Text(text) if !body.cut && text.chars().count() <= SHOWN => format!(" {text}"),
         Content::Empty => String::new(),
         Content::Text(_)
         | Content::Hex(_)

@@ -16,7 +16,8 @@ use crate::outcome::{
     self, Exchange, Expected, Request, Response, TRACEPARENT, TapBreach, TapContract, TapRef,
     Tapped, Violation,
 };
-use crate::query::{self, Found, Gap};
+use crate::query::{self, Found, Gap, Whole};
+use crate::units::show_size;
 
 /// What taps saw of one request of a step.
 #[derive(Debug, Default)]
@@ -64,6 +65,7 @@ impl Context {
             headers: seen.headers.clone(),
             body: bytes.clone(),
             url: seen.url.clone(),
+            whole: Some(Whole { size, sha256: sha256.clone(), md5: None }),
             ..query::Response::default()
         };
         let exchange = Exchange {
@@ -258,9 +260,17 @@ impl Judge<'_> {
             violations: Vec::new(),
             tap: Some(Box::new(self.about(self.own.first().map(|(at, ..)| *at), None))),
         };
-        for (at, tapped, _) in self.own {
+        for (at, tapped, shown) in self.own {
             let Some(contract) = &tapped.contract else { continue };
             let operation = contract.operation.clone().unwrap_or_else(|| tapped.title());
+            if let Some(why) = cut(shown) {
+                judged.push(outcome::Assertion {
+                    passed: false,
+                    note: Some(format!("{why}{}", self.of_several(*at))),
+                    tap: Some(Box::new(self.about(Some(*at), None))),
+                    ..assertion(self.severity, Value::from(operation.clone()))
+                });
+            }
             for is_mild in [false, true] {
                 let of_kind =
                     |breach: &&TapBreach| (breach.code == Code::ContractUnknownField) == is_mild;
@@ -352,6 +362,13 @@ fn violation(breach: &TapBreach) -> Violation {
     }
 }
 
+/// Why the body of a request cannot be judged: only its beginning is kept.
+fn cut(shown: &query::Response) -> Option<String> {
+    let (size, kept) = (shown.size(), shown.body.len() as u64);
+    let told = || format!("only {} of the body's {} are kept", show_size(kept), show_size(size));
+    (size > kept).then(told)
+}
+
 /// What is looked at of a request.
 fn read<'f>(
     part: &HopPart,
@@ -380,8 +397,12 @@ fn read<'f>(
         HopPart::Status if tapped.exchange.response.is_none() => {
             let error = tapped.exchange.error.as_ref();
             let why = tapped.refused.clone().or(error.map(|error| error.message.clone()));
-            Found::Unreadable { value: Value::Null, why: why.unwrap_or_default() }
+            Found::Unreadable { value: None, why: why.unwrap_or_default() }
         }
+        HopPart::Request if assertion.subject.reads_body() => match cut(shown) {
+            Some(why) => Found::Unreadable { value: None, why },
+            None => assertion.subject.read(shown),
+        },
         HopPart::Status | HopPart::Request => assertion.subject.read(shown),
     }
 }

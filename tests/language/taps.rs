@@ -5,6 +5,7 @@ use std::net::TcpListener;
 
 use crate::bench::{Bench, Ran};
 use crate::scripted::{Reply, Scripted};
+use crate::tls::{Flaw, TlsServer};
 
 const DOCUMENT: &str = include_str!("../../plans/specs/auth.openapi.yaml");
 
@@ -152,4 +153,49 @@ fn what_bears_no_trace_is_tied_by_the_time() {
     let plan = "plan: P\nsteps:\n  - GET: ${{ env.tap }}/a\n    headers: {traceparent: \"${{ omit }}\"}\n    expect: {hops: {auth: {count: 1}}}\n";
     let ran = Bench::plan(plan).environment("here", &environment).run().exits(0);
     assert_eq!(ran.step(0)["attempts"][0]["taps"][0]["tie"], "time");
+}
+
+/// A plan that plays the service: what it sends to the tap of `to` is tied by its trace.
+fn plays(to: &str, request: &str, hops: &str) -> Bench {
+    let environment = format!(
+        "environment: here\ntaps:\n  auth: {{forward: \"{to}\", contract: auth}}\nvars: {{tap: \"${{{{ taps.auth.url }}}}\"}}\n"
+    );
+    let plan = format!(
+        "plan: P\ncontracts:\n  auth: {{spec: auth.yaml, base: http://127.0.0.1:9}}\nsteps:\n  - {request}\n    expect: {{status: any, hops: {{auth: {{{hops}}}}}}}\n"
+    );
+    Bench::plan(&plan).file("auth.yaml", DOCUMENT).environment("here", &environment)
+}
+
+#[test]
+fn a_dependency_behind_tls_is_asked_over_tls_and_its_certificate_is_checked() {
+    let server = TlsServer::start(Flaw::None);
+    let ask = || plays(&server.url(), "GET: \"${{ env.tap }}/keys\"", "status: 200");
+    let ran = ask().run().exits(1);
+    let tapped = &ran.step(0)["attempts"][0]["taps"][0]["exchange"];
+    assert_eq!(tapped["error"]["class"], "tls", "{tapped}");
+    assert_eq!(ran.step(0)["attempts"][0]["exchange"]["response"]["status"], 502, "{}", ran.said);
+    // The system is told whom to trust.
+    let ask = ask().file("ca.pem", &String::from_utf8_lossy(&server.ca));
+    let trusted = ask.path("ca.pem").display().to_string();
+    let ran = ask.variable("SSL_CERT_FILE", &trusted).run().exits(0);
+    let tapped = &ran.step(0)["attempts"][0]["taps"][0]["exchange"];
+    assert_eq!(tapped["request"]["url"], format!("{}keys", server.url()));
+}
+
+#[test]
+fn a_body_of_which_only_the_beginning_is_kept_is_not_held_to_be_good() {
+    let server = Scripted::ok();
+    let ask = |size: usize, hops: &str| {
+        let long = "x".repeat(size);
+        let request = format!(
+            "POST: \"${{{{ env.tap }}}}/api/v1/keys/validate\"\n    json: {{api_key: {long}, service_id: platform}}"
+        );
+        plays(&server.url(), &request, hops).run()
+    };
+    for hops in ["contract: true", "$.service_id: platform", "text: {contains: api_key}"] {
+        ask(1000, hops).exits(0);
+        ask(70_000, hops).exits(1).says("only 64 KiB of the body's 68.4");
+    }
+    // What the tap knows of the whole is judged all the same.
+    ask(70_000, "count: 1, path: /api/v1/keys/validate, status: 200").exits(0);
 }

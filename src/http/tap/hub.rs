@@ -205,6 +205,12 @@ impl Hub {
         Entered { hub: self.clone(), id }
     }
 
+    /// How many bytes of requests came that nobody took yet.
+    #[cfg(test)]
+    pub(super) fn came(&self) -> u64 {
+        self.state().entries.iter().map(|entry| entry.arrived.body.size()).sum()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

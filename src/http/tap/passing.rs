@@ -1,23 +1,28 @@
 //! One request through a tap: recorded, passed on, and its answer given back.
 
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::{Body as _, Frame, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Request, Response, StatusCode, Version};
+use hyper::{Method, Request, Response, StatusCode, Version};
 use tokio::sync::watch;
 use url::Url;
 
 use super::super::fault::{self, Scene};
 use super::super::head::texts;
-use super::super::request::{Connection, Dial, HttpVersion};
-use super::super::trace::{Marks, Trace, now};
+use super::super::request::{Connection, Dial, HttpVersion, RequestFault};
+use super::super::trace::{Marks, Trace, ends, now};
 use super::TapWork;
 use super::hub::{Answered, Arrived};
 use super::recorded::{Down, Recorded, Up, Upward};
 use crate::outcome::{Transport, TransportClass};
+use crate::units::show_size;
 
 /// What belongs to one connection and is not passed on (RFC 9110 §7.6.1).
 const OF_ONE_CONNECTION: [HeaderName; 8] = [
@@ -34,8 +39,8 @@ const OF_ONE_CONNECTION: [HeaderName; 8] = [
 /// How long a connection to the dependency may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The most of a body that is read before it is passed on, where it is judged first.
-const JUDGED: usize = 64 * 1024;
+/// The most of a body that is read before it is passed on, where it is judged first; decoded.
+const JUDGED: u64 = 64 * 1024;
 
 /// What a tap does with every request.
 pub(super) struct Passing {
@@ -70,147 +75,241 @@ impl Passing {
                 headers: sent.clone(),
                 body: recorded.clone(),
             }),
+            is_answered: false,
             over: false,
         };
         let Some(url) = url else {
             let seen = "it is not known yet where this tap forwards to";
             return own(ends, unanswered(seen, String::new()), seen);
         };
-        let mut source = Upward::Caller(std::sync::Mutex::new(incoming));
-        if let Some(refuse) = &self.work.refuse {
-            let Upward::Caller(incoming) = source else { return own_failure(ends) };
-            let incoming = incoming.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let (read, rest) = read(incoming, &recorded).await;
-            let why = if rest {
-                Some(format!("its body has more than {JUDGED} bytes, which is not judged"))
-            } else {
-                refuse(head.method.as_str(), asked, &sent, &read)
-            };
-            if let Some(why) = why {
-                ends.arrived.refused(&why);
-                return answer_of_own(ends, &format!("the tap `{}` refused it: {why}", self.name));
-            }
-            source = Upward::Read(read);
+        if head.method == Method::CONNECT {
+            let seen = "a tap passes requests on, and opens no tunnels";
+            return own(ends, unanswered(seen, String::new()), seen);
         }
-        let body = Up { source, recorded };
+        let source = match &self.work.refuse {
+            None => Upward::Caller(Mutex::new(incoming)),
+            Some(refuse) => {
+                let read = match read(incoming, &recorded).await {
+                    Read::Whole(read) => read,
+                    Read::Over => {
+                        let judged = show_size(JUDGED);
+                        let why = format!("its body is larger than the {judged} that are judged");
+                        return self.refuse(ends, &why);
+                    }
+                    // Half a request is not judged, and not passed on.
+                    Read::Broken => return own(ends, broken(&recorded), CALLER_BROKE_OFF),
+                };
+                let judged = recorded.head();
+                if let Some(why) = refuse(head.method.as_str(), asked, &sent, &judged) {
+                    return self.refuse(ends, &why);
+                }
+                Upward::Read(read)
+            }
+        };
+        let body = Up::new(source, recorded);
         self.ask((head.method, url, head.headers), body, ends).await
+    }
+
+    fn refuse(&self, ends: Ends, why: &str) -> Response<Down> {
+        ends.arrived.refused(why);
+        answer_of_own(ends, &format!("the tap `{}` refused it: {why}", self.name))
     }
 
     async fn ask(
         &self,
-        (method, url, mut headers): (hyper::Method, Url, HeaderMap),
+        (method, url, mut headers): (Method, Url, HeaderMap),
         body: Up,
         mut ends: Ends,
     ) -> Response<Down> {
         strip(&mut headers);
         // The dependency is known under its own name.
         headers.remove(header::HOST);
-        let client = &self.work.client;
-        let route = client.route(&self.dial, &url);
-        let made = route
-            .and_then(|route| client.reqwest(&self.dial, &url, Connection::Reuse, &route, false));
-        let reqwest = match made {
-            Ok(reqwest) => reqwest,
-            Err(fault) => {
-                let host = url.host_str().unwrap_or_default().to_owned();
-                return own(ends, unanswered(&fault.to_string(), host), &fault.to_string());
+        let is_empty = body.is_end_stream();
+        let (recorded, ended) = (body.recorded.clone(), Arc::clone(&body.ended));
+        let mut body = Some(body).filter(|_| !is_empty);
+        // What the dependency closes while a request is on its way must not become an error of the
+        // tap. So a body, which passes only once, goes over a connection of its own; a request
+        // without one is sent again.
+        let mut connection = if is_empty { Connection::Reuse } else { Connection::Fresh };
+        let (response, marks) = loop {
+            let client = match self.client(&url, connection) {
+                Ok(client) => client,
+                Err(fault) => {
+                    let host = url.host_str().unwrap_or_default().to_owned();
+                    return own(ends, unanswered(&fault.to_string(), host), &fault.to_string());
+                }
+            };
+            let mut message = reqwest::Request::new(method.clone(), url.clone());
+            message.headers_mut().clone_from(&headers);
+            *message.body_mut() = body.take().map(reqwest::Body::wrap);
+            let trace = Trace::new(CONNECT_TIMEOUT, None);
+            let error = match trace.follow(client.execute(message)).await {
+                Ok(response) => break (response, trace.marks()),
+                Err(error) => error,
+            };
+            if ended.broken.load(Ordering::Relaxed) {
+                return own(ends, broken(&recorded), CALLER_BROKE_OFF);
             }
-        };
-        let mut message = reqwest::Request::new(method, url.clone());
-        *message.headers_mut() = headers;
-        if !body.is_end_stream() {
-            *message.body_mut() = Some(reqwest::Body::wrap(body));
-        }
-        let trace = Trace::new(CONNECT_TIMEOUT, None);
-        let response = match trace.follow(reqwest.execute(message)).await {
-            Ok(response) => response,
-            Err(error) => {
-                let marks = trace.marks();
-                let transport = fault::before_head(&scene(&url, &marks), error);
-                let told = transport.message.clone();
-                return own(ends, transport, &told);
+            let marks = Marks { all_sent: ended.whole.load(Ordering::Relaxed), ..trace.marks() };
+            let local = fault::local_end(&error);
+            let reused = local.map_or(marks.connect_started.is_none(), |l| marks.local != Some(l));
+            if reused && connection == Connection::Reuse && fault::is_closed(&error) {
+                connection = Connection::Fresh;
+                continue;
             }
+            let transport = fault::before_head(&scene(&url, &marks, reused), error);
+            let told = transport.message.clone();
+            return own(ends, transport, &told);
         };
+        let remote = remote_of(&response).or(marks.remote);
         let response: Response<reqwest::Body> = response.into();
         let (mut head, body) = response.into_parts();
         let recorded = Recorded::new(&encoding(&head.headers));
-        ends.arrived.answered(Answered {
+        ends.answered(Answered {
             status: head.status.as_u16(),
             headers: texts(&head.headers),
             body: recorded.clone(),
-            remote: trace.marks().remote.map(|remote| remote.to_string()),
+            remote: remote.map(|remote| remote.to_string()),
         });
         if body.is_end_stream() {
             ends.whole();
         }
+        let announced = length(&head.headers);
         strip(&mut head.headers);
         head.version = Version::HTTP_11;
         head.extensions.clear();
-        Response::from_parts(head, Down::Dependency { body: Box::new(body), recorded, ends })
+        let coming = Coming { body, url, marks, announced, received: 0 };
+        Response::from_parts(head, Down::Dependency { coming: Box::new(coming), recorded, ends })
+    }
+
+    /// What asks the dependency.
+    fn client(&self, url: &Url, connection: Connection) -> Result<reqwest::Client, RequestFault> {
+        let client = &self.work.client;
+        let route = client.route(&self.dial, url)?;
+        client.reqwest(&self.dial, url, connection, &route, false)
+    }
+}
+
+fn remote_of(response: &reqwest::Response) -> Option<SocketAddr> {
+    ends(response.extensions()).map(|(_, remote)| remote)
+}
+
+/// An answer of the dependency that is on its way.
+pub(super) struct Coming {
+    body: reqwest::Body,
+    url: Url,
+    marks: Marks,
+    announced: Option<u64>,
+    received: u64,
+}
+
+impl Coming {
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Transport>>> {
+        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if let Some(Ok(frame)) = &frame {
+            self.received += frame.data_ref().map_or(0, |bytes| bytes.len() as u64);
+        }
+        Poll::Ready(frame.map(|frame| {
+            frame.map_err(|error| {
+                let scene = Scene {
+                    headed: true,
+                    received: self.received,
+                    announced: self.announced,
+                    ..scene(&self.url, &self.marks, false)
+                };
+                fault::in_body(&scene, error)
+            })
+        }))
+    }
+
+    pub(super) fn body(&self) -> &reqwest::Body {
+        &self.body
     }
 }
 
 /// An exchange that is under way; it is over when this says so or is dropped.
 pub(super) struct Ends {
     arrived: super::hub::Entered,
+    is_answered: bool,
     over: bool,
 }
 
 impl Ends {
+    fn answered(&mut self, answered: Answered) {
+        self.is_answered = true;
+        self.arrived.answered(answered);
+    }
+
     /// Everything came.
     pub(super) fn whole(&mut self) {
-        if !std::mem::replace(&mut self.over, true) {
-            self.arrived.over(None);
-        }
+        self.over(None);
     }
 
     /// The dependency's answer broke off.
-    pub(super) fn broke_off(&mut self, seen: &str) {
+    pub(super) fn broke_off(&mut self, transport: Transport) {
+        let message = format!("the answer of the dependency broke off: {}", transport.message);
+        self.over(Some(Transport { message, ..transport }));
+    }
+
+    fn over(&mut self, error: Option<Transport>) {
         if !std::mem::replace(&mut self.over, true) {
-            let message = format!("the answer of the dependency broke off: {seen}");
-            let class = TransportClass::Truncated;
-            self.arrived.over(Some(Transport { class, ..unanswered(&message, String::new()) }));
+            self.arrived.over(error);
         }
     }
 }
 
 impl Drop for Ends {
     fn drop(&mut self) {
-        if !self.over {
-            let seen = "the caller went away before the answer was there";
-            self.arrived.over(Some(unanswered(seen, String::new())));
-        }
+        let seen = if self.is_answered {
+            "the caller went away before it had the whole answer"
+        } else {
+            "the caller went away before there was an answer"
+        };
+        self.over(Some(unanswered(seen, String::new())));
     }
 }
 
-/// Reads a body that is judged before it is passed on, and whether there is more of it.
-async fn read(mut incoming: Incoming, recorded: &Recorded) -> (Bytes, bool) {
+/// A body that is judged before it is passed on.
+enum Read {
+    Whole(Bytes),
+    /// There is more of it than is judged.
+    Over,
+    /// The caller broke it off.
+    Broken,
+}
+
+async fn read(mut incoming: Incoming, recorded: &Recorded) -> Read {
     let mut read = Vec::new();
-    while let Some(Ok(frame)) = next(&mut incoming).await {
+    while let Some(frame) = next(&mut incoming).await {
+        let Ok(frame) = frame else { return Read::Broken };
         let Some(bytes) = frame.data_ref() else { continue };
         recorded.feed(bytes);
         read.extend_from_slice(bytes);
-        if read.len() > JUDGED {
-            return (Bytes::from(read), true);
+        if recorded.size() > JUDGED {
+            return Read::Over;
         }
     }
-    (Bytes::from(read), false)
+    Read::Whole(Bytes::from(read))
 }
 
-async fn next(incoming: &mut Incoming) -> Option<Result<hyper::body::Frame<Bytes>, hyper::Error>> {
-    std::future::poll_fn(|cx| std::pin::Pin::new(&mut *incoming).poll_frame(cx)).await
+async fn next(incoming: &mut Incoming) -> Option<Result<Frame<Bytes>, hyper::Error>> {
+    std::future::poll_fn(|cx| Pin::new(&mut *incoming).poll_frame(cx)).await
+}
+
+const CALLER_BROKE_OFF: &str = "the caller broke its request off";
+
+fn broken(recorded: &Recorded) -> Transport {
+    let came = show_size(recorded.size());
+    unanswered(&format!("{CALLER_BROKE_OFF}, after {came} of its body"), String::new())
 }
 
 /// The tap's own 502 where the dependency did not answer.
 fn own(mut ends: Ends, transport: Transport, told: &str) -> Response<Down> {
-    ends.over = true;
-    ends.arrived.over(Some(transport));
+    ends.over(Some(transport));
     bad_gateway(told)
-}
-
-fn own_failure(ends: Ends) -> Response<Down> {
-    let told = "the tap could not read the request";
-    own(ends, unanswered(told, String::new()), told)
 }
 
 /// The tap's own 502 where it refused a request.
@@ -239,11 +338,11 @@ fn unanswered(message: &str, host: String) -> Transport {
     }
 }
 
-fn scene<'s>(url: &'s Url, marks: &'s Marks) -> Scene<'s> {
+fn scene<'s>(url: &'s Url, marks: &'s Marks, reused: bool) -> Scene<'s> {
     Scene {
         url,
         marks,
-        reused: marks.connect_started.is_none(),
+        reused,
         headed: false,
         received: 0,
         announced: None,
@@ -266,6 +365,10 @@ fn encoding(headers: &HeaderMap) -> String {
     let values = headers.get_all(header::CONTENT_ENCODING).into_iter();
     let values: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
     values.join(",")
+}
+
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Removes what belongs to one connection, and what `Connection` names (RFC 9110 §7.6.1).

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -43,6 +44,28 @@ impl Recorded {
         }
     }
 
+    /// How much came so far, decoded.
+    pub(super) fn size(&self) -> u64 {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let State { decoder, taken } = &mut *state;
+        match (decoder, taken) {
+            (Some(decoder), _) => decoder.size(),
+            (None, Some(taken)) => taken.size,
+            (None, None) => 0,
+        }
+    }
+
+    /// The beginning of what came so far.
+    pub(super) fn head(&self) -> Bytes {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let State { decoder, taken } = &mut *state;
+        match (decoder, taken) {
+            (Some(decoder), _) => Bytes::copy_from_slice(decoder.so_far()),
+            (None, Some(taken)) => Bytes::copy_from_slice(&taken.kept),
+            (None, None) => Bytes::new(),
+        }
+    }
+
     /// What came, its size, and its digest.
     pub(super) fn take(&self) -> (Bytes, u64, Option<String>) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -57,8 +80,26 @@ impl Recorded {
 
 /// The body of a request on its way up.
 pub(super) struct Up {
-    pub(super) source: Upward,
+    source: Upward,
     pub(super) recorded: Recorded,
+    pub(super) ended: Arc<Ended>,
+}
+
+/// How the body of a request ended, once it has.
+#[derive(Debug, Default)]
+pub(super) struct Ended {
+    /// The caller broke it off.
+    pub(super) broken: AtomicBool,
+    /// It was handed over whole.
+    pub(super) whole: AtomicBool,
+}
+
+impl Up {
+    pub(super) fn new(source: Upward, recorded: Recorded) -> Self {
+        let up = Self { source, recorded, ended: Arc::default() };
+        up.ended.whole.store(up.is_end_stream(), Ordering::Relaxed);
+        up
+    }
 }
 
 /// Where the body of a request comes from.
@@ -80,14 +121,22 @@ impl Body for Up {
         let this = self.get_mut();
         match &mut this.source {
             Upward::Read(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Upward::Read(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Upward::Read(bytes) => {
+                this.ended.whole.store(true, Ordering::Relaxed);
+                Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes)))))
+            }
             Upward::Caller(incoming) => {
                 let incoming = incoming.get_mut().unwrap_or_else(PoisonError::into_inner);
-                let frame = std::task::ready!(Pin::new(incoming).poll_frame(cx));
-                if let Some(Ok(frame)) = &frame
-                    && let Some(bytes) = frame.data_ref()
-                {
-                    this.recorded.feed(bytes);
+                let frame = std::task::ready!(Pin::new(&mut *incoming).poll_frame(cx));
+                match &frame {
+                    Some(Ok(frame)) => frame.data_ref().into_iter().for_each(|bytes| {
+                        this.recorded.feed(bytes);
+                    }),
+                    Some(Err(_)) => this.ended.broken.store(true, Ordering::Relaxed),
+                    None => {}
+                }
+                if frame.is_none() || incoming.is_end_stream() {
+                    this.ended.whole.store(true, Ordering::Relaxed);
                 }
                 Poll::Ready(frame)
             }
@@ -120,7 +169,7 @@ pub(super) enum Down {
     /// The dependency's.
     Dependency {
         /// Where it comes from.
-        body: Box<reqwest::Body>,
+        coming: Box<super::passing::Coming>,
         /// What came so far.
         recorded: Recorded,
         /// Hears how it ended; the exchange is over when this is dropped.
@@ -128,33 +177,50 @@ pub(super) enum Down {
     },
 }
 
+/// The dependency's answer broke off, and so the caller's does.
+#[derive(Debug)]
+pub(super) struct BrokeOff;
+
+impl fmt::Display for BrokeOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the answer of the dependency broke off")
+    }
+}
+
+impl std::error::Error for BrokeOff {}
+
 impl Body for Down {
     type Data = Bytes;
-    type Error = reqwest::Error;
+    type Error = BrokeOff;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, reqwest::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokeOff>>> {
         match self.get_mut() {
             Self::Own(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Own(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Self::Dependency { body, recorded, ends } => {
-                let frame = std::task::ready!(Pin::new(body.as_mut()).poll_frame(cx));
-                match &frame {
+            Self::Dependency { coming, recorded, ends } => {
+                Poll::Ready(match std::task::ready!(coming.poll(cx)) {
                     Some(Ok(frame)) => {
                         if let Some(bytes) = frame.data_ref() {
                             recorded.feed(bytes);
                         }
                         // Whoever asked may act on the last byte before it asks for more.
-                        if body.is_end_stream() {
+                        if coming.body().is_end_stream() {
                             ends.whole();
                         }
+                        Some(Ok(frame))
                     }
-                    Some(Err(error)) => ends.broke_off(&error.to_string()),
-                    None => ends.whole(),
-                }
-                Poll::Ready(frame)
+                    Some(Err(transport)) => {
+                        ends.broke_off(transport);
+                        Some(Err(BrokeOff))
+                    }
+                    None => {
+                        ends.whole();
+                        None
+                    }
+                })
             }
         }
     }
@@ -162,14 +228,14 @@ impl Body for Down {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Own(bytes) => bytes.is_empty(),
-            Self::Dependency { body, .. } => body.is_end_stream(),
+            Self::Dependency { coming, .. } => coming.body().is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Own(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Dependency { body, .. } => body.size_hint(),
+            Self::Dependency { coming, .. } => coming.body().size_hint(),
         }
     }
 }
