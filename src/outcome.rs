@@ -25,4 +25,5 @@ pub use samples::{
     DistinctCount, SampleBefore, SampleColumns, SampleCounts, SampleRow, SampleTimes,
     SamplesResult, Spread,
 };
+pub(crate) use tapped::CALLER_LEFT;
 pub use tapped::{TapBreach, TapContract, TapRef, Tapped, Tie};

@@ -35,6 +35,9 @@ pub struct Tapped {
     pub late: Option<String>,
 }
 
+/// How the error of an exchange begins whose caller did not wait for the answer.
+pub(crate) const CALLER_LEFT: &str = "the caller went away";
+
 /// How an exchange is tied to a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -83,6 +86,13 @@ impl Tapped {
     #[must_use]
     pub fn is_breach(&self) -> bool {
         self.contract.as_ref().is_some_and(|contract| !contract.breaches.is_empty())
+    }
+
+    /// Whether the service that asked did not wait for the answer.
+    #[must_use]
+    pub fn is_left(&self) -> bool {
+        let error = self.exchange.error.as_ref();
+        error.is_some_and(|error| error.message.starts_with(CALLER_LEFT))
     }
 
     /// Method and path, as the system under test asked.

@@ -225,9 +225,11 @@ pub(super) fn labels(
                 add(first.place, phrase::assertions(&here, beside, style));
             }
         }
-        for violation in failed.iter().flat_map(|one| &one.violations) {
-            if let Some(place) = violation.place {
-                add(place, phrase::violation(violation));
+        for one in &failed {
+            for violation in &one.violations {
+                let Some(place) = violation.place else { continue };
+                let of_tap = taps::label(attempt, one, violation);
+                add(place, of_tap.unwrap_or_else(|| phrase::violation(violation)));
             }
         }
         for capture in &attempt.captures {

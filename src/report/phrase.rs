@@ -18,6 +18,9 @@ const TYPED: [&str; 4] = ["equals", "not_equals", "contains", "not_contains"];
 /// Columns of a value in a sentence; longer ones are cut.
 const VALUE: usize = 120;
 
+/// How subjects begin that are about what a tap saw, whose body no report shows.
+const HOPS: &str = "hops.";
+
 /// `equals true (boolean)`, `present`, `2xx`.
 pub(crate) fn expected(subject: &str, expected: &Expected, style: &Style) -> String {
     let operator = sanitise_line(&expected.operator).replace('_', " ");
@@ -73,11 +76,17 @@ pub(crate) fn actual(subject: &str, actual: &Actual, style: &Style) -> String {
             let mut text = "nothing".to_owned();
             if !reached.is_empty() && reached != subject {
                 text = match reached.as_str() {
-                    "$" => "nothing: the body does not have it at all".to_owned(),
+                    "$" if subject.starts_with(HOPS) => {
+                        "nothing: it is not in the body of that request".to_owned()
+                    }
+                    "$" => "nothing: it is not in the body".to_owned(),
+                    part if subject.starts_with(HOPS) && !part.starts_with('$') => {
+                        format!("nothing: it is not in the {part} of that request")
+                    }
                     _ => format!("nothing: the path ends at `{}`", sanitise_line(reached)),
                 };
             }
-            if !there.is_empty() && !reached.starts_with('$') {
+            if !there.is_empty() && (!reached.starts_with('$') || subject.starts_with(HOPS)) {
                 text = format!("{text}\nthere: {}", keys(there, style));
             }
             if let Some(nearest) = nearest {
@@ -203,7 +212,10 @@ pub(crate) fn in_short(assertion: &Assertion, style: &Style) -> String {
         Some(Actual::NotJson(what)) => {
             format!("{subject}: the body is not JSON: {}", sanitise_line(what))
         }
-        None => format!("{subject}: expected {wanted}"),
+        None => match &assertion.note {
+            Some(note) if assertion.tap.is_some() => format!("{subject}: {}", sanitise_line(note)),
+            _ => format!("{subject}: expected {wanted}"),
+        },
     }
 }
 

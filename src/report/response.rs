@@ -127,7 +127,9 @@ fn marks(
     if let Some((pointer, _)) = reason {
         add(&mut marks, pretty, &pointer, "what the server says".to_owned());
     }
-    for assertion in attempt.assertions.iter().filter(|assertion| !assertion.passed) {
+    let failed = attempt.assertions.iter().filter(|assertion| !assertion.passed);
+    // What a tap saw stands in another body.
+    for assertion in failed.filter(|assertion| assertion.tap.is_none()) {
         let wanted = phrase::expected(&assertion.subject, &assertion.expected, style);
         if let Some(Actual::Missing { reached, there, nearest }) = &assertion.actual {
             let pointer = assertion.pointer.clone().or_else(|| pointer_of(reached));

@@ -1,6 +1,6 @@
 //! What taps saw, one line each, for people.
 
-use crate::outcome::{Content, Tapped, Tie};
+use crate::outcome::{Assertion, Attempt, Content, Tapped, Tie, Violation};
 use crate::secret::sanitise_line;
 use crate::units::show_size;
 
@@ -10,6 +10,21 @@ const SHOWN: usize = 200;
 /// A line for each exchange: the tap, the request and its body, what was answered, how it is tied.
 pub(super) fn lines(tapped: &[Tapped]) -> Vec<String> {
     tapped.iter().map(line).collect()
+}
+
+/// What the document says at the place of a violation by something that a tap saw; nothing where no
+/// tap did.
+pub(super) fn label(
+    attempt: &Attempt,
+    assertion: &Assertion,
+    violation: &Violation,
+) -> Option<String> {
+    let seen = usize::try_from(assertion.tap.as_ref()?.seen?).ok()?;
+    let contract = attempt.tapped.get(seen)?.contract.as_ref()?;
+    let mut breaches = contract.breaches.iter();
+    let breach = breaches
+        .find(|breach| breach.said == violation.place && breach.message == violation.wanted)?;
+    Some(sanitise_line(&breach.label).into_owned())
 }
 
 fn line(tapped: &Tapped) -> String {
@@ -35,6 +50,15 @@ fn line(tapped: &Tapped) -> String {
         Tie::Time => " (by the time)",
         Tie::None => " (of no step)",
     };
-    let line = format!("`{}` saw {}{sent} → {came}{tie}", tapped.tap, tapped.title());
+    // Where a secret went is what a person looks for; what is masked can be shown.
+    let headers = &tapped.exchange.request.headers;
+    let masked = headers.iter().filter(|(_, value)| value.contains("«secret"));
+    let masked: Vec<String> =
+        masked.map(|(name, value)| format!(" · {}: {value}", name.to_lowercase())).collect();
+    let (title, masked) = (tapped.title(), masked.concat());
+    let line = format!("`{}` saw {title}{sent}{masked} → {came}{tie}", tapped.tap);
     sanitise_line(&line).into_owned()
 }
+
+#[cfg(test)]
+mod tests;

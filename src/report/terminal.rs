@@ -143,7 +143,7 @@ impl Terminal {
     }
 
     /// What an event makes visible.
-    fn take(&mut self, event: &Event) -> String {
+    pub(super) fn take(&mut self, event: &Event) -> String {
         let ended = self.fold.push(event);
         match event {
             Event::RunStarted(run) => {

@@ -21,7 +21,15 @@ use crate::units::show_size;
 
 /// What taps saw of one request of a step.
 #[derive(Debug, Default)]
-pub(super) struct TapsSaw(Vec<(Tapped, query::Response)>);
+pub(super) struct TapsSaw(Vec<(Tapped, Shown)>);
+
+/// A request that a tap saw, shown to subjects as what they read: a response.
+#[derive(Debug)]
+struct Shown {
+    response: query::Response,
+    /// Whether all of its body came.
+    is_whole: bool,
+}
 
 impl Context {
     /// Tells what taps saw that belongs to no request of a step.
@@ -33,7 +41,7 @@ impl Context {
         }
     }
 
-    fn tapped(&self, seen: Seen, contract: Option<&CheckedContract>) -> (Tapped, query::Response) {
+    fn tapped(&self, seen: Seen, contract: Option<&CheckedContract>) -> (Tapped, Shown) {
         let (bytes, size, sha256) = seen.body;
         let contract = contract.map(|contract| {
             let (path, asked) = (seen.path.as_str(), Url::parse(&seen.url).ok());
@@ -46,7 +54,12 @@ impl Context {
                 headers: &seen.headers,
                 body: &bytes,
             };
-            self.against(contract, &sent)
+            let mut judged = self.against(contract, &sent);
+            if !seen.is_whole {
+                // What did not come may be as it should be.
+                judged.breaches.retain(|breach| !breach.at.starts_with("body"));
+            }
+            judged
         });
         let answer = seen.answer.map(|answer| {
             let (bytes, size, sha256) = answer.body;
@@ -59,8 +72,7 @@ impl Context {
                 saved: None,
             }
         });
-        // Subjects read a response: what a tap saw is shown to them as one.
-        let shown = query::Response {
+        let response = query::Response {
             status: answer.as_ref().map_or(502, |answer| answer.status),
             headers: seen.headers.clone(),
             body: bytes.clone(),
@@ -90,7 +102,7 @@ impl Context {
             refused: seen.refused,
             late: None,
         };
-        (tapped, shown)
+        (tapped, Shown { response, is_whole: seen.is_whole })
     }
 
     fn against(&self, contract: &CheckedContract, sent: &Sent<'_>) -> TapContract {
@@ -186,7 +198,7 @@ impl TapsSaw {
 /// What one tap saw, and what is expected of it.
 struct Judge<'a> {
     hop: &'a CheckedHop,
-    own: &'a [(u32, &'a Tapped, &'a query::Response)],
+    own: &'a [(u32, &'a Tapped, &'a Shown)],
     severity: Severity,
     renderer: &'a Renderer<'a>,
 }
@@ -354,7 +366,7 @@ impl Judge<'_> {
 
 fn violation(breach: &TapBreach) -> Violation {
     Violation {
-        at: breach.at.clone(),
+        at: breach.at.replace('`', ""),
         pointer: None,
         wanted: breach.message.clone(),
         keyword: breach.code.as_str().to_owned(),
@@ -362,11 +374,15 @@ fn violation(breach: &TapBreach) -> Violation {
     }
 }
 
-/// Why the body of a request cannot be judged: only its beginning is kept.
-fn cut(shown: &query::Response) -> Option<String> {
-    let (size, kept) = (shown.size(), shown.body.len() as u64);
-    let told = || format!("only {} of the body's {} are kept", show_size(kept), show_size(size));
-    (size > kept).then(told)
+/// Why the body of a request cannot be judged: only its beginning is kept, or came.
+fn cut(shown: &Shown) -> Option<String> {
+    let (size, kept) = (shown.response.size(), shown.response.body.len() as u64);
+    if size > kept {
+        let (size, kept) = (show_size(size), show_size(kept));
+        return Some(format!("only {kept} of the body's {size} are kept"));
+    }
+    let told = || format!("the body did not come whole: {} came", show_size(size));
+    (!shown.is_whole).then(told)
 }
 
 /// What is looked at of a request.
@@ -374,7 +390,7 @@ fn read<'f>(
     part: &HopPart,
     assertion: &Assertion,
     tapped: &'f Tapped,
-    shown: &'f query::Response,
+    shown: &'f Shown,
 ) -> Found<'f> {
     let (path, query) = tapped.path.split_once('?').unwrap_or((&tapped.path, ""));
     match part {
@@ -401,8 +417,8 @@ fn read<'f>(
         }
         HopPart::Request if assertion.subject.reads_body() => match cut(shown) {
             Some(why) => Found::Unreadable { value: None, why },
-            None => assertion.subject.read(shown),
+            None => assertion.subject.read(&shown.response),
         },
-        HopPart::Status | HopPart::Request => assertion.subject.read(shown),
+        HopPart::Status | HopPart::Request => assertion.subject.read(&shown.response),
     }
 }

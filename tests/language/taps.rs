@@ -48,7 +48,8 @@ fn a_healthy_hop_holds_in_every_part() {
 fn a_broken_hop_is_seen_with_both_lines() {
     let ran = on(asks_for("200", "contract: true"), "broken-contract", TAP).exits(1);
     let ran = ran.says("`api_key`").says("auth.yaml:").says("plan.yaml:");
-    let ran = ran.says("what this service sends");
+    let ran = ran.says("this service does not ask its own dependency as the contract");
+    let ran = ran.says("╰── wanted here").says("authorization: Bearer «secret:api_key» → 422");
     assert!(!ran.said.contains("hk_live"), "{}", ran.said);
     // Nobody has to expect it: the cause of the 401 is known from the tap.
     let step = ran.step(0);
@@ -83,12 +84,15 @@ fn the_query_of_a_hop_is_looked_at() {
         "environment: here\ntaps:\n  auth: {{forward: {}/v1}}\nvars: {{tap: \"${{{{ taps.auth.url }}}}\"}}\n",
         server.url()
     );
-    for (expected, code) in [("a b", 0), ("a", 1)] {
+    let run = |expected: &str| {
         let plan = format!(
-            "plan: P\nsteps:\n  - GET: ${{{{ env.tap }}}}/keys?q=a%20b\n    expect: {{hops: {{auth: {{query: {{q: {expected}}}, path: /keys}}}}}}\n"
+            "plan: P\nsteps:\n  - GET: ${{{{ env.tap }}}}/keys?q=a%20b\n    expect: {{hops: {{auth: {{query: {{{expected}}}, path: /keys}}}}}}\n"
         );
-        Bench::plan(&plan).environment("here", &environment).run().exits(code);
-    }
+        Bench::plan(&plan).environment("here", &environment).run()
+    };
+    run("q: a b").exits(0);
+    run("q: a").exits(1);
+    run("r: a").exits(1).says("nothing: it is not in the query of that request");
     assert!(server.log().iter().all(|seen| seen.path() == "/v1/keys"), "{:?}", server.log().len());
 }
 
@@ -136,11 +140,15 @@ fn a_dependency_that_does_not_answer_is_told() {
     let gone = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = gone.local_addr().expect("its address").port();
     drop(gone);
-    let tap = format!("forward: \"http://127.0.0.1:{port}\"");
-    let ran = on(asks("status: 200"), "", &tap).exits(1);
+    let tap = format!("forward: \"http://127.0.0.1:{port}\", contract: auth");
+    let hops = "contract: true, $.api_key: {present: true}";
+    let ran = on(asks_for("200", hops), "", &tap).exits(1);
     let tapped = &ran.step(0)["attempts"][0]["taps"][0]["exchange"];
     assert!(tapped["response"].is_null(), "{tapped}");
     assert!(tapped["error"]["message"].is_string(), "{tapped}");
+    let ran = ran.says("the dependency of this service did not answer it");
+    // What it was asked is judged all the same, though nobody took it.
+    assert_eq!(ran.failures(0), ["status equals"], "{}", ran.said);
 }
 
 #[test]

@@ -3,20 +3,30 @@
 use super::Rule;
 use crate::diagnose::cause::{Cause, Fact};
 use crate::diagnose::evidence::Evidence;
-use crate::outcome::Tapped;
+use crate::finding::Code;
+use crate::outcome::{TapBreach, Tapped};
+use crate::units::show_duration;
 
-pub(super) const RULES: [Rule; 2] = [
+pub(super) const RULES: [Rule; 3] = [
     Rule {
         name: "hop/broken-contract",
-        says: "a tap saw what the service sent to its own dependency: it breaks that one's contract, and was refused",
+        says: "a tap saw what the service asked its own dependency: it breaks that one's contract, and was refused",
         find: broken_contract,
     },
     Rule {
+        name: "hop/impatient",
+        says: "a tap saw that the service which was asked did not wait for the answer of its own dependency",
+        find: impatient,
+    },
+    Rule {
         name: "hop/unanswered",
-        says: "a tap saw that the dependency of the service which was asked did not answer",
+        says: "a tap saw that the dependency of the service which was asked did not answer, or not to the end",
         find: unanswered,
     },
 ];
+
+/// Statuses that say that a request is not as it should be, whoever sends it.
+const OF_FORM: [u16; 7] = [400, 404, 405, 406, 411, 415, 422];
 
 fn seen<'e>(evidence: &'e Evidence<'_>) -> impl Iterator<Item = &'e Tapped> {
     let attempt = evidence.result.attempts.last();
@@ -37,28 +47,58 @@ fn broken_contract(evidence: &Evidence<'_>) -> Option<Cause> {
     if evidence.status() < 400 {
         return None;
     }
-    let refused = |tapped: &&Tapped| {
-        let response = tapped.exchange.response.as_ref();
-        tapped.refused.is_some() || response.is_some_and(|response| response.status >= 400)
-    };
-    let tapped = seen(evidence).filter(refused).find(|tapped| tapped.is_breach())?;
-    let contract = tapped.contract.as_ref()?;
-    let breaches = contract.breaches.iter().map(|breach| Fact::at(&*breach.message, breach.said));
+    let status = |tapped: &Tapped| tapped.exchange.response.as_ref().map(|answer| answer.status);
+    let refused =
+        |tapped: &&Tapped| tapped.refused.is_some() || status(tapped).is_some_and(|s| s >= 400);
+    // Nobody is refused for a field more.
+    let is_grave = |breach: &&TapBreach| breach.code != Code::ContractUnknownField;
+    let (tapped, contract) = seen(evidence).filter(refused).find_map(|tapped| {
+        let contract = tapped.contract.as_ref()?;
+        contract.breaches.iter().any(|breach| is_grave(&breach)).then_some((tapped, contract))
+    })?;
+    let breaches: Vec<_> = contract.breaches.iter().filter(is_grave).collect();
+    let is_about_keys = breaches.iter().any(|breach| {
+        matches!(breach.code, Code::ContractMissingCredential | Code::ContractAuthMismatch)
+    });
+    let is_of_form =
+        tapped.refused.is_some() || status(tapped).is_some_and(|s| OF_FORM.contains(&s));
+    let claim = format!(
+        "this service does not ask its own dependency as the contract `{}` says",
+        contract.name
+    );
+    let cause =
+        if is_of_form || is_about_keys { Cause::certain(claim) } else { Cause::likely(claim) };
+    let breaches = breaches.into_iter().map(|breach| Fact::at(&*breach.message, breach.said));
     Some(
-        Cause::certain(format!(
-            "what this service sends to its own dependency is not what that one's contract \
-             `{}` wants",
-            contract.name
-        ))
-        .about(format!("{} {}", tapped.tap, tapped.title()))
-        .facts([told(tapped)])
-        .facts(breaches)
-        .facts(evidence.said_fact())
-        .next(
-            "change what this service sends there: the line of the document says what is wanted; \
-             the key itself may be good",
-        )
-        .owner("whoever runs what answers here, not whoever gave out the key"),
+        cause
+            .about(format!("{} {}", tapped.tap, tapped.title()))
+            .facts([told(tapped)])
+            .facts(breaches)
+            .facts(evidence.said_fact())
+            .next(
+                "change what this service sends there: the line of the document says what is \
+                 wanted; the key itself may be good",
+            )
+            .owner("whoever runs what answers here, not whoever gave out the key"),
+    )
+}
+
+fn impatient(evidence: &Evidence<'_>) -> Option<Cause> {
+    if evidence.status() < 400 {
+        return None;
+    }
+    let tapped = seen(evidence).find(|tapped| tapped.is_left())?;
+    let waited = tapped.exchange.phases.total.map(show_duration);
+    Some(
+        Cause::likely("this service did not wait for the answer of its own dependency")
+            .about(format!("{} {}", tapped.tap, tapped.title()))
+            .facts([told(tapped)])
+            .facts(waited.map(|waited| Fact::new(format!("the service went away after {waited}"))))
+            .next(
+                "compare the service's timeout with the time that the dependency takes; see why it \
+                 takes so long",
+            )
+            .owner("whoever runs what answers here, and whoever runs the dependency"),
     )
 }
 
@@ -66,12 +106,11 @@ fn unanswered(evidence: &Evidence<'_>) -> Option<Cause> {
     if evidence.status() < 400 {
         return None;
     }
-    let no_answer =
-        |tapped: &&Tapped| tapped.refused.is_none() && tapped.exchange.response.is_none();
-    let tapped = seen(evidence).find(no_answer)?;
+    let broken = |tapped: &&Tapped| tapped.exchange.error.is_some() && !tapped.is_left();
+    let tapped = seen(evidence).find(broken)?;
     let error = tapped.exchange.error.as_ref()?;
     Some(
-        Cause::likely("the service that was asked could not ask its own dependency")
+        Cause::likely("the dependency of this service did not answer it")
             .about(format!("{} {}", tapped.tap, tapped.title()))
             .facts([told(tapped)])
             .fact(error.message.clone())

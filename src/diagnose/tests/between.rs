@@ -41,17 +41,17 @@ pub(super) fn rows() -> Vec<Row> {
             says(401, "no").tapped(tapped(401, &[])),
         ),
         (
+            "hop/impatient",
+            "401, and the tap saw that the service went away before there was an answer",
+            "401, and the tap saw that the dependency did not answer",
+            says(401, "no").tapped(unanswered("the caller went away before there was an answer")),
+            says(401, "no").tapped(unanswered("nothing listens")),
+        ),
+        (
             "hop/unanswered",
             "401, and the tap saw that the dependency did not answer",
             "401, and the tap saw that it answered with 200",
-            says(401, "no").tapped(Tapped {
-                exchange: Box::new(Exchange {
-                    response: None,
-                    error: failed(TransportClass::Refused).exchange.error,
-                    ..*tapped(502, &[]).exchange
-                }),
-                ..tapped(502, &[])
-            }),
+            says(401, "no").tapped(unanswered("nothing listens")),
             says(401, "no").tapped(tapped(200, &[])),
         ),
         (
@@ -105,4 +105,23 @@ pub(super) fn rows() -> Vec<Row> {
             says(401, "no").by_another_route(false),
         ),
     ]
+}
+
+#[test]
+fn a_broken_contract_is_a_certain_cause_only_where_the_refusal_can_come_of_nothing_else() {
+    let found = |status: u16, code: Code| {
+        let mut tapped = tapped(status, &["the field `a` is wrong"]);
+        let breaches = tapped.contract.iter_mut().flat_map(|contract| &mut contract.breaches);
+        breaches.for_each(|breach| breach.code = code);
+        let causes = says(401, "no").tapped(tapped).causes();
+        let own = causes.iter().find(|cause| cause.rule == "hop/broken-contract");
+        own.map(|cause| cause.confidence)
+    };
+    assert_eq!(found(422, Code::ContractMissingField), Some(Confidence::Certain));
+    assert_eq!(found(401, Code::ContractMissingCredential), Some(Confidence::Certain));
+    // The key may be expired all the same.
+    assert_eq!(found(401, Code::ContractBadValue), Some(Confidence::Likely));
+    // Nobody is refused for a field more, and what was taken was not refused.
+    assert_eq!(found(422, Code::ContractUnknownField), None);
+    assert_eq!(found(200, Code::ContractMissingField), None);
 }

@@ -208,6 +208,16 @@ pub(super) fn tapped(status: u16, breaches: &[&str]) -> Tapped {
     }
 }
 
+/// The same without an answer.
+pub(super) fn unanswered(why: &str) -> Tapped {
+    let mut error = failed(TransportClass::Other).exchange.error;
+    if let Some(error) = &mut error {
+        why.clone_into(&mut error.message);
+    }
+    let exchange = Exchange { response: None, error, ..*tapped(502, &[]).exchange };
+    Tapped { exchange: Box::new(exchange), ..tapped(502, &[]) }
+}
+
 impl Scene {
     pub(super) fn with(mut self, change: impl FnOnce(&mut Exchange)) -> Self {
         change(&mut self.exchange);

@@ -118,6 +118,8 @@ pub struct Seen {
     pub headers: Vec<(String, String)>,
     /// The beginning of the body, its size, and its digest.
     pub body: (Bytes, u64, Option<String>),
+    /// Whether the caller sent all of the body, and the dependency took it.
+    pub is_whole: bool,
     /// What the dependency answered.
     pub answer: Option<SeenAnswer>,
     /// Why there is none, or why it is not whole.
@@ -281,6 +283,7 @@ impl Entry {
             url: self.arrived.url,
             path: self.arrived.path,
             headers: self.arrived.headers,
+            is_whole: self.arrived.body.is_whole(),
             body: self.arrived.body.take(),
             answer: self.answered.map(|(answered, _)| SeenAnswer {
                 status: answered.status,

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -21,7 +20,7 @@ use super::super::trace::{Marks, Trace, ends, now};
 use super::TapWork;
 use super::hub::{Answered, Arrived};
 use super::recorded::{Down, Recorded, Up, Upward};
-use crate::outcome::{Transport, TransportClass};
+use crate::outcome::{CALLER_LEFT, Transport, TransportClass};
 use crate::units::show_size;
 
 /// What belongs to one connection and is not passed on (RFC 9110 §7.6.1).
@@ -80,6 +79,7 @@ impl Passing {
         };
         let Some(url) = url else {
             let seen = "it is not known yet where this tap forwards to";
+            drain(incoming, &recorded).await;
             return own(ends, unanswered(seen, String::new()), seen);
         };
         if head.method == Method::CONNECT {
@@ -147,10 +147,10 @@ impl Passing {
                 Ok(response) => break (response, trace.marks()),
                 Err(error) => error,
             };
-            if ended.broken.load(Ordering::Relaxed) {
+            if ended.is_broken() {
                 return own(ends, broken(&recorded), CALLER_BROKE_OFF);
             }
-            let marks = Marks { all_sent: ended.whole.load(Ordering::Relaxed), ..trace.marks() };
+            let marks = Marks { all_sent: recorded.is_whole(), ..trace.marks() };
             let local = fault::local_end(&error);
             let reused = local.map_or(marks.connect_started.is_none(), |l| marks.local != Some(l));
             if reused && connection == Connection::Reuse && fault::is_closed(&error) {
@@ -158,6 +158,10 @@ impl Passing {
                 continue;
             }
             let transport = fault::before_head(&scene(&url, &marks, reused), error);
+            // What was not asked for is still what the caller sends.
+            if let Some(rest) = ended.rest() {
+                drain(rest, &recorded).await;
+            }
             let told = transport.message.clone();
             return own(ends, transport, &told);
         };
@@ -263,12 +267,9 @@ impl Ends {
 
 impl Drop for Ends {
     fn drop(&mut self) {
-        let seen = if self.is_answered {
-            "the caller went away before it had the whole answer"
-        } else {
-            "the caller went away before there was an answer"
-        };
-        self.over(Some(unanswered(seen, String::new())));
+        let before =
+            if self.is_answered { "it had the whole answer" } else { "there was an answer" };
+        self.over(Some(unanswered(&format!("{CALLER_LEFT} before {before}"), String::new())));
     }
 }
 
@@ -292,7 +293,13 @@ async fn read(mut incoming: Incoming, recorded: &Recorded) -> Read {
             return Read::Over;
         }
     }
+    recorded.ended();
     Read::Whole(Bytes::from(read))
+}
+
+/// Reads what a caller sends and nobody else wants, as far as it is kept.
+async fn drain(incoming: Incoming, recorded: &Recorded) {
+    let _ = read(incoming, recorded).await;
 }
 
 async fn next(incoming: &mut Incoming) -> Option<Result<Frame<Bytes>, hyper::Error>> {

@@ -19,6 +19,7 @@ pub(super) struct Recorded(Arc<Mutex<State>>);
 struct State {
     decoder: Option<Decoder>,
     taken: Option<Decoded>,
+    whole: bool,
 }
 
 impl fmt::Debug for Recorded {
@@ -31,7 +32,7 @@ impl Recorded {
     /// Of a body in an encoding.
     pub(super) fn new(encoding: &str) -> Self {
         let decoder = Decoder::new(encoding, u64::MAX, Wanted::head()).ok();
-        Self(Arc::new(Mutex::new(State { decoder, taken: None })))
+        Self(Arc::new(Mutex::new(State { decoder, taken: None, whole: false })))
     }
 
     pub(super) fn feed(&self, bytes: &[u8]) {
@@ -44,10 +45,20 @@ impl Recorded {
         }
     }
 
+    /// Says that nothing more comes.
+    pub(super) fn ended(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).whole = true;
+    }
+
+    /// Whether all of it came.
+    pub(super) fn is_whole(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).whole
+    }
+
     /// How much came so far, decoded.
     pub(super) fn size(&self) -> u64 {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let State { decoder, taken } = &mut *state;
+        let State { decoder, taken, whole: _ } = &mut *state;
         match (decoder, taken) {
             (Some(decoder), _) => decoder.size(),
             (None, Some(taken)) => taken.size,
@@ -58,7 +69,7 @@ impl Recorded {
     /// The beginning of what came so far.
     pub(super) fn head(&self) -> Bytes {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let State { decoder, taken } = &mut *state;
+        let State { decoder, taken, whole: _ } = &mut *state;
         match (decoder, taken) {
             (Some(decoder), _) => Bytes::copy_from_slice(decoder.so_far()),
             (None, Some(taken)) => Bytes::copy_from_slice(&taken.kept),
@@ -86,19 +97,41 @@ pub(super) struct Up {
 }
 
 /// How the body of a request ended, once it has.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Ended {
     /// The caller broke it off.
-    pub(super) broken: AtomicBool,
-    /// It was handed over whole.
-    pub(super) whole: AtomicBool,
+    broken: AtomicBool,
+    /// What the dependency did not want of it.
+    rest: Mutex<Option<Incoming>>,
+}
+
+impl Ended {
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn rest(&self) -> Option<Incoming> {
+        self.rest.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 impl Up {
     pub(super) fn new(source: Upward, recorded: Recorded) -> Self {
         let up = Self { source, recorded, ended: Arc::default() };
-        up.ended.whole.store(up.is_end_stream(), Ordering::Relaxed);
+        if up.is_end_stream() {
+            up.recorded.ended();
+        }
         up
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        let source = std::mem::replace(&mut self.source, Upward::Read(Bytes::new()));
+        if let (Upward::Caller(incoming), false) = (source, self.recorded.is_whole()) {
+            let incoming = incoming.into_inner().unwrap_or_else(PoisonError::into_inner);
+            *self.ended.rest.lock().unwrap_or_else(PoisonError::into_inner) = Some(incoming);
+        }
     }
 }
 
@@ -122,7 +155,7 @@ impl Body for Up {
         match &mut this.source {
             Upward::Read(bytes) if bytes.is_empty() => Poll::Ready(None),
             Upward::Read(bytes) => {
-                this.ended.whole.store(true, Ordering::Relaxed);
+                this.recorded.ended();
                 Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes)))))
             }
             Upward::Caller(incoming) => {
@@ -136,7 +169,7 @@ impl Body for Up {
                     None => {}
                 }
                 if frame.is_none() || incoming.is_end_stream() {
-                    this.ended.whole.store(true, Ordering::Relaxed);
+                    this.recorded.ended();
                 }
                 Poll::Ready(frame)
             }

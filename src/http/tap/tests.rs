@@ -318,6 +318,8 @@ async fn a_dependency_that_is_down_is_a_502_that_says_so() {
     let told: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!(told["detail"], format!("planrun: {}", error.message));
     assert!(seen.answer.is_none());
+    // What nobody took is told all the same.
+    assert!(seen.is_whole && &seen.body.0[..] == b"one");
 }
 
 #[tokio::test]
@@ -384,7 +386,7 @@ async fn a_request_that_its_caller_breaks_off_is_never_passed_on_as_a_whole_one(
         let seen = watching.end().await;
         let error = seen[0].error.as_ref().unwrap();
         assert!(error.message.contains("the caller"), "{error:?}");
-        assert!(seen[0].answer.is_none(), "{seen:?}");
+        assert!(seen[0].answer.is_none() && !seen[0].is_whole, "{seen:?}");
         assert_eq!(&seen[0].body.0[..], b"half");
         if !enforces {
             let got = told.recv().await.unwrap();

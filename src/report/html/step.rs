@@ -103,10 +103,11 @@ fn assertions(document: &Document<'_>, result: &StepResult) -> Vec<Value> {
                 "outcome": assertion.outcome,
                 "at": document.at(assertion.place),
                 "expected": phrase::expected(&assertion.subject, &assertion.expected, &style),
-                "actual": assertion
-                    .actual
-                    .as_ref()
-                    .map(|actual| phrase::actual(&assertion.subject, actual, &style)),
+                "actual": match &assertion.actual {
+                    Some(actual) => phrase::actual(&assertion.subject, actual, &style),
+                    None if assertion.passed => "as expected".to_owned(),
+                    None => "not so".to_owned(),
+                },
                 "note": assertion.note,
                 "diff": diff(assertion),
             })
