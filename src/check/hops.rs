@@ -10,9 +10,14 @@ use crate::query::{Subject, Yields};
 use crate::yaml::{Kind, Node, Style};
 
 impl Checker<'_> {
-    /// `hops:` of `expect` or `warn`.
+    /// `hops:` of `expect`.
     pub(super) fn hops(&mut self, asts: &[HopAst]) -> Vec<CheckedHop> {
         asts.iter().filter_map(|ast| self.hop(ast)).collect()
+    }
+
+    /// The same of `warn`: a tap that is not there warns of nothing, and no step is skipped for it.
+    pub(super) fn hops_of_warn(&mut self, asts: &[HopAst]) -> Vec<CheckedHop> {
+        self.hops(asts).into_iter().filter(|hop| !hop.is_absent).collect()
     }
 
     fn hop(&mut self, ast: &HopAst) -> Option<CheckedHop> {
@@ -31,7 +36,15 @@ impl Checker<'_> {
                 .help("delete one of the two");
             self.report(finding);
         }
-        Some(CheckedHop { tap: ast.tap.clone(), count: count?, contract: ast.contract, assertions })
+        let (tap, contract) = (ast.tap.clone(), ast.contract);
+        let is_absent = ast.optional && self.lacks_tap(&tap.value);
+        Some(CheckedHop { tap, count: count?, contract, is_absent, assertions })
+    }
+
+    /// Whether the environment has no tap of that name.
+    fn lacks_tap(&self, name: &str) -> bool {
+        let shape = self.around.environment;
+        shape.is_some_and(|shape| !shape.taps.iter().any(|tap| tap.name.value == name))
     }
 
     /// Every tap that a plan expects something of is one that the environment has, and has a
@@ -62,12 +75,18 @@ impl Checker<'_> {
             let finding =
                 Finding::error(Code::UnknownTap, message).at(ast.tap.place, "no such tap");
             let near = nearest(name, shape.taps.iter().map(|tap| tap.name.value.as_str()));
-            self.report(match near {
-                Some(near) => finding.help(format!("did you mean `{near}`?")),
-                None => finding.help(format!(
-                    "define it in the environment: `taps: {{{name}: {{forward: \"${{{{ env.auth_url }}}}\"}}}}`"
-                )),
-            });
+            match near {
+                Some(near) => self.report(finding.help(format!("did you mean `{near}`?"))),
+                // The step is skipped.
+                None if ast.optional => {}
+                None => self.report(
+                    finding
+                        .help(format!(
+                            "define it in the environment: `taps: {{{name}: {{forward: \"${{{{ env.auth_url }}}}\"}}}}`"
+                        ))
+                        .help("or skip this step where there is none: `optional: true`"),
+                ),
+            }
             return;
         };
         let Some(place) = ast.contract else { return };

@@ -93,7 +93,7 @@ impl Checker<'_> {
                 .map(|expect| self.only_stated(expect, "warn"))
                 .unwrap_or_default(),
             contract: step.warn.as_ref().and_then(|warn| warn.contract),
-            hops: self.hops(step.warn.as_ref().map_or(&[], |warn| &*warn.hops)),
+            hops: self.hops_of_warn(step.warn.as_ref().map_or(&[], |warn| &*warn.hops)),
             ..super::types::Expect::default()
         };
         let budget = self.budget(step.budget.as_ref(), scope);

@@ -444,6 +444,8 @@ pub struct CheckedHop {
     pub count: Assertion,
     /// Where `contract: true` is written.
     pub contract: Option<Place>,
+    /// Whether it is optional and the environment has no such tap: the step is skipped.
+    pub is_absent: bool,
     /// What each of them is like.
     pub assertions: Vec<(HopPart, Assertion)>,
 }

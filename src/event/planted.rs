@@ -275,6 +275,7 @@ fn events() -> Vec<Event> {
         Reason::Skip(s()),
         Reason::If(s()),
         Reason::SecretMissing(s()),
+        Reason::TapMissing(s()),
         Reason::NothingToCleanUp(s()),
         Reason::BlockedBy(s()),
         Reason::NotSelected,

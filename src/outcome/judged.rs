@@ -57,6 +57,8 @@ pub enum Reason {
     If(String),
     /// A secret that is optional was not given.
     SecretMissing(String),
+    /// What it expects of a tap is optional, and the environment has no such tap.
+    TapMissing(String),
     /// In cleanup: what it would clean up was never made (the capture's or step's name).
     NothingToCleanUp(String),
     /// A step that it needs did not pass: that step's label (id or name).

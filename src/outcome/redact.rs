@@ -77,6 +77,7 @@ impl Redact for Reason {
             Self::Skip(text)
             | Self::If(text)
             | Self::SecretMissing(text)
+            | Self::TapMissing(text)
             | Self::NothingToCleanUp(text)
             | Self::BlockedBy(text)
             | Self::Deadline(text)

@@ -13,6 +13,8 @@ pub struct HopAst {
     pub count: Option<(Place, Node)>,
     /// `contract: true`, at its value.
     pub contract: Option<Place>,
+    /// `optional: true`: where there is no such tap, the step is skipped.
+    pub optional: bool,
     /// What each of the requests is like. The group is `query` or `headers`.
     pub assertions: Vec<AssertionAst>,
 }

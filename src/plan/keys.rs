@@ -241,6 +241,7 @@ table! {
     HOP {
         has "count" "How many requests of this step the tap saw; at least one if absent." "count: 1";
         has "contract" "Each request is as the contract of the tap says." "contract: true";
+        has "optional" "Skips the step where the environment has no such tap." "optional: true";
         has "method" "The method." "method: POST";
         has "path" "The path that was asked for, without its query." "path: /api/v1/keys/validate";
         has "query" "Parameters of the query." "query: {verbose: \"1\"}";

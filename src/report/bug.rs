@@ -109,7 +109,8 @@ fn masked(text: &str, record: &Record) -> String {
     let mut rest = text;
     while let Some((_, behind)) = rest.split_once("«secret") {
         let name = behind.strip_prefix(':').and_then(|it| it.split_once('»')).map(|(name, _)| name);
-        names.insert(name.unwrap_or_default());
+        // In prose it stands as Markdown has it: `api\_key`.
+        names.insert(name.unwrap_or_default().replace('\\', ""));
         rest = behind;
     }
     let nameless = names.remove("");

@@ -322,6 +322,9 @@ pub(crate) fn reason(reason: &Reason) -> String {
         Reason::SecretMissing(name) => {
             format!("skipped: the secret `{}` was not given", sanitise_line(name))
         }
+        Reason::TapMissing(name) => {
+            format!("skipped: the environment has no tap `{}`", sanitise_line(name))
+        }
         Reason::NothingToCleanUp(what) => {
             format!("skipped: nothing to clean up (`{}`)", sanitise_line(what))
         }

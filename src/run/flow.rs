@@ -44,6 +44,10 @@ impl Execution<'_> {
             let reason = Reason::SecretMissing(secret.clone());
             return Some(NotRun::new(Verdict::Skipped, reason, own()));
         }
+        if let Some(hop) = step.expect.hops.iter().find(|hop| hop.is_absent) {
+            let reason = Reason::TapMissing(hop.tap.value.clone());
+            return Some(NotRun::new(Verdict::Skipped, reason, own()));
+        }
         if step.section == Section::Cleanup {
             return self
                 .nothing_to_clean_up(step)

@@ -145,7 +145,7 @@ fn of_hops(key: &str) -> Option<Shape> {
 fn hop(key: &str) -> Option<Shape> {
     Some(match key {
         "count" | "method" | "path" | "text" => reference("predicate"),
-        "contract" => boolean(),
+        "contract" | "optional" => boolean(),
         "query" => group("A parameter of the query.", json!("1")),
         "headers" => group("A request header, whatever its case.", json!({"absent": true})),
         "status" => reference("status"),

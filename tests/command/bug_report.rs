@@ -78,7 +78,7 @@ fn who_can_mend_it_and_what_to_do_follow_from_the_cause() {
             "misrouted",
             "- see where the proxy or the name server leads this host and path",
             "- Likely owner: whoever runs the routing of this host\n- Here is http://127.0.0.1:",
-            "One cause explains all 5 failures",
+            "One cause explains all 6 failures",
         ),
         (
             "wrong-service",
@@ -88,7 +88,7 @@ fn who_can_mend_it_and_what_to_do_follow_from_the_cause() {
         ),
         (
             "broken-contract",
-            "- compare how this server checks the key",
+            "- change what this service sends there: the line of the document says what is wanted",
             "- Likely owner: whoever runs what answers here, not whoever gave out the key\n- Here is",
             "what the same run saw pass with the same `api_key`:\n\n```sh\nAUTH_URL=",
         ),
@@ -100,6 +100,10 @@ fn who_can_mend_it_and_what_to_do_follow_from_the_cause() {
         for part in [next, owner, rest] {
             assert!(page.contains(part), "no `{part}`:\n{page}");
         }
+        assert!(
+            page.contains("\nValues of the secrets `api_key` (`$API_KEY`), in every"),
+            "{page}"
+        );
         // Whoever gave out a key is not sent for where the way to it is what is wrong.
         assert!(!page.contains("whoever issued the key"), "{page}");
     }

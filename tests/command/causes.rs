@@ -29,7 +29,7 @@ steps:
 fn run(environment: &str) -> (Project, crate::Ran, Value) {
     let project = Project::new();
     project.write("both.yaml", BOTH_WAYS);
-    for name in ["demo", environment] {
+    for name in ["demo", "demo-tapped", environment] {
         let path = format!("environments/{name}.yaml");
         let text = std::fs::read_to_string(format!("{}/plans/{path}", env!("CARGO_MANIFEST_DIR")));
         project.write(&path, &text.expect("an environment of the repository"));
@@ -128,8 +128,8 @@ fn root_cause(environment: &str) -> (crate::Ran, Value) {
 #[test]
 fn the_plan_of_root_causes_finds_the_right_one_on_each_sick_demo() {
     for (environment, rule, evidence) in [
-        ("demo-broken-contract", "key/good-elsewhere", "it wants `body.api_key`"),
-        ("demo-broken-contract-verbose", "key/upstream-disagrees", "Field required"),
+        ("demo-broken-contract", "hop/broken-contract", "wants a credential in the body field"),
+        ("demo-broken-contract-verbose", "hop/broken-contract", "422"),
         ("demo-wrong-service", "key/other-service", "registered for service 'platform'"),
         ("demo-misrouted", "key/misrouted", "is refused with the same words"),
     ] {
@@ -145,7 +145,7 @@ fn the_plan_of_root_causes_finds_the_right_one_on_each_sick_demo() {
 
 #[test]
 fn the_plan_of_root_causes_says_nothing_where_nothing_is_wrong() {
-    for environment in ["demo", "demo-race"] {
+    for environment in ["demo", "demo-tapped", "demo-race"] {
         let (ran, report) = root_cause(environment);
         assert_eq!(ran.code, 0, "{environment}: {}{}", ran.out, ran.err);
         assert_eq!(report["diagnosis"]["clusters"], serde_json::json!([]), "{environment}");

@@ -88,3 +88,42 @@ fn each_sick_demo_fails_the_registration_and_a_healthy_plan_of_it_passes() {
         assert_eq!(ran.code, direct, "{environment}: {}{}", ran.out, ran.err);
     }
 }
+
+#[test]
+fn what_the_proxy_asks_is_seen_where_a_tap_stands_and_left_out_where_none_does() {
+    let hop = |environment: &str, code: i32| {
+        let (ran, report) = run("root-cause.yaml", environment);
+        assert_eq!(ran.code, code, "{environment}: {}{}", ran.out, ran.err);
+        (ran.out, step(&report, "hop").clone())
+    };
+    let (said, step) = hop("demo", 0);
+    assert_eq!(step["verdict"], "skipped");
+    assert!(said.contains("the environment has no tap `auth`"), "{said}");
+    let (_, step) = hop("demo-tapped", 0);
+    assert_eq!(step["verdict"], "passed");
+    assert_eq!(step["attempts"][0]["taps"][0]["exchange"]["response"]["status"], 200);
+    for environment in ["demo-broken-contract", "demo-broken-contract-verbose"] {
+        let (said, step) = hop(environment, 1);
+        let cause = &step["causes"][0];
+        assert_eq!(
+            (&cause["rule"], &cause["confidence"]),
+            (&"hop/broken-contract".into(), &"certain".into())
+        );
+        let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in [
+            "one cause explains all 3 failures",
+            "the tap `auth` saw POST /api/v1/keys/validate, which was answered with 422",
+            "the document wants a credential in the body field `api_key`, and the secret `api_key` \
+             goes into the header `authorization`",
+            "specs/auth.openapi.yaml:34:18",
+        ] {
+            assert!(flat.contains(part), "{environment}: no `{part}`: {said}");
+        }
+    }
+    // The proxy asks as it should, for another service.
+    let (_, step) = hop("demo-wrong-service", 1);
+    let failed = step["attempts"][0]["assertions"].as_array().expect("assertions");
+    let failed: Vec<_> = failed.iter().filter(|one| one["passed"] == false).collect();
+    let subjects: Vec<_> = failed.iter().filter_map(|one| one["subject"].as_str()).collect();
+    assert_eq!(subjects, ["status", "hops.auth.status"]);
+}

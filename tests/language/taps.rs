@@ -125,6 +125,29 @@ fn a_tap_that_is_not_there_is_found_before_the_run() {
 }
 
 #[test]
+fn a_tap_that_is_optional_skips_the_step_where_it_is_not_there() {
+    let server = Scripted::ok();
+    let run = |expects: &str, taps: &str| {
+        let plan = format!(
+            "plan: P\nsteps:\n  - GET: ${{{{ env.url }}}}/a\n  - GET: ${{{{ env.url }}}}/b\n    {expects}: {{hops: {{auth: {{optional: true, count: 1}}}}}}\n"
+        );
+        let environment = format!("environment: here\nvars: {{url: \"{}\"}}\n{taps}", server.url());
+        Bench::plan(&plan).environment("here", &environment).run()
+    };
+    let ran = run("expect", "").exits(0).says("skipped: the environment has no tap `auth`");
+    assert_eq!(ran.verdicts(), ["passed", "skipped"]);
+    let before = server.log().len();
+    // What only warns skips nothing.
+    assert_eq!(run("warn", "").exits(0).verdicts(), ["passed", "passed"]);
+    assert_eq!(server.log().len(), before + 2);
+    // Where the tap is there, it is judged; a name that is nearly there is a slip.
+    let tap = |name: &str| format!("taps: {{{name}: {{forward: \"{}\"}}}}\n", server.url());
+    run("expect", &tap("auth")).exits(1).says("saw no request of this step");
+    run("expect", &tap("auht")).exits(3).says("did you mean `auht`?");
+    run("expect", &tap("mailer")).exits(0).says("has no tap `auth`");
+}
+
+#[test]
 fn an_address_that_is_taken_ends_the_run_at_its_place() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = taken.local_addr().expect("its address").port();

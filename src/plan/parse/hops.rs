@@ -30,7 +30,8 @@ fn hop(reader: &mut Reader, entry: &Entry) -> Option<HopAst> {
         }
         return None;
     }
-    let mut hop = HopAst { tap, count: None, contract: None, assertions: Vec::new() };
+    let mut hop =
+        HopAst { tap, count: None, contract: None, optional: false, assertions: Vec::new() };
     for inner in entry.value.entries() {
         subject(reader, inner, &mut hop);
     }
@@ -52,6 +53,9 @@ fn subject(reader: &mut Reader, entry: &Entry, hop: &mut HopAst) {
         "contract" => {
             let holds = reader.typed(&entry.value, "true or false", "true").unwrap_or(false);
             hop.contract = holds.then_some(entry.value.place);
+        }
+        "optional" => {
+            hop.optional = reader.typed(&entry.value, "true or false", "true").unwrap_or(false);
         }
         group if GROUPS.contains(&group) => {
             let example = format!("{group}: {{name: value}}");
