@@ -128,6 +128,19 @@ impl Demo {
         self.fault.service_id()
     }
 
+    /// All of this by name, as environments and programs are told it.
+    #[must_use]
+    pub fn values(&self) -> serde_json::Value {
+        serde_json::json!({
+            "url": self.url(),
+            "auth_url": self.auth_url(),
+            "direct_url": self.direct_url(),
+            "service_id": self.service_id(),
+            "api_key": self.api_key(),
+            "expired_key": self.expired_key(),
+        })
+    }
+
     /// Ends the demo and waits for it: exchanges under way get a second to finish.
     pub async fn stop(self) {
         let Self { stopping, servers, .. } = self;

@@ -56,6 +56,19 @@ pub fn kind(value: &Value) -> &'static str {
     }
 }
 
+/// The kind of a value as people say it: `a text`, `a list`.
+#[must_use]
+pub fn in_words(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
 /// A value in one line of at most `max` characters; what was cut ends in `…`.
 #[must_use]
 pub fn show(value: &Value, max: usize) -> String {

@@ -225,17 +225,7 @@ impl Services {
         let mut values = Map::new();
         #[cfg(feature = "demo")]
         for (name, demo) in &self.demos {
-            values.insert(
-                name.clone(),
-                json!({
-                    "url": demo.url(),
-                    "auth_url": demo.auth_url(),
-                    "direct_url": demo.direct_url(),
-                    "service_id": demo.service_id(),
-                    "api_key": demo.api_key(),
-                    "expired_key": demo.expired_key(),
-                }),
-            );
+            values.insert(name.clone(), demo.values());
         }
         for name in &self.absent {
             let field = |field: &str| {

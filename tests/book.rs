@@ -20,18 +20,14 @@
     reason = "a test that cannot be set up fails; it reads the repository and runs the command"
 )]
 
-#[path = "support/markdown.rs"]
-mod markdown;
 #[path = "support/pages.rs"]
 mod pages;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
 
-use markdown::{Block, blocks};
-use pages::{around, essence, names, read, root, run, text};
+use pages::{Block, around, blocks, essence, names, pages_in, read, root, run, text};
 use planrun::plan::keys;
 use planrun::predicate::Operator;
 use planrun::query::Filter;
@@ -64,7 +60,7 @@ fn what_stands_beside_another_tools_words_is_of_the_language() {
     write(&project, "users.csv", "name\nada\n");
     let mut wrong = String::new();
     let mut seen = 0;
-    for page in page_names().iter().filter(|page| page.contains("/coming-from/")) {
+    for page in pages_in("docs/src").iter().filter(|page| page.contains("/coming-from/")) {
         for (line, part) in ours(&read(page)) {
             let key = part.split([':', '[', ' ']).next().unwrap_or_default();
             let is_expected = part.starts_with('$') || keys::EXPECT.iter().any(|it| it.name == key);
@@ -127,7 +123,7 @@ fn every_block_of_the_book_is_of_a_kind_that_is_tested() {
         "hurl",
         "sh",
     ];
-    for page in page_names() {
+    for page in pages_in("docs/src") {
         for block in blocks(&read(&page)) {
             assert!(
                 kinds.contains(&block.language.as_str()),
@@ -142,7 +138,7 @@ fn every_block_of_the_book_is_of_a_kind_that_is_tested() {
 #[test]
 fn every_page_is_in_the_table_of_contents_and_every_link_leads_somewhere() {
     let summary = names(r"\]\(([^)]+)\)", &read("docs/src/SUMMARY.md"));
-    let there: BTreeSet<String> = page_names()
+    let there: BTreeSet<String> = pages_in("docs/src")
         .iter()
         .map(|page| page.trim_start_matches("docs/src/").to_owned())
         .filter(|page| page != "SUMMARY.md")
@@ -150,7 +146,7 @@ fn every_page_is_in_the_table_of_contents_and_every_link_leads_somewhere() {
     assert_eq!(summary, there);
 
     let link = Regex::new(r"\]\(([^)#:\s]*)(?:#([^)\s]+))?\)").expect("a regular expression");
-    for page in page_names() {
+    for page in pages_in("docs/src") {
         let folder = root().join(&page).parent().expect("a folder").to_owned();
         let text = without_blocks(&read(&page));
         for found in link.captures_iter(&text) {
@@ -180,7 +176,7 @@ fn the_first_page_and_those_of_the_parts_lead_to_every_other_one() {
     let first = link.captures(&read("docs/src/SUMMARY.md")).map(|found| found[1].to_owned());
     assert_eq!(first.as_deref(), Some("index.md"));
     let mut missing = String::new();
-    for page in page_names() {
+    for page in pages_in("docs/src") {
         let below = page.trim_start_matches("docs/src/");
         let Some((part, name)) = below.split_once('/') else { continue };
         let index = format!("docs/src/{part}/index.md");
@@ -328,7 +324,7 @@ fn pages_are_true(part: &str) {
     let mut wrong = String::new();
     let mut seen = 0;
     let project = project();
-    for page in page_names() {
+    for page in pages_in("docs/src") {
         if !page.trim_start_matches("docs/src/").starts_with(part) {
             continue;
         }
@@ -529,24 +525,6 @@ fn write(project: &TempDir, file: &str, text: &str) {
     let path = project.path().join(file.trim_start_matches('/'));
     fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
     fs::write(path, text).expect("the project can be written");
-}
-
-fn page_names() -> Vec<String> {
-    let mut pages = Vec::new();
-    let mut folders = vec![root().join("docs/src")];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("the book") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "md") {
-                let name: &Path = path.strip_prefix(root()).expect("it stands in the repository");
-                pages.push(name.display().to_string());
-            }
-        }
-    }
-    pages.sort();
-    pages
 }
 
 /// The places that a link can lead to, as mdBook and forges name them.

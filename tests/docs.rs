@@ -10,8 +10,6 @@
     reason = "a test that cannot be set up fails; it reads the repository and runs the command"
 )]
 
-#[path = "support/markdown.rs"]
-mod markdown;
 #[path = "support/pages.rs"]
 mod pages;
 
@@ -21,8 +19,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Output, Stdio};
 
-use markdown::{Block, blocks};
-use pages::{around, essence, read, root, shell, text};
+use pages::{Block, around, blocks, essence, read, root, shell, text};
 use planrun::plan::keys;
 use planrun::predicate::Operator;
 use regex::Regex;

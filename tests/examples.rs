@@ -8,11 +8,15 @@
     reason = "a test that cannot be set up fails; it reads the repository and runs the command"
 )]
 
+#[path = "support/pages.rs"]
+mod pages;
+
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::Output;
 
+use pages::{root, text as said};
 use regex::Regex;
 use serde_json::Value;
 
@@ -125,24 +129,14 @@ fn yaml_files(folders: &[&str]) -> Vec<String> {
 /// Runs the command at the root of the repository; what it stores lies elsewhere.
 fn planrun(arguments: &[&str]) -> Output {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_planrun"));
-    command.args(arguments).current_dir(root()).env_clear().stdin(Stdio::null());
+    let out = folder.path().join("run").display().to_string();
+    let mut words = arguments.to_vec();
     if arguments.first() == Some(&"run") {
-        command.arg("--out").arg(folder.path().join("run"));
+        words.extend(["--out", &out]);
     }
-    command.output().expect("the command runs")
-}
-
-fn said(output: &Output) -> String {
-    let mut said = String::from_utf8_lossy(&output.stdout).into_owned();
-    said.push_str(&String::from_utf8_lossy(&output.stderr));
-    said
-}
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+    pages::planrun(&root(), &words)
 }
 
 fn read(name: &str) -> String {
-    fs::read_to_string(root().join("examples").join(name)).expect("a file of the tour")
+    pages::read(&format!("examples/{name}"))
 }

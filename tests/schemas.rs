@@ -10,8 +10,6 @@
     reason = "a test that cannot be set up fails; it reads the repository and runs the command"
 )]
 
-#[path = "support/markdown.rs"]
-mod markdown;
 #[path = "support/pages.rs"]
 mod pages;
 
@@ -19,7 +17,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
@@ -31,8 +29,7 @@ use regex::Regex;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use markdown::blocks;
-use pages::{around, names};
+use pages::{around, blocks, names, pages_in, planrun, root, text as said};
 
 #[test]
 fn drift() {
@@ -581,21 +578,8 @@ fn yaml_files() -> Vec<PathBuf> {
 
 /// The pages for people.
 fn pages() -> Vec<String> {
-    let mut pages = vec!["README.md".to_owned(), "CONTRIBUTING.md".to_owned()];
-    let mut folders = vec![PathBuf::from("docs")];
-    while let Some(folder) = folders.pop() {
-        let Ok(entries) = fs::read_dir(root().join(&folder)) else { continue };
-        for entry in entries {
-            let path = folder.join(entry.expect("an entry").file_name());
-            if root().join(&path).is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "md") {
-                pages.push(path.display().to_string());
-            }
-        }
-    }
-    pages.sort();
-    pages
+    let own = ["CONTRIBUTING.md", "README.md"].map(str::to_owned);
+    own.into_iter().chain(pages_in("docs")).collect()
 }
 
 /// Whether `check` accepts a plan, on an environment that has the variables that it uses.
@@ -642,24 +626,4 @@ fn lines(output: &Output) -> Vec<usize> {
     let place = Regex::new(r"\.yaml:(\d+):\d+").expect("a regular expression");
     let text = said(output);
     place.captures_iter(&text).filter_map(|found| found[1].parse().ok()).collect()
-}
-
-fn planrun(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_planrun"))
-        .args(args)
-        .current_dir(folder)
-        .env_clear()
-        .stdin(Stdio::null())
-        .output()
-        .expect("planrun starts")
-}
-
-fn said(output: &Output) -> String {
-    let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.push_str(&String::from_utf8_lossy(&output.stderr));
-    text
-}
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }

@@ -53,16 +53,8 @@ pub(super) fn bug_report(args: &BugReportArgs, current: &Path) -> Result<u8, Usa
             return Err(UsageFault::new(format!("the run {id} has no step `{step}`{near}")));
         }
     };
-    let written = match &args.output {
-        Some(path) => store::write_whole(&current.join(path), text.as_bytes())
-            .map_err(|error| format!("`{}`: {error}", path.display())),
-        None => printer.out(&text).map_err(|error| error.to_string()),
-    };
-    if let Err(failure) = written {
-        outputs::complain(&[failure], &gate, &printer);
-        return Ok(7);
-    }
-    Ok(0)
+    let output = args.output.as_ref().map(|path| current.join(path));
+    Ok(if outputs::deliver(&text, output.as_deref(), &gate, &printer) { 0 } else { 7 })
 }
 
 /// The other stored runs of the same project, with what they hold of the plans that failed.

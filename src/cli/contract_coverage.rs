@@ -33,13 +33,8 @@ pub(super) fn coverage(args: &CoverageArgs, current: &Path) -> Result<u8, UsageF
     // The runs went through the gate when they were stored.
     let gate = Gate::new();
     let text = gate.redact(shown(&runs, format, &printer.style));
-    let written = match &args.output {
-        Some(path) => write_whole(&current.join(path), format!("{}\n", text.trim_end()).as_bytes())
-            .map_err(|error| format!("`{}`: {error}", path.display())),
-        None => printer.out(&text).map_err(|error| error.to_string()),
-    };
-    if let Err(failure) = written {
-        outputs::complain(&[failure], &gate, &printer);
+    let output = args.output.as_ref().map(|path| current.join(path));
+    if !outputs::deliver(&text, output.as_deref(), &gate, &printer) {
         return Ok(7);
     }
     let Some(path) = &args.ratchet else { return Ok(0) };

@@ -7,7 +7,6 @@ use super::fault::UsageFault;
 use super::inputs::Process;
 use super::other::json_escaped;
 use super::printer::Printer;
-use super::store::write_whole;
 use super::{outputs, stored};
 use crate::finding::Finding;
 use crate::project::{ReadChecklist, checklist_of, find_root, read_checklist};
@@ -59,13 +58,8 @@ pub(super) fn coverage(args: &CoverageArgs, current: &Path) -> Result<u8, UsageF
     let failed = coverage.count(Standing::Failed) > 0;
     let lacking = args.fail_on_unevidenced && coverage.lacking().next().is_some();
     let text = gate.redact(text);
-    let written = match &args.output {
-        Some(path) => write_whole(&current.join(path), format!("{}\n", text.trim_end()).as_bytes())
-            .map_err(|error| format!("`{}`: {error}", path.display())),
-        None => printer.out(&text).map_err(|error| error.to_string()),
-    };
-    if let Err(failure) = written {
-        outputs::complain(&[failure], &gate, &printer);
+    let output = args.output.as_ref().map(|path| current.join(path));
+    if !outputs::deliver(&text, output.as_deref(), &gate, &printer) {
         return Ok(7);
     }
     Ok(u8::from(failed || lacking))

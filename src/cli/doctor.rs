@@ -335,9 +335,7 @@ fn endpoints_of(jobs: &[Job], values: &[Arc<PlanValues>]) -> Vec<Endpoint> {
 fn secret_rows(prepared: &Prepared, jobs: &[Job]) -> Vec<SecretRow> {
     let mut rows: Vec<SecretRow> = Vec::new();
     for job in jobs {
-        let loaded = prepared.suite.plans.get(job.position);
-        let environment =
-            loaded.and_then(|loaded| prepared.suite.environments.get(loaded.environment?));
+        let environment = prepared.suite.environment_of(job.position);
         job.plan.each_plan(&mut |plan| {
             for secret in plan.secrets() {
                 let name = &secret.name.value;

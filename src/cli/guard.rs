@@ -59,11 +59,7 @@ fn each_write(
 ) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for job in jobs {
-        let loaded = prepared
-            .suite
-            .plans
-            .get(job.position)
-            .and_then(|plan| prepared.suite.environments.get(plan.environment?));
+        let loaded = prepared.suite.environment_of(job.position);
         let environment =
             loaded.map(|loaded| (loaded.environment.name(), loaded.environment.protected()));
         let mut requests = Vec::new();
@@ -99,11 +95,7 @@ fn sent<'p>(step: &'p CheckedStep, requests: &mut Vec<&'p Request>) {
 pub(super) fn services(prepared: &Prepared, jobs: &[Job]) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for job in jobs {
-        let loaded = prepared
-            .suite
-            .plans
-            .get(job.position)
-            .and_then(|plan| prepared.suite.environments.get(plan.environment?));
+        let loaded = prepared.suite.environment_of(job.position);
         let Some(loaded) = loaded else { continue };
         for service in loaded.environment.services() {
             let ServiceWork::Command { place, .. } = &service.work else { continue };

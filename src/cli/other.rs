@@ -3,8 +3,6 @@
 use std::fmt::Write as _;
 
 #[cfg(feature = "demo")]
-use serde_json::json;
-
 use super::args::ExplainArgs;
 #[cfg(feature = "demo")]
 use super::args::Format;
@@ -68,15 +66,7 @@ pub(super) fn demo(args: &super::args::DemoArgs) -> Result<u8, UsageFault> {
         };
         // The demo's keys are made anew at every start, for whoever started it.
         let text = match args.format {
-            Format::Json => json!({
-                "url": demo.url(),
-                "auth_url": demo.auth_url(),
-                "direct_url": demo.direct_url(),
-                "service_id": demo.service_id(),
-                "api_key": demo.api_key(),
-                "expired_key": demo.expired_key(),
-            })
-            .to_string(),
+            Format::Json => demo.values().to_string(),
             Format::Human => format!(
                 "registry      {}\nauth service  {}\nbehind it     {}\nservice id    {}\nAPI key       {}\nexpired key   {}\n\nCtrl-C ends it.",
                 demo.url(),

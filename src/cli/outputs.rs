@@ -11,10 +11,10 @@ use super::inputs::Process;
 use super::kept::Told;
 use super::printer::{Printer, quiet};
 use super::section;
-use super::store::{write_in_parts, write_over};
+use super::store::{write_in_parts, write_over, write_whole};
 use crate::finding::{Code, nearest};
 use crate::report::Format;
-use crate::secret::{Gate, Secret};
+use crate::secret::{Gate, Redacted, Secret};
 
 /// A document report that was asked for.
 #[derive(Debug, Clone)]
@@ -222,6 +222,22 @@ pub(super) fn complain(failures: &[String], gate: &Gate, printer: &Printer) {
         let text = format!("error[{}]: could not write {failure}", Code::OutputFailed);
         printer.error(&gate.redact(crate::secret::sanitise_line(&text).into_owned()));
     }
+}
+
+/// Writes a document to a file, or to standard output where none is named; whether that went well. Why
+/// it did not is said.
+pub(super) fn deliver(
+    text: &Redacted<String>,
+    output: Option<&Path>,
+    gate: &Gate,
+    printer: &Printer,
+) -> bool {
+    let written = match output {
+        Some(path) => write_whole(path, format!("{}\n", text.trim_end()).as_bytes())
+            .map_err(|error| format!("`{}`: {error}", path.display())),
+        None => printer.out(text).map_err(|error| error.to_string()),
+    };
+    written.map_err(|failure| complain(&[failure], gate, printer)).is_ok()
 }
 
 /// The masks that GitHub's log wants before anything else is printed: its own protocol, and the

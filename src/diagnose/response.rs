@@ -92,14 +92,7 @@ pub(super) fn challenge(response: &Response) -> Option<&str> {
 
 /// The text of a body, as far as it is there.
 pub(super) fn text(response: &Response) -> Option<&str> {
-    match &response.body.content {
-        Content::Text(text) => Some(text),
-        Content::Empty
-        | Content::Hex(_)
-        | Content::File(_)
-        | Content::Generated(_)
-        | Content::Parts(_) => None,
-    }
+    response.body.text()
 }
 
 #[cfg(test)]

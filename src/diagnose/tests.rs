@@ -3,6 +3,7 @@
 mod answer;
 mod between;
 mod key;
+mod path;
 mod request;
 mod run;
 mod scene;
@@ -29,7 +30,8 @@ use scene::{Row, Scene, answered, failed, place, same_host, says, status_is, ste
 
 /// Each rule with a scene in which it speaks, and one that lacks the fact.
 fn table() -> Vec<Row> {
-    let families = [transport::rows, key::rows, between::rows, request::rows, answer::rows];
+    let families =
+        [transport::rows, key::rows, between::rows, path::rows, request::rows, answer::rows];
     families.into_iter().flat_map(|rows| rows()).collect()
 }
 

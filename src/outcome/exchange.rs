@@ -206,6 +206,21 @@ pub struct Body {
     pub cut: bool,
 }
 
+impl Body {
+    /// Its text, as far as it is shown.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match &self.content {
+            Content::Text(text) => Some(text),
+            Content::Empty
+            | Content::Hex(_)
+            | Content::File(_)
+            | Content::Generated(_)
+            | Content::Parts(_) => None,
+        }
+    }
+}
+
 /// What was sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use serde_json::{Number, Value};
 
 use crate::json;
+use crate::json::in_words;
 
 /// The longest value that stands in a remark, in bytes. A longer one is left out whole: what is cut
 /// before it is masked could show half a secret.
@@ -88,7 +89,7 @@ pub(super) fn items(count: usize) -> String {
 
 /// A remark on two values of different types; nothing where the types are the same.
 pub(super) fn kinds(expected: &Value, actual: &Value) -> Option<String> {
-    let (wanted, there) = (word(expected), word(actual));
+    let (wanted, there) = (in_words(expected), in_words(actual));
     if wanted == there {
         return None;
     }
@@ -98,18 +99,6 @@ pub(super) fn kinds(expected: &Value, actual: &Value) -> Option<String> {
         }
         _ => format!("{wanted} was expected, this is {there}"),
     })
-}
-
-/// The kind of a value as people say it.
-pub(super) fn word(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
 }
 
 /// A short scalar as JSON; nothing for anything longer.

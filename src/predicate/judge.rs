@@ -12,10 +12,11 @@ use self::look::{
     same, status, whole,
 };
 use super::Judgement;
-use super::compare::{Extent, brief, difference, items, kinds, near, unmatched, word};
+use super::compare::{Extent, brief, difference, items, kinds, near, unmatched};
 use super::operator::{Check, Op, Operator, Test};
 use super::schema::CAP;
 use crate::json;
+use crate::json::in_words;
 use crate::outcome::{Actual, Expected};
 use crate::query::{Found, time, unreadable};
 use crate::units::hex;
@@ -271,7 +272,9 @@ impl Op {
         // A list of numbers that holds the same digits as the text deserves a word.
         let value = whole(look);
         let twin = list.iter().find(|item| {
-            word(item) != word(&value) && plain(item).is_some() && plain(item) == plain(&value)
+            in_words(item) != in_words(&value)
+                && plain(item).is_some()
+                && plain(item) == plain(&value)
         });
         match twin.and_then(|item| kinds(item, &value)) {
             Some(note) => fails_with(look, note),
@@ -314,7 +317,7 @@ impl Op {
             }
             (Look::Many(hits), _) => hits.iter().any(|hit| json::equal(hit.value, wanted)),
             (Look::Value(Value::String(_), _) | Look::Text(_), _) => {
-                return self.cannot(look, &format!("of {} looks in a list", word(wanted)));
+                return self.cannot(look, &format!("of {} looks in a list", in_words(wanted)));
             }
             _ => return self.cannot(look, "looks in a text or a list"),
         };
@@ -380,9 +383,9 @@ impl Op {
     }
 
     fn partial(&self, look: Look<'_>) -> Ruling {
-        let wanted = word(&self.operand);
+        let wanted = in_words(&self.operand);
         let fits = match look {
-            Look::Value(value, _) => word(value) == wanted,
+            Look::Value(value, _) => in_words(value) == wanted,
             Look::Many(_) => self.operand.is_array(),
             Look::Text(_) | Look::Missing(_) => false,
         };
@@ -538,7 +541,7 @@ impl Op {
 
     fn cannot(&self, look: Look<'_>, does: &str) -> Ruling {
         let is = match look {
-            Look::Value(value, _) => word(value),
+            Look::Value(value, _) => in_words(value),
             Look::Text(_) => "a text",
             Look::Many(_) | Look::Missing(_) => "a list",
         };

@@ -58,6 +58,12 @@ pub struct Suite {
 }
 
 impl Suite {
+    /// The environment of a plan, by the plan's position.
+    #[must_use]
+    pub fn environment_of(&self, plan: usize) -> Option<&LoadedEnvironment> {
+        self.environments.get(self.plans.get(plan)?.environment?)
+    }
+
     /// A plan and every plan that it includes, near or far, each once.
     #[must_use]
     pub fn with_included<'s>(&'s self, loaded: &'s LoadedPlan) -> Vec<&'s LoadedPlan> {

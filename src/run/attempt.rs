@@ -454,7 +454,7 @@ impl StepScene<'_> {
             other => Err(Box::new(
                 Finding::error(
                     Code::TemplateFailed,
-                    format!("`if` wants true or false, this is {}", crate::json::kind(&other)),
+                    format!("`if` wants true or false, this is {}", crate::json::in_words(&other)),
                 )
                 .at(condition.place, "not a boolean")
                 .help("compare it with something: `… == 1`, `… is defined`"),

@@ -303,7 +303,7 @@ fn list(
         other => Err(Box::new(
             Finding::error(
                 Code::WrongType,
-                format!("cases come out of a list, this is {}", crate::json::kind(&other)),
+                format!("cases come out of a list, this is {}", crate::json::in_words(&other)),
             )
             .at(place, "what this template rendered to"),
         )),

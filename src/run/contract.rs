@@ -290,17 +290,8 @@ impl Contracted {
         outcome: Option<&str>,
     ) -> Vec<outcome::Assertion> {
         let assertion = |operand: Value, severity: Severity| outcome::Assertion {
-            subject: "contract".to_owned(),
-            place,
-            severity,
-            passed: true,
-            expected: Expected { operator: "as_documented".to_owned(), operand },
-            actual: None,
-            pointer: None,
             outcome: outcome.map(str::to_owned),
-            note: None,
-            violations: Vec::new(),
-            tap: None,
+            ..as_documented("contract".to_owned(), operand, (place, severity))
         };
         match &self.verdict {
             Verdict::NotAsked => Vec::new(),
@@ -333,6 +324,27 @@ impl Contracted {
                 found
             }
         }
+    }
+}
+
+/// What holds where something is as documented.
+pub(super) fn as_documented(
+    subject: String,
+    operand: Value,
+    (place, severity): (Place, Severity),
+) -> outcome::Assertion {
+    outcome::Assertion {
+        subject,
+        place,
+        severity,
+        passed: true,
+        expected: Expected { operator: "as_documented".to_owned(), operand },
+        actual: None,
+        pointer: None,
+        outcome: None,
+        note: None,
+        violations: Vec::new(),
+        tap: None,
     }
 }
 

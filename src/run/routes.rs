@@ -13,8 +13,8 @@ use crate::check::{CheckedStep, EqualRoutes, Route, Work};
 use crate::compare::{self, Answers, Captured, Difference, Rules};
 use crate::finding::{Code, Severity};
 use crate::outcome::{
-    Actual, Assertion, Attempt, Content, Exchange, Expected, RouteDifference, RouteTaken,
-    RoutesCompared, StepResult, Verdict,
+    Actual, Assertion, Attempt, Exchange, Expected, RouteDifference, RouteTaken, RoutesCompared,
+    StepResult, Verdict,
 };
 use crate::source::Place;
 
@@ -285,14 +285,7 @@ fn difference(found: Difference, first: &Attempt, other: &Attempt) -> RouteDiffe
 }
 
 fn body(exchange: Option<&Exchange>) -> Option<Value> {
-    match &exchange?.response.as_ref()?.body.content {
-        Content::Text(text) => Some(Value::from(text.as_str())),
-        Content::Empty
-        | Content::Hex(_)
-        | Content::File(_)
-        | Content::Generated(_)
-        | Content::Parts(_) => None,
-    }
+    exchange?.response.as_ref()?.body.text().map(Value::from)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use url::Url;
 
 use super::attempt::StepScene;
 use super::context::Context;
+use super::contract::as_documented;
 use super::render::Renderer;
 use super::wire;
 use crate::check::{Assertion, CheckedContract, CheckedHop, HopPart};
@@ -13,8 +14,8 @@ use crate::event::Event;
 use crate::finding::{Code, Finding, Severity};
 use crate::http::{self, Seen, Watching};
 use crate::outcome::{
-    self, Exchange, Expected, Request, Response, TRACEPARENT, TapBreach, TapContract, TapRef,
-    Tapped, Violation,
+    self, Exchange, Request, Response, TRACEPARENT, TapBreach, TapContract, TapRef, Tapped,
+    Violation,
 };
 use crate::query::{self, Found, Gap, Whole};
 use crate::units::show_size;
@@ -260,17 +261,12 @@ impl Judge<'_> {
         let Some(place) = self.hop.contract else { return Vec::new() };
         let mut judged = Vec::new();
         let assertion = |severity: Severity, operand: Value| outcome::Assertion {
-            subject: format!("hops.{}.contract", self.hop.tap.value),
-            place,
-            severity,
-            passed: true,
-            expected: Expected { operator: "as_documented".to_owned(), operand },
-            actual: None,
-            pointer: None,
-            outcome: None,
-            note: None,
-            violations: Vec::new(),
             tap: Some(Box::new(self.about(self.own.first().map(|(at, ..)| *at), None))),
+            ..as_documented(
+                format!("hops.{}.contract", self.hop.tap.value),
+                operand,
+                (place, severity),
+            )
         };
         for (at, tapped, shown) in self.own {
             let Some(contract) = &tapped.contract else { continue };

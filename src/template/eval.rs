@@ -8,11 +8,12 @@ use serde_json::Value;
 use super::bridge::{self, BridgeFault, State, weight};
 use super::expression::{Arguments, Expr, Node, Operator};
 use super::fault::{EvalFault, EvalFaultKind, MissingField, Role};
-use super::operators::{is_true, kind_of, negate, slice};
+use super::operators::{is_true, negate, slice};
 use super::scope::{Bound, Group, Scope, Taint};
 use super::{catalog, filters, functions};
 use crate::finding::nearest;
 use crate::json;
+use crate::json::in_words;
 
 /// A value on its way, with the secret that it derives from.
 pub(super) struct Val<'s> {
@@ -245,7 +246,7 @@ impl<'s> Evaluation<'s> {
         if let Value::Number(number) = value.as_ref() {
             return Ok(Val::tainted(negate(number), taint));
         }
-        let right = kind_of(&value);
+        let right = in_words(&value);
         Err(fault(range, EvalFaultKind::WrongOperands { operator: "-", left: None, right }))
     }
 
@@ -333,7 +334,7 @@ impl<'s> Evaluation<'s> {
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
         };
         let Some(index) = index else {
-            let (name, given) = ("[ ]".to_owned(), kind_of(&key_value));
+            let (name, given) = ("[ ]".to_owned(), in_words(&key_value));
             let wants = "an index or the name of a field";
             let kind = EvalFaultKind::CannotTake { role: Role::Filter, name, given, wants };
             return Err(fault(&key.range, kind));
@@ -370,7 +371,7 @@ impl<'s> Evaluation<'s> {
                     }
                 }
                 other => {
-                    let kind = kind_of(other);
+                    let kind = in_words(other);
                     let (parent, field) = (describe(parent), format!("[{index}]"));
                     let kind = EvalFaultKind::NoContainer { parent, kind, field };
                     return Ok(Val::undefined(fault(range, kind)));
@@ -485,7 +486,7 @@ impl<'s> Evaluation<'s> {
             Ok(answer) => Ok(answer),
             Err(BridgeFault::TooMuch) => Err(fault(range, EvalFaultKind::TooMuch)),
             Err(BridgeFault::CannotTake) => {
-                let (name, given) = (name.to_owned(), kind_of(&value));
+                let (name, given) = (name.to_owned(), in_words(&value));
                 let kind = EvalFaultKind::CannotTake { role: Role::Test, name, given, wants: "" };
                 Err(fault(range, kind))
             }
@@ -509,7 +510,7 @@ pub(super) fn wants(
     given: &Value,
     wants: &'static str,
 ) -> EvalFault {
-    let (name, given) = (name.to_owned(), kind_of(given));
+    let (name, given) = (name.to_owned(), in_words(given));
     fault(range, EvalFaultKind::CannotTake { role: Role::Filter, name, given, wants })
 }
 
@@ -548,7 +549,7 @@ fn field_of<'s>(
             None => missing(&keys(&fields)),
         },
         Data::Json(other) => {
-            let (parent, kind) = (describe(parent_expr), kind_of(&other));
+            let (parent, kind) = (describe(parent_expr), in_words(&other));
             let kind = EvalFaultKind::NoContainer { parent, kind, field: shown.to_owned() };
             Val::undefined(fault(range, kind))
         }

@@ -9,8 +9,9 @@ use super::catalog::Function;
 use super::eval::{Data, Evaluation, Val, either, fault};
 use super::expression::{Arguments, Expr};
 use super::fault::{EvalFault, EvalFaultKind, Role};
-use super::operators::{from_i128, kind_of};
+use super::operators::from_i128;
 use crate::json;
+use crate::json::in_words;
 use crate::units::uuid;
 
 /// The longest text of `random_string`, and the most items of `range`.
@@ -126,7 +127,7 @@ fn integers<'s, const N: usize>(
         let number = value.as_number().and_then(json::integer);
         *slot = number
             .filter(|n| n.unsigned_abs() < 1 << 100)
-            .ok_or_else(|| cannot(function, &argument.range, kind_of(&value), "a whole number"))?;
+            .ok_or_else(|| cannot(function, &argument.range, in_words(&value), "a whole number"))?;
     }
     Ok(numbers)
 }
@@ -144,7 +145,7 @@ fn text<'s>(
     };
     match evaluation.own(argument)? {
         (Value::String(text), taint) => Ok(((text, taint), argument.range.clone())),
-        (other, _) => Err(cannot(function, &argument.range, kind_of(&other), "a text")),
+        (other, _) => Err(cannot(function, &argument.range, in_words(&other), "a text")),
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Number, Value};
 use super::expression::Operator;
 use super::fault::EvalFaultKind;
 use crate::json;
+use crate::json::in_words;
 
 /// The longest text or list that `*` may make, in bytes or items.
 const LARGEST: usize = 1 << 20;
@@ -60,8 +61,8 @@ impl Operator {
     pub(super) fn apply(self, left: &Value, right: &Value) -> Result<Value, EvalFaultKind> {
         let wrong = || EvalFaultKind::WrongOperands {
             operator: self.sign(),
-            left: Some(kind_of(left)),
-            right: kind_of(right),
+            left: Some(in_words(left)),
+            right: in_words(right),
         };
         let ordered = |holds: fn(Ordering) -> bool| match (left, right) {
             (Value::Number(a), Value::Number(b)) => Ok(Value::Bool(holds(json::compare(a, b)))),
@@ -184,7 +185,7 @@ fn contains(container: &Value, item: &Value) -> Option<bool> {
 fn repeat(what: &Value, times: &Number) -> Result<Value, EvalFaultKind> {
     let times = plain_integer(times).ok_or(EvalFaultKind::WrongOperands {
         operator: "*",
-        left: Some(kind_of(what)),
+        left: Some(in_words(what)),
         right: "a number with a fraction",
     })?;
     let times = usize::try_from(times.max(0)).map_err(|_| EvalFaultKind::TooMuch)?;
@@ -219,18 +220,6 @@ pub(super) fn text_of(value: &Value) -> String {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
             value.to_string()
         }
-    }
-}
-
-/// What a value is, for messages.
-pub(super) fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
     }
 }
 

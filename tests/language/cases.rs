@@ -142,7 +142,7 @@ fn a_list_that_was_captured_gives_cases() {
     let steps = "steps:\n  - {GET: /users, capture: {nobody: $.none}}\n  - {rows: \"${{ nobody }}\", GET: \"/user/${{ case.id }}\"}\n";
     run(&server, steps).exits(5).says("an empty list gives no case");
     let steps = "steps:\n  - {GET: /users, capture: {id: \"$.users[0].id\"}}\n  - {rows: \"${{ id }}\", GET: \"/user/${{ case.id }}\"}\n";
-    run(&server, steps).exits(5).says("cases come out of a list, this is integer");
+    run(&server, steps).exits(5).says("cases come out of a list, this is a number");
 }
 
 #[test]

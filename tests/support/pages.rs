@@ -3,16 +3,20 @@
 
 #![allow(
     dead_code,
+    unused_imports,
     clippy::expect_used,
     clippy::disallowed_methods,
     reason = "each test binary that includes this file uses its own part; it reads the repository"
 )]
+
+mod markdown;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+pub(crate) use markdown::{Block, blocks};
 use planrun::plan::keys;
 use regex::Regex;
 
@@ -123,6 +127,13 @@ pub(crate) fn shell(folder: &Path, line: &str) -> Command {
     shell
 }
 
+/// Runs planrun with these words in a folder.
+pub(crate) fn planrun(folder: &Path, words: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_planrun"));
+    command.args(words).current_dir(folder).env_clear().stdin(Stdio::null());
+    command.output().expect("planrun starts")
+}
+
 /// All that a command said.
 pub(crate) fn text(output: &Output) -> String {
     let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -156,4 +167,22 @@ pub(crate) fn root() -> PathBuf {
 pub(crate) fn read(page: &str) -> String {
     let path = root().join(page);
     std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("{} is there", path.display()))
+}
+
+/// The pages in a folder of the repository and below it, by their paths in the repository, sorted.
+pub(crate) fn pages_in(folder: &str) -> Vec<String> {
+    let mut pages = Vec::new();
+    let mut folders = vec![PathBuf::from(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(root().join(&folder)).expect("a folder of the repository") {
+            let path = folder.join(entry.expect("an entry").file_name());
+            if root().join(&path).is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "md") {
+                pages.push(path.display().to_string());
+            }
+        }
+    }
+    pages.sort();
+    pages
 }

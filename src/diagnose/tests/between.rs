@@ -3,6 +3,7 @@
 use super::scene::*;
 use super::*;
 
+#[expect(clippy::too_many_lines, reason = "a table: one row for each rule")]
 pub(super) fn rows() -> Vec<Row> {
     vec![
         (

@@ -8,7 +8,8 @@ use serde_json::{Number, Value};
 use super::sense::{Judges, judges};
 use crate::finding::{Code, Finding};
 use crate::json;
-use crate::predicate::compare::{brief, word};
+use crate::json::in_words;
+use crate::predicate::compare::brief;
 use crate::predicate::judge::holds_of;
 use crate::predicate::operator::{Check, Op, Operator, Test};
 use crate::source::Place;
@@ -84,7 +85,8 @@ fn against(first: &Op, second: &Op) -> Option<String> {
     }
     match (first.operator, &first.check) {
         (Operator::Equals, Check::Value) => (!holds_of(second, &first.operand)).then(|| {
-            let shown = brief(&first.operand).unwrap_or_else(|| word(&first.operand).to_owned());
+            let shown =
+                brief(&first.operand).unwrap_or_else(|| in_words(&first.operand).to_owned());
             format!("`{}` does not hold of {shown}", second.operator.as_str())
         }),
         (Operator::In, Check::Value) => {

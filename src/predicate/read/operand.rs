@@ -7,8 +7,9 @@ use serde_json::{Number, Value};
 use super::{Literal, Reader, sense};
 use crate::finding::{Code, Finding, nearest};
 use crate::json;
+use crate::json::in_words;
 use crate::predicate::About;
-use crate::predicate::compare::{brief, word};
+use crate::predicate::compare::brief;
 use crate::predicate::format::Format;
 use crate::predicate::operator::{Check, Operator, TYPES};
 use crate::predicate::schema;
@@ -272,7 +273,8 @@ impl Reader<'_> {
     }
 
     fn no_status(&mut self, value: &Value, node: &Node) {
-        let shown = brief(value).map_or_else(|| word(value).to_owned(), |text| format!("`{text}`"));
+        let shown =
+            brief(value).map_or_else(|| in_words(value).to_owned(), |text| format!("`{text}`"));
         let quoted = value.as_str().is_some_and(|text| text.parse::<u16>().is_ok());
         self.say(
             Finding::error(Code::BadStatus, format!("{shown} is no status"))
@@ -334,8 +336,8 @@ impl Reader<'_> {
                 (Some(known), _) => types.push(*known),
                 (None, written) => {
                     let place = node.items().get(index).map_or(node.place, |item| item.place);
-                    let shown =
-                        written.map_or_else(|| word(name).to_owned(), |name| format!("`{name}`"));
+                    let shown = written
+                        .map_or_else(|| in_words(name).to_owned(), |name| format!("`{name}`"));
                     let alias = match written.unwrap_or_default() {
                         "int" => Some("integer"),
                         "float" | "double" => Some("number"),
@@ -365,7 +367,7 @@ impl Reader<'_> {
             return Some(Check::Format(format));
         }
         let shown =
-            value.as_str().map_or_else(|| word(value).to_owned(), |name| format!("`{name}`"));
+            value.as_str().map_or_else(|| in_words(value).to_owned(), |name| format!("`{name}`"));
         let finding =
             Finding::error(Code::BadValue, format!("{shown} is no format")).at(node.place, "");
         self.say(match value.as_str().and_then(|name| nearest(name, words)) {
@@ -432,7 +434,7 @@ impl Reader<'_> {
         self.say(
             Finding::error(
                 Code::ImpossibleAssertion,
-                format!("`{}` cannot compare with {}", operator.as_str(), word(value)),
+                format!("`{}` cannot compare with {}", operator.as_str(), in_words(value)),
             )
             .at(node.place, "")
             .help(help.to_owned()),

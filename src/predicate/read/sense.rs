@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::finding::{Code, Finding};
+use crate::json::in_words;
 use crate::predicate::About;
-use crate::predicate::compare::word;
 use crate::predicate::operator::Operator;
 use crate::query::Yields;
 use crate::source::Place;
@@ -134,7 +134,7 @@ pub(super) fn unequal(value: &Value, about: About, place: Place) -> Option<Findi
         Some(
             Finding::error(
                 Code::ImpossibleAssertion,
-                format!("{} never equals {what}", word(value)),
+                format!("{} never equals {what}", in_words(value)),
             )
             .at(place, "")
             .help(help),
@@ -144,7 +144,7 @@ pub(super) fn unequal(value: &Value, about: About, place: Place) -> Option<Findi
         About::ManyResults if !value.is_array() => Some(
             Finding::error(
                 Code::NotSingular,
-                format!("a path that can yield many is compared with {}", word(value)),
+                format!("a path that can yield many is compared with {}", in_words(value)),
             )
             .at(place, "")
             .help("use each, some, contains, or name an index"),
