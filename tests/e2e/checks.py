@@ -8,7 +8,7 @@ import string
 import time
 
 from checking import check, due, ended, never_says, says, signalled
-from testbed import call
+from testbed import IN_A_HEADER, call
 
 API = "/api/2.0/mlflow"
 REGISTRATION = "plans/registration.yaml"
@@ -368,6 +368,57 @@ def two_routes(at):
     seen = ended(at.planrun("ruled.yaml", "-e", "both", PLANRUN_API_KEY=unknown_key()), 1)
     says(seen, "differs in", "status", "200", "401", "`route` decides: direct passes; proxied fails")
     says(seen, "what `proxied` passes through, and `direct` does not, is at fault")
+
+
+def tapped(at, tap, mode="observe"):
+    """The environment `mlflow` with a tap before its auth service."""
+    to = 'forward: "${{ env.auth_url }}", contract: auth'
+    text = f"environment: tapped\nextends: mlflow\ntaps:\n  auth: {{listen: '{tap}', {to}, mode: {mode}}}\n"
+    at.write("plans/environments/tapped.yaml", text)
+
+
+def hop(at):
+    """The step of root-cause.yaml that looks at the hop, and what the tap saw of it."""
+    report = json.loads((at.folder / "report.json").read_text())
+    step = next(step for step in report["plans"][0]["steps"] if step.get("id") == "hop")
+    return step, step["attempts"][0]["taps"] if step.get("attempts") else []
+
+
+ROOT_CAUSE = ("plans/root-cause.yaml", "--report", "json=report.json")
+
+
+@check("a tap between nginx and the auth service sees that what nginx asks is as its document says")
+def a_healthy_hop(at):
+    with at.bed.tapped() as (url, tap):
+        for mode in ("enforce", "observe"):
+            tapped(at, tap, mode)
+            ended(at.planrun(*ROOT_CAUSE, "-e", "tapped", PLANRUN_VAR_registry_url=url), 0)
+            step, seen = hop(at)
+            due(step["verdict"] == "passed" and len(seen) == 1, f"it saw {seen}")
+            due(seen[0]["tie"] == "trace", f"nginx passes the trace on, and it is tied by {seen[0]['tie']}")
+            due(seen[0]["exchange"]["response"]["status"] == 200, f"the auth service answered {seen}")
+            due(not seen[0]["contract"].get("breaches"), f"it breaks {seen[0]['contract']}")
+        # The whole registration goes through it, an upload too.
+        ended(at.planrun(REGISTRATION, "-e", "tapped", PLANRUN_VAR_registry_url=url), 0)
+    # Without a tap the same plan passes without that step.
+    seen = ended(at.planrun(*ROOT_CAUSE, "-e", "mlflow"), 0)
+    says(seen, "the environment has no tap `auth`")
+    due(hop(at)[0]["verdict"] == "skipped", "the step is not skipped")
+
+
+@check("a tap between nginx and the auth service sees the line of the document that nginx does not keep to")
+def a_broken_hop(at):
+    with at.bed.tapped(IN_A_HEADER) as (url, tap):
+        for mode, came in (("observe", "which was answered with 422"), ("enforce", "and refused it: 502")):
+            tapped(at, tap, mode)
+            seen = ended(at.planrun(*ROOT_CAUSE, "-e", "tapped", PLANRUN_VAR_registry_url=url), 1)
+            says(seen, "this service does not ask its own dependency as the contract `auth` says", came)
+            says(seen, "wants a credential in the body field `api_key`", "specs/auth.openapi.yaml:34:18")
+            says(seen, "one cause explains all 3 failures", "Authentication service error")
+            step, taps = hop(at)
+            cause = step["causes"][0]
+            due((cause["rule"], cause["confidence"]) == ("hop/broken-contract", "certain"), f"the cause is {cause}")
+            due(taps[0]["tie"] == "trace", f"it is tied by {taps[0]['tie']}")
 
 
 @check("with nginx stopped it ends 5 and names the address and the variable that set it")

@@ -54,6 +54,15 @@ class Service:
         return "\n".join(text.splitlines()[-lines:])
 
 
+# How nginx asks the auth service: as its document says, and with the key in a header, where nobody looks.
+# The second speaks HTTP/1.0, as nginx does unless it is told otherwise.
+IN_THE_BODY = """proxy_set_body '{"api_key":"$bearer","service_id":"@service_id@"}';
+            proxy_set_header Authorization "";"""
+IN_A_HEADER = """proxy_set_body '{"service_id":"@service_id@"}';
+            proxy_set_header Authorization "Bearer $bearer";
+            proxy_http_version 1.0;"""
+
+
 class Testbed:
     """What a scenario can rely on: addresses, keys, and services that it may stop and start again."""
 
@@ -94,7 +103,7 @@ class Testbed:
             self.start_nginx()
 
     def down(self):
-        for name in ("nginx", "mlflow", "auth"):
+        for name in ("nginx", "tapped", "mlflow", "auth"):
             self.stop(name)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -143,18 +152,32 @@ class Testbed:
         until_it_answers(service, f"http://127.0.0.1:{self.mlflow_port}/health", 200, seconds=180)
 
     def start_nginx(self):
-        folder = self.folder / "nginx"
+        self.start_proxy("nginx", self.nginx_port, self.auth_url)
+
+    @contextlib.contextmanager
+    def tapped(self, asks=IN_THE_BODY):
+        """Another nginx, which asks under the address of a tap that a run has yet to bind: (its URL, that address)."""
+        port, tap = free_port(), f"127.0.0.1:{free_port()}"
+        self.start_proxy("tapped", port, f"http://{tap}", asks)
+        try:
+            yield f"http://127.0.0.1:{port}", tap
+        finally:
+            self.stop("tapped")
+
+    def start_proxy(self, name, port, auth_url, asks=IN_THE_BODY):
+        folder = self.folder / name
         folder.mkdir(exist_ok=True)
         values = {
+            "asks": asks,
             "folder": folder,
-            "port": self.nginx_port,
+            "port": port,
             "mlflow_port": self.mlflow_port,
-            "auth_url": self.auth_url,
+            "auth_url": auth_url,
             "service_id": self.service_id,
         }
         text = (HERE / "nginx.conf").read_text()
-        for name, value in values.items():
-            text = text.replace(f"@{name}@", str(value))
+        for key, value in values.items():
+            text = text.replace(f"@{key}@", str(value))
         configuration = folder / "nginx.conf"
         configuration.write_text(text)
         user = {}
@@ -164,9 +187,9 @@ class Testbed:
             for path in (folder, *folder.rglob("*")):
                 os.chown(path, nobody.pw_uid, nobody.pw_gid)
         command = [self.nginx, "-c", str(configuration), "-p", str(folder), "-e", str(folder / "error.log")]
-        service = Service("nginx", command, self.folder / "nginx.log", cwd=folder, **user)
-        self.services["nginx"] = service
-        until_it_answers(service, f"{self.registry_url}/health", 200, seconds=20)
+        service = Service(name, command, self.folder / f"{name}.log", cwd=folder, **user)
+        self.services[name] = service
+        until_it_answers(service, f"http://127.0.0.1:{port}/health", 200, seconds=20)
 
     def requests_seen(self):
         """What reached nginx, one line of its access log each."""
@@ -174,7 +197,8 @@ class Testbed:
 
     def logs(self):
         """The last lines of every log, for a person who wants to know why a check failed."""
-        names = ("auth.log", "mlflow.log", "nginx.log", "nginx/error.log", "nginx/access.log")
+        names = ("auth.log", "mlflow.log")
+        names += tuple(f"{name}{log}" for name in ("nginx", "tapped") for log in (".log", "/error.log", "/access.log"))
         parts = []
         for name in names:
             path = self.folder / name
