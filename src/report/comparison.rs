@@ -190,7 +190,7 @@ fn change_lines(change: &Change, style: &Style) -> String {
     };
     let was = ways(change, symbols.arrow);
     let room = style.columns().saturating_sub(6 + width(&was));
-    let name = style.cut(&sanitise_line(&full_name(change)), room);
+    let name = short_name((&change.plan, &change.step), room, style);
     let pad = " ".repeat(room.saturating_sub(width(&name)));
     let mut out = format!("  {} {name}{pad}  {was}\n", style.paint(paint, symbol));
     let Some(ended) = change.after.as_ref().or(change.before.as_ref()) else { return out };
@@ -205,6 +205,21 @@ fn change_lines(change: &Change, style: &Style) -> String {
 
 fn full_name(change: &Change) -> String {
     format!("{} · {}", change.plan, change.step)
+}
+
+/// The least that is left of the name of a plan, in columns.
+const LEAST: usize = 12;
+
+/// A step with its plan in one line: what has to go goes from the plan's name first, then from the step's,
+/// and its case stays.
+fn short_name((plan, step): (&str, &str), room: usize, style: &Style) -> String {
+    let (plan, step) = (sanitise_line(plan), sanitise_line(step));
+    let left = room.saturating_sub(width(&step) + 3).max(LEAST);
+    let plan = style.cut(&plan, left);
+    let (own, case) = step.split_at(step.rfind(" [").unwrap_or(step.len()));
+    let left = room.saturating_sub(width(&plan) + 3 + width(case));
+    let name = format!("{plan} · {}{case}", style.cut(own, left.max(LEAST)));
+    style.cut(&name, room)
 }
 
 /// `passed → failed`
@@ -241,7 +256,7 @@ fn times(out: &mut String, comparison: &Comparison, style: &Style) {
     let head = ["step", &comparison.before.name, &comparison.after.name, "change"];
     table(out, &head, &rows, style);
     if shown.iter().any(|time| time.verdict == TimeVerdict::TooFew) {
-        out.push_str("Too few samples are told for your information; `repeat` gives more.\n");
+        out.push_str("These are too few samples to judge by; `repeat` takes more.\n");
     }
 }
 
@@ -287,9 +302,9 @@ fn answers(comparison: &Comparison, style: &Style) -> Vec<String> {
     let room = style.columns().saturating_sub(4);
     let (before, after) = (&comparison.before.name, &comparison.after.name);
     for answered in across.steps.iter().take(LISTED) {
-        let name = sanitise_line(&format!("{} · {}", answered.plan, answered.step)).into_owned();
+        let name = short_name((&answered.plan, &answered.step), room, style);
         let symbol = style.paint(Paint::Bad, style.symbols().fail);
-        lines.push(format!("  {symbol} {}", style.cut(&name, room)));
+        lines.push(format!("  {symbol} {name}"));
         lines.push(format!(
             "    {}",
             style.paint(Paint::Dim, &style.cut(&sanitise_line(&answered.at), room))

@@ -79,3 +79,21 @@ fn text_from_outside_moves_no_cursor_and_is_no_markup() {
 fn a_share_is_read_at_a_glance() {
     assert_eq!([1.0, 1.004, 1.32, 0.5, 12.0].map(share), ["±0 %", "±0 %", "+32 %", "-50 %", "×12"]);
 }
+
+#[test]
+fn a_long_name_loses_its_plan_before_its_step_and_never_its_case() {
+    let style = Style { width: 80, color: false, unicode: true };
+    let name =
+        |step: &str, room| short_name(("The auth service answers for itself", step), room, &style);
+    assert_eq!(name("A key", 60), "The auth service answers for itself · A key");
+    assert_eq!(
+        name("Only a key in the body counts [own, body]", 60),
+        "The auth servic… · Only a key in the body counts [own, body]"
+    );
+    assert_eq!(
+        name("Only a key in the body counts [own, body]", 45),
+        "The auth se… · Only a key in the… [own, body]"
+    );
+    assert_eq!(name("Only a key in the body counts", 30), "The auth se… · Only a key in …");
+    assert_eq!(name("A step [a case that is longer than the room]", 20).chars().count(), 20);
+}
