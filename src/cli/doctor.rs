@@ -5,8 +5,7 @@ mod shown;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64};
-use std::time::Instant;
+use std::sync::atomic::AtomicU64;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -19,7 +18,7 @@ use super::other::json_escaped;
 use super::prepare::{Prepared, prepare};
 use super::preview::invalid;
 use super::printer::Printer;
-use super::run::{random, runtime};
+use super::run::{client, random, runtime};
 use super::secrets::{Described, Secrets, describe};
 use super::signals;
 use super::world::{self, Start, World, plan_values, run_names};
@@ -27,10 +26,9 @@ use crate::check::{CheckedStep, Work};
 use crate::diagnose;
 use crate::event::{Event, Section};
 use crate::finding::Finding;
-use crate::http::{Client, Options};
 use crate::outcome::{StepResult, Verdict};
 use crate::record::{PlanRecord, Record, gravest};
-use crate::run::{self, Context, Endpoint, Layer, PlanValues, Preview, State, Stop, Tokens};
+use crate::run::{self, Context, Endpoint, Layer, PlanValues, Preview, State, Stop};
 use crate::schedule::{Job, Selection};
 use crate::services::{Groups, Purpose};
 
@@ -279,38 +277,16 @@ async fn gather(mut events: mpsc::Receiver<crate::secret::Sealed<Event>>) -> Vec
     all
 }
 
-#[expect(clippy::disallowed_methods, reason = "what is asked begins here")]
 fn context(
     prepared: &Prepared,
     events: mpsc::Sender<crate::secret::Sealed<Event>>,
     stop: tokio::sync::watch::Receiver<Option<Stop>>,
 ) -> Context {
-    let process = &prepared.process;
-    let option = |name: &str| {
-        let lower = process.get(&name.to_ascii_lowercase());
-        lower.or_else(|| process.get(name)).map(str::to_owned)
-    };
     Context {
-        client: Client::new(&Options {
-            http_proxy: option("HTTP_PROXY"),
-            https_proxy: option("HTTPS_PROXY"),
-            all_proxy: option("ALL_PROXY"),
-            no_proxy: option("NO_PROXY"),
-        }),
-        gate: prepared.gate.clone(),
-        events,
-        started: Instant::now(),
-        started_at: now(),
         run: "doctor".to_owned(),
         seed: random() >> 32,
-        stop,
         entropy: AtomicU64::new(random()),
-        keep: None,
-        hub: crate::http::Hub::default(),
-        tokens: Tokens::default(),
-        jobs: 1,
-        max_failures: None,
-        failures: AtomicU32::new(0),
+        ..Context::alone(client(&prepared.process), prepared.gate.clone(), events, stop)
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -23,7 +22,7 @@ use crate::http::Client;
 use crate::json;
 use crate::outcome::{Content, Exchange, PartContent, Request};
 use crate::report;
-use crate::run::{Context, PlanValues, Preview, Shown, Sight, Tokens};
+use crate::run::{Context, PlanValues, Preview, Shown, Sight};
 use crate::schedule::{Job, Selection};
 use crate::secret::{Gate, Redacted};
 use crate::services::Purpose;
@@ -114,11 +113,6 @@ fn now() -> Timestamp {
     Timestamp::now()
 }
 
-#[expect(clippy::disallowed_methods, reason = "a preview needs a context that begins now")]
-fn instant() -> std::time::Instant {
-    std::time::Instant::now()
-}
-
 /// The values of all environments; no service is started, what it would give is a placeholder.
 pub(super) fn values(
     scene: &Scene,
@@ -131,22 +125,11 @@ pub(super) fn values(
     let runtime = runtime(1).map_err(broken)?;
     let (events, _) = tokio::sync::mpsc::channel(1);
     let (_, stop) = tokio::sync::watch::channel(None);
+    let client = Client::new(&crate::http::Options::default());
     let context = Context {
-        client: Client::new(&crate::http::Options::default()),
-        gate: gate.clone(),
-        events,
-        started: instant(),
-        started_at: now(),
         run: "preview".into(),
         seed: args.seed.unwrap_or(0),
-        stop,
-        entropy: AtomicU64::new(0),
-        keep: None,
-        hub: crate::http::Hub::default(),
-        tokens: Tokens::default(),
-        jobs: 1,
-        max_failures: None,
-        failures: AtomicU32::new(0),
+        ..Context::alone(client, gate.clone(), events, stop)
     };
     runtime.block_on(async {
         let how = Start { context: &context, purpose: Purpose::Look, groups: &Arc::default() };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -32,7 +32,7 @@ use crate::finding::{Code, Finding};
 use crate::http::{Client, Options};
 use crate::record::{Flaky, Record, gravest};
 use crate::report::{self, Terminal};
-use crate::run::{self, Context, Keep, Stop, Tokens};
+use crate::run::{self, Context, Keep, Stop};
 use crate::schedule::Job;
 use crate::secret::{Gate, Redacted, Sealed};
 use crate::services::{Groups, Purpose};
@@ -488,21 +488,15 @@ impl Ready {
             }
         };
         let context = Arc::new(Context {
-            client: client(&prepared.process),
-            gate: gate.clone(),
-            events: events.clone(),
             started,
             started_at,
             run,
             seed,
-            stop,
             entropy: AtomicU64::new(entropy),
             keep: Some(keep),
-            hub: crate::http::Hub::default(),
-            tokens: Tokens::default(),
             jobs: usize::from(args.jobs),
             max_failures: if args.fail_fast { Some(1) } else { args.max_fail },
-            failures: AtomicU32::new(0),
+            ..Context::alone(client(&prepared.process), gate.clone(), events.clone(), stop)
         });
         emit(Event::RunStarted(header)).await;
         let common: Vec<&SourceText> = common_sources(&prepared);
@@ -543,7 +537,7 @@ impl Ready {
 }
 
 /// What makes exchanges, through the proxies that the process names.
-fn client(process: &Process) -> Client {
+pub(super) fn client(process: &Process) -> Client {
     let option = |name: &str| {
         let lower = process.get(&name.to_ascii_lowercase());
         lower.or_else(|| process.get(name)).map(str::to_owned)

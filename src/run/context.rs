@@ -156,6 +156,34 @@ pub struct Context {
 pub(super) type Held = Mutex<Vec<Event>>;
 
 impl Context {
+    /// What one job by itself needs: it begins now, keeps nothing, and nothing of it is left to chance.
+    #[expect(clippy::disallowed_methods, reason = "the clock belongs to this room")]
+    #[must_use]
+    pub fn alone(
+        client: Client,
+        gate: Gate,
+        events: mpsc::Sender<Sealed<Event>>,
+        stop: watch::Receiver<Option<Stop>>,
+    ) -> Self {
+        Self {
+            client,
+            gate,
+            events,
+            started: Instant::now(),
+            started_at: Timestamp::now(),
+            run: String::new(),
+            seed: 0,
+            stop,
+            entropy: AtomicU64::new(0),
+            keep: None,
+            hub: Hub::default(),
+            tokens: Tokens::default(),
+            jobs: 1,
+            max_failures: None,
+            failures: AtomicU32::new(0),
+        }
+    }
+
     /// Tells an event, or holds it back.
     pub(super) async fn tell(&self, held: Option<&Held>, event: Event) {
         match held {
