@@ -146,19 +146,29 @@ fn total(text: &str, unit_of: impl Fn(&str) -> Option<f64>) -> Result<f64, UnitF
 /// Shows a duration in at most three significant digits: `0.8 ms`, `12 ms`, `1.24 s`, `2m 05s`.
 #[must_use]
 pub fn show_duration(duration: Duration) -> String {
-    let ms = duration.as_secs_f64() * 1e3;
-    if ms < 0.095 {
-        format!("{:.0} µs", ms * 1e3)
-    } else if ms < 9.95 {
-        format!("{ms:.1} ms")
-    } else if ms < 999.5 {
-        format!("{ms:.0} ms")
-    } else if ms < 59_950.0 {
-        format!("{:.2} s", ms / 1e3)
-    } else {
-        let seconds = duration.as_secs();
-        format!("{}m {:02}s", seconds / 60, seconds % 60)
+    let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    match nanos {
+        0..95_000 => format!("{} µs", rounded(nanos, 1_000)),
+        95_000..9_950_000 => {
+            let tenths = rounded(nanos, 100_000);
+            format!("{}.{} ms", tenths / 10, tenths % 10)
+        }
+        9_950_000..999_500_000 => format!("{} ms", rounded(nanos, 1_000_000)),
+        999_500_000..59_950_000_000 => {
+            let hundredths = rounded(nanos, 10_000_000);
+            format!("{}.{:02} s", hundredths / 100, hundredths % 100)
+        }
+        _ => {
+            let seconds = duration.as_secs();
+            format!("{}m {:02}s", seconds / 60, seconds % 60)
+        }
     }
+}
+
+/// How many of a unit these are, to the nearest; the even one where two are as near.
+fn rounded(nanos: u64, unit: u64) -> u64 {
+    let (whole, rest) = (nanos / unit, nanos % unit);
+    whole + u64::from(rest * 2 > unit || (rest * 2 == unit && whole % 2 == 1))
 }
 
 /// Shows a size with a binary unit: `512 B`, `1.5 KiB`, `16 MiB`.

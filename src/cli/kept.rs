@@ -1,6 +1,8 @@
 //! The plans of a run as documents are made of them: each is told when it ends, and of a large run
 //! only what a summary needs stays in memory.
 
+use std::path::Path;
+
 use super::spool::Spool;
 use crate::event::RunStarted;
 use crate::record::{Fold, PlanRecord, Record};
@@ -15,12 +17,15 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// For these documents.
-    pub(super) fn told(formats: impl IntoIterator<Item = Format>) -> Self {
+    /// For these documents, each with the folder that it goes to.
+    pub(super) fn told<'f>(
+        documents: impl IntoIterator<Item = (Format, Option<&'f Path>)>,
+    ) -> Self {
         let mut spools: Vec<Spool> = Vec::new();
-        for format in formats {
+        for (format, folder) in documents {
             if format.has_pieces() && spools.iter().all(|spool| spool.format() != format) {
-                spools.push(Spool::new(format));
+                let elsewhere = std::env::temp_dir();
+                spools.push(Spool::new(format, folder.unwrap_or(&elsewhere)));
             }
         }
         Self { plans: Vec::new(), spools: Some(spools) }
@@ -51,6 +56,7 @@ impl Kept {
         for plan in open {
             self.plan(plan, &ground);
         }
+        self.spools.iter_mut().flatten().for_each(Spool::end);
         record.plans = self.plans;
         record.plans.sort_by_key(|plan| plan.started.job);
         Told { record, spools: self.spools }
@@ -122,7 +128,7 @@ mod tests {
 
     #[test]
     fn documents_are_the_same_whether_plans_are_told_as_they_end_or_all_at_the_end() {
-        let told = kept(Kept::told(Format::ALL));
+        let told = kept(Kept::told(Format::ALL.map(|format| (format, None))));
         let whole = Record::fold(events());
         assert_ne!(told.record.plans, whole.plans, "nothing became lean");
         for format in Format::ALL {
@@ -143,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_document_that_nobody_asked_for_in_time_is_refused_not_empty() {
-        let told = kept(Kept::told([Format::Json]));
+        let told = kept(Kept::told([(Format::Json, None)]));
         let why = Format::Junit.write(&told.record, &told, &mut Vec::new()).unwrap_err();
         assert!(why.contains("not told while the run went on"), "{why}");
         // The twin: those that are made of the record alone.

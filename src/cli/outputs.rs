@@ -32,9 +32,14 @@ pub(super) struct Report {
 const SUMMARY: usize = 1024 * 1024;
 
 impl Report {
-    /// What it is a document of.
-    pub(super) fn format(&self) -> Format {
-        self.format
+    /// What it is, and the folder that it goes to, if that is there.
+    pub(super) fn goes(&self) -> (Format, Option<&Path>) {
+        let folder = self
+            .path
+            .as_deref()
+            .and_then(Path::parent)
+            .map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+        (self.format, folder.filter(|folder| folder.is_dir()))
     }
 }
 

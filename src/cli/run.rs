@@ -360,13 +360,11 @@ impl Ready {
 
     /// What takes the plans that end, where somebody wants to know of them.
     fn kept(&self) -> Option<Kept> {
-        let is_told = !self.reports.is_empty() || self.notify.is_wanted();
-        match self.audience {
-            Audience::Person => {
-                is_told.then(|| Kept::told(self.reports.iter().map(Report::format)))
-            }
-            Audience::Comparison => Some(Kept::whole()),
+        if self.audience == Audience::Comparison {
+            return Some(Kept::whole());
         }
+        let is_told = !self.reports.is_empty() || self.notify.is_wanted();
+        is_told.then(|| Kept::told(self.reports.iter().map(Report::goes)))
     }
 
     pub(super) fn carry_out(mut self, args: &RunArgs, printer: &Printer) -> Carried {
@@ -478,8 +476,9 @@ impl Ready {
         events: mpsc::Sender<Sealed<Event>>,
         Ends { stop, groups, keep }: Ends,
     ) -> Option<Stop> {
-        let Self { prepared, jobs, secrets, gate, started, started_at, run, seed, entropy, .. } =
-            self;
+        let Self {
+            mut prepared, jobs, secrets, gate, started, started_at, run, seed, entropy, ..
+        } = self;
         let emit = |event: Event| {
             let events = events.clone();
             let event = gate.seal(event);
@@ -517,6 +516,8 @@ impl Ready {
         }
         if problems.is_empty() && context.stopped().is_none() {
             let values = plan_values(&prepared, &args.values, &values);
+            // The jobs hold what they need; what was checked goes with the last job of its plan.
+            (prepared.plans, prepared.suite.plans) = (Vec::new(), Vec::new());
             run::run(Arc::clone(&context), jobs, values).await;
         }
         for tap in taps {

@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 use std::io::{self, BufReader, Read as _, Seek as _, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 
+use tempfile::SpooledData;
 use tempfile::SpooledTempFile;
 
 use crate::event::JobId;
@@ -11,13 +13,17 @@ use crate::record::PlanRecord;
 use crate::report::{Format, Ground};
 
 /// So many bytes stay in memory; more go to a file without a name, which is gone with the process.
-const MEMORY: usize = 256 * 1024;
+const MEMORY: usize = 128 * 1024;
+/// So many bytes are written and read at once.
+const AT_ONCE: usize = 64 * 1024;
 
 /// The pieces of one document.
 #[derive(Debug)]
 pub(super) struct Spool {
     format: Format,
     file: RefCell<SpooledTempFile>,
+    /// What is not in the file yet.
+    pending: Vec<u8>,
     pieces: Vec<Piece>,
     length: u64,
     fault: Option<String>,
@@ -32,9 +38,10 @@ struct Piece {
 }
 
 impl Spool {
-    pub(super) fn new(format: Format) -> Self {
-        let file = RefCell::new(SpooledTempFile::new(MEMORY));
-        Self { format, file, pieces: Vec::new(), length: 0, fault: None }
+    /// Pieces that go to a file in this folder, once there are many.
+    pub(super) fn new(format: Format, folder: &Path) -> Self {
+        let file = RefCell::new(tempfile::spooled_tempfile_in(MEMORY, folder));
+        Self { format, file, pending: Vec::new(), pieces: Vec::new(), length: 0, fault: None }
     }
 
     pub(super) fn format(&self) -> Format {
@@ -51,13 +58,36 @@ impl Spool {
             self.fault = Some("its reporter failed".to_owned());
             return;
         };
-        if let Err(error) = self.file.get_mut().write_all(&text) {
-            self.fault = Some(aside(&error));
-            return;
-        }
         let (job, at, length) = (plan.started.job, self.length, text.len());
         self.pieces.push(Piece { job, at, length });
         self.length += u64::try_from(length).unwrap_or(u64::MAX);
+        self.pending.extend_from_slice(&text);
+        if self.pending.len() >= AT_ONCE {
+            self.put_aside();
+        }
+    }
+
+    /// No plan follows.
+    pub(super) fn end(&mut self) {
+        self.put_aside();
+        self.pending = Vec::new();
+    }
+
+    fn put_aside(&mut self) {
+        let file = self.file.get_mut();
+        let mut written = file.write_all(&self.pending);
+        if written.is_err() && !file.is_rolled() {
+            // Nowhere is room for a file: all of it stays in memory.
+            let unlimited = SpooledTempFile::new(usize::MAX);
+            if let SpooledData::InMemory(before) = std::mem::replace(file, unlimited).into_inner() {
+                written = file.write_all(before.get_ref());
+            }
+            written = written.and_then(|()| file.write_all(&self.pending));
+        }
+        self.pending.clear();
+        if let Err(error) = written {
+            self.fault = Some(aside(&error));
+        }
     }
 
     /// Hands on every piece, in the order of the jobs.
@@ -72,7 +102,7 @@ impl Spool {
         pieces.sort_by_key(|piece| piece.job);
         let mut file = self.file.borrow_mut();
         file.rewind().map_err(|error| aside(&error))?;
-        let mut file = BufReader::with_capacity(MEMORY, &mut *file);
+        let mut file = BufReader::with_capacity(AT_ONCE, &mut *file);
         let (mut at, mut text) = (0_u64, Vec::new());
         for piece in pieces {
             // Plans end nearly in their order: most of what is next has been read already.
@@ -89,4 +119,60 @@ impl Spool {
 
 fn aside(error: &io::Error) -> String {
     format!("what was put aside for it: {error}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+    use crate::record::Record;
+    use crate::report::fixture;
+
+    fn told(folder: &Path, plans: u32) -> (Spool, Record) {
+        let mut events: Vec<Event> = fixture::beginning(plans);
+        events.extend((0..plans).flat_map(|n| fixture::job(n, vec![fixture::looked()])));
+        let record = Record::fold(events);
+        let ground = Ground::new(record.started.as_ref(), &record.sources);
+        let mut spool = Spool::new(Format::Json, folder);
+        // The other way round.
+        for plan in record.plans.iter().rev() {
+            spool.tell(&ground, plan);
+        }
+        spool.end();
+        (spool, record)
+    }
+
+    fn pieces(spool: &Spool) -> Vec<Vec<u8>> {
+        let mut pieces = Vec::new();
+        spool
+            .each(&mut |piece| {
+                pieces.push(piece.to_vec());
+                Ok(())
+            })
+            .unwrap();
+        pieces
+    }
+
+    #[test]
+    fn pieces_come_in_the_order_of_the_jobs_from_memory_and_from_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        for (plans, rolled) in [(3, false), (120, true)] {
+            let (spool, record) = told(folder.path(), plans);
+            assert_eq!(spool.file.borrow().is_rolled(), rolled);
+            let ground = Ground::new(record.started.as_ref(), &record.sources);
+            let expected = record.plans.iter().map(|plan| Format::Json.piece(&ground, plan));
+            assert_eq!(pieces(&spool), expected.collect::<Vec<_>>());
+            // It may be read again, for a second file.
+            assert_eq!(pieces(&spool).len(), record.plans.len());
+        }
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0, "something is left");
+    }
+
+    #[test]
+    fn where_no_file_can_be_made_all_of_it_stays_in_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let (spool, record) = told(&folder.path().join("not/there"), 120);
+        assert!(!spool.file.borrow().is_rolled());
+        assert_eq!(pieces(&spool).len(), record.plans.len());
+    }
 }

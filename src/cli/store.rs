@@ -199,6 +199,9 @@ pub(super) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     write_in_parts(path, |file| file.write_all(content))
 }
 
+/// Bytes of an output that are written at once.
+const BUFFER: usize = 64 * 1024;
+
 /// Writes a file part by part; it is there once all of it is.
 ///
 /// # Errors
@@ -219,7 +222,7 @@ pub(super) fn write_in_parts(
         return file.flush();
     }
     let mut file = tempfile::Builder::new().prefix(".planrun-").tempfile_in(folder)?;
-    let mut parts = BufWriter::new(&mut file);
+    let mut parts = BufWriter::with_capacity(BUFFER, &mut file);
     content(&mut parts)?;
     parts.flush()?;
     drop(parts);

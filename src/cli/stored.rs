@@ -35,7 +35,7 @@ pub(super) fn report(args: &ReportArgs, current: &Path) -> Result<u8, UsageFault
     if reports.is_empty() {
         return replay(&path, args, &printer, &gate);
     }
-    let kept = Kept::told(reports.iter().map(outputs::Report::format));
+    let kept = Kept::told(reports.iter().map(outputs::Report::goes));
     let failures = outputs::write(&reports, &told(&path, kept, |_| true)?);
     outputs::complain(&failures, &gate, &printer);
     Ok(if failures.is_empty() { 0 } else { 7 })

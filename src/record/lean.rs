@@ -39,6 +39,7 @@ impl PlanRecord {
             // A warning is told in full.
             if !result.attempts.iter().any(warns) {
                 result.attempts.iter_mut().for_each(lean);
+                result.attempts.shrink_to_fit();
             }
         }
     }

@@ -66,7 +66,7 @@ pub fn write(record: &Record, pieces: &dyn Pieces, out: &mut dyn Write) -> Resul
     TESTS.write(out, &value, |take| pieces.each(Format::Ctrf, take))
 }
 
-const TESTS: List = List::at("    \"tests\": [");
+const TESTS: List = List { line: "    \"tests\": [", inline: 2 };
 
 /// The tests of a plan.
 pub(super) fn piece(ground: &Ground<'_>, plan: &PlanRecord) -> Vec<u8> {

@@ -28,7 +28,8 @@ pub fn write(record: &Record, pieces: &dyn Pieces, out: &mut dyn Write) -> Resul
     ENTRIES.write(out, &value, |take| pieces.each(Format::Har, take))
 }
 
-const ENTRIES: List = List::at("    \"entries\": [");
+/// Each header stands in one line.
+const ENTRIES: List = List { line: "    \"entries\": [", inline: 3 };
 
 /// The entries of a plan.
 pub(super) fn piece(ground: &Ground<'_>, plan: &PlanRecord) -> Vec<u8> {

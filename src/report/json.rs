@@ -100,7 +100,8 @@ pub fn write(record: &Record, pieces: &dyn Pieces, out: &mut dyn Write) -> Resul
     PLANS.write(out, &value, |take| pieces.each(Format::Json, take))
 }
 
-const PLANS: List = List::at("  \"plans\": [");
+/// Each part of an exchange, each assertion and each capture stands in one line.
+const PLANS: List = List { line: "  \"plans\": [", inline: 6 };
 
 /// A plan of the document.
 pub(super) fn piece(ground: &Ground<'_>, plan: &PlanRecord) -> Vec<u8> {

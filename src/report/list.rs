@@ -13,14 +13,12 @@ use super::document::append;
 pub(super) struct List {
     /// The line on which it begins, empty so far: it is told by its indentation, since no text of a
     /// value has line breaks.
-    line: &'static str,
+    pub(super) line: &'static str,
+    /// What is so many levels deep inside of an item stands in one line.
+    pub(super) inline: usize,
 }
 
 impl List {
-    pub(super) const fn at(line: &'static str) -> Self {
-        Self { line }
-    }
-
     /// Levels of what stands in the list.
     fn depth(&self) -> usize {
         (self.line.len() - self.line.trim_start().len()) / INDENT.len() + 1
@@ -32,7 +30,7 @@ impl List {
         let depth = self.depth();
         // Memory takes everything, and all keys are texts: this always succeeds.
         let _ = new_line(out, depth);
-        let pretty = Pretty { depth, has_value: false };
+        let pretty = Pretty { depth, inline: depth + self.inline, has_value: false };
         let _ = item.serialize(&mut serde_json::Serializer::with_formatter(out, pretty));
     }
 
@@ -90,9 +88,10 @@ fn new_line(out: &mut (impl Write + ?Sized), depth: usize) -> io::Result<()> {
     (0..depth).try_for_each(|_| out.write_all(INDENT.as_bytes()))
 }
 
-/// As `serde_json` itself indents, from some depth on.
+/// Indents as `serde_json` itself does, from some depth on, and up to some depth.
 struct Pretty {
     depth: usize,
+    inline: usize,
     has_value: bool,
 }
 
@@ -105,13 +104,16 @@ impl Pretty {
 
     fn end(&mut self, out: &mut (impl Write + ?Sized), bracket: &[u8]) -> io::Result<()> {
         self.depth -= 1;
-        if self.has_value {
+        if self.has_value && self.depth < self.inline {
             new_line(out, self.depth)?;
         }
         out.write_all(bracket)
     }
 
     fn next(&self, out: &mut (impl Write + ?Sized), is_first: bool) -> io::Result<()> {
+        if self.depth > self.inline {
+            return if is_first { Ok(()) } else { out.write_all(b", ") };
+        }
         if !is_first {
             out.write_all(b",")?;
         }
@@ -165,15 +167,14 @@ mod tests {
 
     use super::*;
 
-    const LIST: List = List::at("    \"items\": [");
-
-    fn written(items: &[Value]) -> String {
+    fn written(items: &[Value], inline: usize) -> String {
+        let list = List { line: "    \"items\": [", inline };
         let mut out = Vec::new();
         let document = json!({"of": {"items": [], "end": {}}});
-        LIST.write(&mut out, &document, |take| {
+        list.write(&mut out, &document, |take| {
             items.iter().try_for_each(|item| {
                 let mut piece = Vec::new();
-                LIST.item(&mut piece, item);
+                list.item(&mut piece, item);
                 take(&piece)
             })
         })
@@ -186,8 +187,19 @@ mod tests {
         let deep = json!([1, [], {}, {"a": [{"b": 0.50, "c": null}], "\n[": "\"\u{1}"}]);
         for items in [vec![], vec![json!(1)], vec![deep.clone(), json!({}), json!([[[[deep]]]])]] {
             let whole = json!({"of": {"items": items, "end": {}}});
-            assert_eq!(written(&items), format!("{whole:#}\n"));
+            assert_eq!(written(&items, usize::MAX / 2), format!("{whole:#}\n"));
         }
+    }
+
+    #[test]
+    fn what_is_deep_stands_in_one_line() {
+        let item = json!({"a": {"b": {"c": [1, {"d": []}]}, "e": {}}});
+        let text = written(std::slice::from_ref(&item), 2);
+        let expected = "      {\n        \"a\": {\n          \"b\": {\"c\": [1, {\"d\": []}]},\
+                        \n          \"e\": {}\n        }\n      }\n";
+        assert!(text.contains(expected), "{text}");
+        let read: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read["of"]["items"], json!([item]));
     }
 
     #[test]

@@ -151,7 +151,7 @@ impl StepScene<'_> {
             }
         };
         let pauses = Pauses { delay, max_delay, backoff };
-        let mut attempts: Vec<Attempted> = Vec::new();
+        let mut attempts: Vec<Attempted> = Vec::with_capacity(1);
         let mut number = 1;
         loop {
             let attempted = self.attempt(number, until).await;
@@ -347,11 +347,14 @@ impl StepScene<'_> {
             }
             None => (Vec::new(), Seen { verdict: Some(verdict), sent, response: None }),
         };
+        // Collecting would keep the room of what is let go here.
+        let mut kept = Vec::with_capacity(attempts.len());
+        kept.extend(attempts.into_iter().map(|attempted| attempted.attempt));
         let result = StepResult {
             verdict,
             reason,
             flaky: verdict == Verdict::Passed && tries > 1 && self.step.retry.is_some(),
-            attempts: attempts.into_iter().map(|attempted| attempted.attempt).collect(),
+            attempts: kept,
             tries,
             duration,
             code: own_code.or(code),

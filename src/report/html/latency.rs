@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::super::document::{Document, word};
-use super::Listed;
+use super::text::Html;
+use super::{Listed, markup};
 use crate::outcome::{Phase, SampleColumns};
 use crate::units::show_duration;
 
@@ -167,23 +168,25 @@ pub(super) fn waterfall(document: &Document<'_>, all: &[Listed<'_>]) -> Value {
         to: end.or(document.record.end.duration()).unwrap_or_default(),
     };
     let alone = plans.len() == 1;
-    let shown = plans.iter().filter_map(|(whole, steps)| {
-        let (first, _) = steps.first()?;
-        let steps = steps.iter().map(|(listed, window)| {
-            let verdict = word(listed.told.verdict());
-            bar(&listed.id, &listed.told.title(), verdict, whole.share(*window))
-        });
-        let plan = first.told.plan;
-        let title = plan.started.title();
-        Some(json!({
-            "bar": bar(&first.plan, &title, word(plan.verdict), run.share(*whole)),
-            "steps": steps.collect::<Vec<_>>(),
-            "open": alone,
-        }))
-    });
     let count = bars().count();
     json!({
-        "plans": shown.collect::<Vec<_>>(),
+        "plans": markup(|html| {
+            for (whole, steps) in &plans {
+                let Some((first, _)) = steps.first() else { continue };
+                let plan = first.told.plan;
+                html.raw(if alone { "<details open><summary>" } else { "<details><summary>" });
+                html.raw("<span class=\"name\">").text(&plan.started.title()).raw("</span>");
+                bar(html, word(plan.verdict), run.share(*whole));
+                html.raw("</summary>\n<ol class=\"waterfall\">\n");
+                for (listed, window) in steps {
+                    html.raw("<li><a class=\"name\" href=\"#").plain(&listed.id).raw("\">");
+                    html.text(&listed.told.title()).raw("</a>");
+                    bar(html, word(listed.told.verdict()), whole.share(*window));
+                    html.raw("</li>\n");
+                }
+                html.raw("</ol></details>\n");
+            }
+        }),
         "count": count,
         "more": count.saturating_sub(SHOWN),
         "whole": show_duration(run.to),
@@ -226,15 +229,11 @@ impl Window {
     }
 }
 
-fn bar(id: &str, title: &str, verdict: &str, share: Share) -> Value {
+fn bar(html: &mut Html, verdict: &'static str, share: Share) {
     let Share { window, left, width } = share;
-    json!({
-        "id": id,
-        "title": title,
-        "verdict": verdict,
-        "left": format!("{left:.2}"),
-        "width": format!("{width:.2}"),
-        "at": show_duration(window.from),
-        "time": show_duration(window.to.saturating_sub(window.from)),
-    })
+    html.raw("<span class=\"track\"><span class=\"span ").raw(verdict).raw("\" style=\"left:");
+    html.plain(format_args!("{left:.2}%;width:{width:.2}%")).raw("\" title=\"at ");
+    let time = show_duration(window.to.saturating_sub(window.from));
+    html.plain(show_duration(window.from)).raw(", took ").plain(&time).raw("\"></span></span>");
+    html.raw("<span class=\"n quiet\">").plain(&time).raw("</span>\n");
 }
