@@ -9,7 +9,7 @@ mod body;
 mod rules;
 mod times;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,6 +51,8 @@ pub struct Across {
     pub noise: usize,
     /// How many places were passed over because of a rule.
     pub ignored: usize,
+    /// Which places look alike because both are masked: nobody knows what stands there.
+    pub masked: BTreeSet<String>,
 }
 
 /// A step that two environments answered otherwise.
@@ -306,6 +308,7 @@ fn across((before, after): (&Record, &Record), again: &Record, rules: &Rules) ->
         );
         across.noise += answers.noise;
         across.ignored += answers.ignored;
+        across.masked.extend(answers.masked);
         if !answers.differences.is_empty() {
             let (plan, step) = now;
             across.steps.push(Answered {

@@ -21,6 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub use book::is_findable;
 pub use fields::names_secret;
 pub use gate::{Gate, Registered};
+pub use masks::hides_a_value;
 pub use redacted::{Redact, Redacted, Sealed};
 pub use sanitise::{sanitise, sanitise_line};
 

@@ -6,6 +6,7 @@ use super::afterwards::{CompareArgs, CompareFormat};
 use super::args::RunArgs;
 use super::fault::UsageFault;
 use super::inputs::Process;
+use super::obtain::Known;
 use super::printer::Printer;
 use super::run::{Audience, Begun, begin};
 use super::stored;
@@ -90,6 +91,7 @@ fn environments(
     // One seed: what plans make up is the same on both sides.
     let seed = u64::from(std::process::id());
     let mut ready = Vec::new();
+    let mut known = Known::for_all(&args.values.environments);
     // Everything is decided before the first request of the first run.
     for environment in [first, second, first] {
         let mut values = args.values.clone();
@@ -105,7 +107,7 @@ fn environments(
             look: args.look.clone(),
             ..RunArgs::default()
         };
-        match begin(&run, current, Audience::Comparison)? {
+        match begin(&run, current, Audience::Comparison, &mut known)? {
             Begun::Ended(code) => return Ok(Err(code)),
             Begun::Ready(begun) => ready.push((run, begun)),
         }

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::args::{DoctorArgs, Format};
 use super::fault::UsageFault;
 use super::guard;
-use super::obtain;
+use super::obtain::{self, Known};
 use super::other::json_escaped;
 use super::prepare::{Prepared, prepare};
 use super::preview::invalid;
@@ -124,7 +124,7 @@ pub(super) fn doctor(args: &DoctorArgs, current: &Path) -> Result<u8, UsageFault
             now: now(),
             entropy: &entropy,
         };
-        match obtain::obtain(&scene, &mut secrets, true) {
+        match obtain::obtain(&scene, &mut secrets, true, &mut Known::default()) {
             Ok(findings) => prepared.findings.extend(findings),
             Err(_) => return Ok(signals::code(Stop::Interrupt)),
         }

@@ -41,11 +41,21 @@ pub(super) struct Scene<'a> {
 /// Ctrl-C while a secret was asked for.
 pub(super) struct Interrupted;
 
-/// What was got already: the same command is run once, the same secret asked for once.
+/// What was got already: the same command is run once, the same secret asked for once, also where
+/// several runs are compared.
 #[derive(Default)]
-struct Known {
+pub(super) struct Known {
+    /// Whom one answer is for, where that is not plain.
+    whom: String,
     printed: BTreeMap<(Vec<String>, PathBuf), String>,
     typed: BTreeMap<String, Option<String>>,
+}
+
+impl Known {
+    /// For runs on several environments, which get one answer.
+    pub(super) fn for_all(environments: &[String]) -> Self {
+        Self { whom: format!(", for {}", environments.join(" and ")), ..Self::default() }
+    }
 }
 
 /// A secret that is to be got, with who declares and needs it.
@@ -84,9 +94,9 @@ pub(super) fn obtain(
     scene: &Scene<'_>,
     secrets: &mut BTreeMap<Option<usize>, Secrets>,
     may_run: bool,
+    known: &mut Known,
 ) -> Result<Vec<Finding>, Interrupted> {
     let mut findings = Vec::new();
-    let mut known = Known::default();
     for how in [How::Command, How::Prompt] {
         for (environment, secrets) in &mut *secrets {
             for wanted in wanted(scene, *environment, secrets) {
@@ -95,8 +105,8 @@ pub(super) fn obtain(
                 }
                 let got = match how {
                     How::Command if !may_run => Err(None),
-                    How::Command => print(scene, *environment, &wanted, &mut known).map_err(Some),
-                    How::Prompt => typed(scene, &wanted, &mut known)?.ok_or(None),
+                    How::Command => print(scene, *environment, &wanted, known).map_err(Some),
+                    How::Prompt => typed(scene, &wanted, known)?.ok_or(None),
                 };
                 keep(scene, secrets, &wanted, got, &mut findings);
             }
@@ -272,7 +282,8 @@ fn typed(
         return Ok(typed.clone());
     }
     let what = wanted.declared.description.as_deref().map(str::trim).unwrap_or_default();
-    let question = if what.is_empty() { format!("{name}: ") } else { format!("{name} ({what}): ") };
+    let what = if what.is_empty() { String::new() } else { format!(" ({what})") };
+    let question = format!("{name}{what}{}: ", known.whom);
     let question = sanitise_line(&question).into_owned();
     let typed = match ask(scene.printer, &scene.prepared.gate.redact(question)) {
         Asked::Answer(typed) => Some(typed),

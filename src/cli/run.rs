@@ -15,7 +15,7 @@ use super::guard;
 use super::inputs::Process;
 use super::kept::{Kept, Told};
 use super::notify::{News, Notify};
-use super::obtain::{self, Interrupted};
+use super::obtain::{self, Interrupted, Known};
 use super::outputs::{self, Report};
 use super::prepare::{Prepared, prepare};
 use super::preview::rendered;
@@ -68,7 +68,7 @@ struct Ends {
 
 /// Runs plans; the exit code.
 pub(super) fn run(args: &RunArgs, current: &Path) -> Result<u8, UsageFault> {
-    match begin(args, current, Audience::Person)? {
+    match begin(args, current, Audience::Person, &mut Known::default())? {
         Begun::Ended(code) => Ok(code),
         Begun::Ready(ready) => {
             let printer = Printer::new(&args.look, &ready.prepared.process);
@@ -113,6 +113,7 @@ pub(super) fn begin(
     args: &RunArgs,
     current: &Path,
     audience: Audience,
+    known: &mut Known,
 ) -> Result<Begun, UsageFault> {
     let started = Instant::now();
     let started_at = Timestamp::now();
@@ -172,7 +173,7 @@ pub(super) fn begin(
         };
         ready.prepared.findings.extend(written);
         ready.read_secrets(args, &printer)?;
-        if !ready.prepared.has_errors() && ready.obtain_secrets(args, &printer).is_err() {
+        if !ready.prepared.has_errors() && ready.obtain_secrets(args, &printer, known).is_err() {
             return Ok(Begun::Ended(ready.interrupted(args, &printer)));
         }
         if ready.prepared.process.get("GITHUB_ACTIONS") == Some("true") {
@@ -226,10 +227,16 @@ impl Ready {
     }
 
     /// Gets the secrets that take a command or a person.
-    fn obtain_secrets(&mut self, args: &RunArgs, printer: &Printer) -> Result<(), Interrupted> {
+    fn obtain_secrets(
+        &mut self,
+        args: &RunArgs,
+        printer: &Printer,
+        known: &mut Known,
+    ) -> Result<(), Interrupted> {
         let mut secrets = std::mem::take(&mut self.secrets);
-        let obtained =
-            self.with_scene(printer, |scene| obtain::obtain(scene, &mut secrets, args.allow_exec));
+        let obtained = self.with_scene(printer, |scene| {
+            obtain::obtain(scene, &mut secrets, args.allow_exec, known)
+        });
         self.secrets = secrets;
         self.prepared.findings.extend(obtained?);
         if args.values.strict {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::body::{Captured, Spot, Walk};
 use super::rules::Rules;
 use crate::outcome::{Content, Exchange, Response};
+use crate::secret::hides_a_value;
 
 /// In what two answers differ, told together by path.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +31,8 @@ pub struct Answers {
     pub noise: usize,
     /// How many places were passed over because of a rule.
     pub ignored: usize,
+    /// Which places look alike because both are masked: nobody knows what stands there.
+    pub masked: BTreeSet<String>,
 }
 
 /// So much of a body is shown where the statuses differ.
@@ -59,6 +62,7 @@ pub fn compare(
     Answers {
         noise: all - answers.spots.len(),
         ignored: answers.ignored,
+        masked: answers.masked,
         differences: together(answers.spots),
     }
 }
@@ -72,6 +76,7 @@ fn status(exchange: &Exchange) -> Option<u16> {
 struct Raw {
     spots: Vec<Spot>,
     ignored: usize,
+    masked: BTreeSet<String>,
 }
 
 impl Raw {
@@ -111,6 +116,7 @@ fn raw(
         (_, _) => texts(&mut raw, &walk, (before, after)),
     }
     raw.ignored += walk.ignored;
+    raw.masked.append(&mut walk.masked);
     raw.spots.append(&mut walk.spots);
     raw
 }
@@ -133,6 +139,10 @@ fn headers(
     for name in names {
         let (one, other) = (before.get(name), after.get(name));
         if one == other {
+            let hidden = one.is_some_and(|values| values.iter().any(|value| hides_a_value(value)));
+            if hidden && !rules.ignores_header(name) {
+                raw.masked.insert(format!("headers.{name}"));
+            }
             continue;
         }
         if rules.ignores_header(name) {
@@ -158,6 +168,11 @@ fn texts(raw: &mut Raw, walk: &Walk<'_>, (before, after): (&Response, &Response)
         }
         (_, _) => (&before.body.sha256, before.body.size) == (&after.body.sha256, after.body.size),
     };
+    if let (true, Content::Text(text)) = (equal, &before.body.content)
+        && hides_a_value(text)
+    {
+        raw.masked.insert("body".to_owned());
+    }
     if !equal {
         raw.add("body", Some(short(before)), Some(short(after)));
     }

@@ -1,11 +1,12 @@
 //! Where two JSON values differ, path by path.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::rules::{Here, Rules};
 use crate::json;
+use crate::secret::hides_a_value;
 
 /// One place in which two values differ.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +43,8 @@ pub(super) struct Walk<'a> {
     pub(super) spots: Vec<Spot>,
     /// How many places were passed over because of a rule.
     pub(super) ignored: usize,
+    /// Which places look alike because both are masked, by paths without indices.
+    pub(super) masked: BTreeSet<String>,
 }
 
 /// Where the walk stands: the pointers of both sides, and the path in both forms.
@@ -85,7 +88,7 @@ fn shown_field(name: &str) -> String {
 impl<'a> Walk<'a> {
     pub(super) fn new(rules: &'a Rules, captured: (&'a Captured, &'a Captured)) -> Self {
         let here = (Here::default(), Here::default());
-        Self { rules, here, captured, spots: Vec::new(), ignored: 0 }
+        Self { rules, here, captured, spots: Vec::new(), ignored: 0, masked: BTreeSet::new() }
     }
 
     /// Compares two bodies.
@@ -162,6 +165,9 @@ impl<'a> Walk<'a> {
     /// moments in time.
     fn equal(&mut self, at: &At, before: &Value, after: &Value) -> bool {
         if json::equal(before, after) || self.same_capture(before, after) {
+            if before.as_str().is_some_and(hides_a_value) {
+                self.masked.insert(at.folded.clone());
+            }
             return true;
         }
         let by_rule = match (before, after) {

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use super::document::word;
 use super::finding::count;
 use super::markdown::text;
-use super::style::{Paint, Style, width};
+use super::style::{Paint, Style, width, wrap};
 use super::terminal::in_short;
 use crate::compare::{
-    Change, ChangeKind, Comparison, Ended, Measure, Metric, Side, TimeChange, TimeVerdict,
+    Across, Change, ChangeKind, Comparison, Ended, Measure, Metric, Side, TimeChange, TimeVerdict,
 };
 use crate::secret::sanitise_line;
 use crate::units::show_duration;
@@ -341,6 +341,11 @@ fn answers(comparison: &Comparison, style: &Style) -> Vec<String> {
     if !passed_over.is_empty() {
         lines.extend([String::new(), format!("Not counted: {}", passed_over.join(", "))]);
     }
+    if let Some(masked) = masked(across) {
+        let masked = wrap(&sanitise_line(&masked), style.columns());
+        lines.push(String::new());
+        lines.extend(masked);
+    }
     lines
 }
 
@@ -442,6 +447,21 @@ pub fn markdown(comparison: &Comparison) -> String {
     out
 }
 
+/// What cannot be compared: both sides are masked.
+fn masked(across: &Across) -> Option<String> {
+    let named: Vec<String> =
+        across.masked.iter().take(LISTED).map(|what| format!("`{what}`")).collect();
+    let more = across.masked.len().saturating_sub(LISTED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let told = || {
+        format!(
+            "Not compared: {}{more}; masked on both sides, so nobody knows whether it is the same",
+            named.join(", ")
+        )
+    };
+    (!named.is_empty()).then(told)
+}
+
 /// What was answered otherwise, as a table for each step.
 fn answers_in_markdown(comparison: &Comparison, out: &mut String) {
     let Some(across) = &comparison.across else { return };
@@ -462,6 +482,9 @@ fn answers_in_markdown(comparison: &Comparison, out: &mut String) {
     }
     let (noise, ignored) = (across.noise, across.ignored);
     let _ = writeln!(out, "\nNot counted: {noise} differ by themselves, {ignored} by a rule.");
+    if let Some(masked) = masked(across) {
+        let _ = writeln!(out, "\n{}.", text(&masked));
+    }
 }
 
 /// The comparison for programs. Ends with a line break.
@@ -507,6 +530,7 @@ pub fn json(comparison: &Comparison) -> String {
         "answers": comparison.across.as_ref().map(|across| json!({
             "noise": across.noise,
             "ignored": across.ignored,
+            "masked": across.masked,
             "steps": across.steps.iter().map(|answered| json!({
                 "plan": answered.plan,
                 "step": answered.step,

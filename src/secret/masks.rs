@@ -54,9 +54,19 @@ pub(super) fn cover(text: &str, mut hits: Vec<Hit>, cover: Cover) -> Cow<'_, str
     Cow::Owned(out)
 }
 
+/// What stands for a value that is secret because of its name, and is known by no other.
+const NAMELESS: &str = "«secret»";
+
+/// Whether a text of a record hides a value that nobody can tell from another: it was masked because
+/// of the field that it stood in, and not as a secret with a name.
+#[must_use]
+pub fn hides_a_value(text: &str) -> bool {
+    text.contains(NAMELESS)
+}
+
 /// What is shown instead of a secret.
 pub(super) fn mask(name: Option<&str>) -> String {
-    name.map_or_else(|| "«secret»".to_owned(), |name| format!("«secret:{name}»"))
+    name.map_or_else(|| NAMELESS.to_owned(), |name| format!("«secret:{name}»"))
 }
 
 /// The masks that already stand in a text, so that masking twice changes nothing. Only names that

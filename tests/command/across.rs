@@ -226,3 +226,27 @@ fn plans_are_compared_on_two_environments_and_no_other_number() {
     project.run(&["compare", "."]).ends(2).says("plans are compared on two environments");
     assert_eq!(one.log().len(), 0);
 }
+
+#[test]
+fn what_is_masked_on_both_sides_is_not_said_to_be_equal() {
+    let answer = |token: &str| {
+        let body =
+            format!(r#"{{"token": "{token}", "items": [{{"api_key": "{token}"}}], "n": 1}}"#);
+        let token = token.to_owned();
+        Scripted::start(move |_, _| Reply::json(200, &body).with("X-Api-Key", &token))
+    };
+    let project = project(&answer("one-4711"), &answer("two-4712"), GET);
+    let ran = project.run(&BOTH).ends(0).never_says("471").says("alike: 1 step");
+    let flat = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    let told = "Not compared: `$.items[*].api_key`, `$.token`, `headers.x-api-key`; masked on both \
+                sides, so nobody knows whether it is the same";
+    assert!(flat.contains(told), "{}", ran.out);
+    assert!(ran.out.lines().all(|line| line.chars().count() <= 80), "{}", ran.out);
+    let value = json(&project.run(&with(&["--format", "json"])).ends(0).out);
+    let masked = serde_json::json!(["$.items[*].api_key", "$.token", "headers.x-api-key"]);
+    assert_eq!(value["answers"]["masked"], masked);
+    project.run(&with(&["--format", "markdown"])).ends(0).says("Not compared: ");
+    // What a rule passes over, and what is no secret, is not told so.
+    let rules = ["--ignore", "$.items", "--ignore", "$.token", "--ignore", "headers.x-api-key"];
+    project.run(&with(&rules)).ends(0).never_says("Not compared");
+}

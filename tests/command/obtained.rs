@@ -143,6 +143,9 @@ fn one_command_is_run_once_for_all_that_need_it() {
     );
     project.run(&["p.yaml", "q/p.yaml", "-e", "e", "--allow-exec"]).ends(0);
     assert_eq!((times_run(&project), sent(&server).len()), (1, 2));
+    // A comparison takes it once for all of its runs.
+    project.run(&["compare", "p.yaml", "-e", "e", "-e", "base", "--allow-exec"]).ends(0);
+    assert_eq!((times_run(&project), sent(&server).len()), (2, 5));
 }
 
 #[test]
@@ -230,6 +233,27 @@ fn a_secret_is_asked_for_once_and_not_shown() {
     let ran = seat.leaves().ends(0).never_says(KEY);
     assert_eq!(ran.err.matches("api_key (").count(), 1, "{}", ran.err);
     assert_eq!(sent(&server), [format!("Bearer {KEY}"), format!("Bearer {KEY}")]);
+}
+
+#[test]
+fn a_comparison_of_two_environments_asks_once_for_all_of_its_runs() {
+    let server = Misbehaving::start();
+    let project = keyed(&server, "{description: Key of a developer}", "{prompt: true}");
+    let other = project.read("environments/e.yaml").replace("environment: e", "environment: f");
+    project.write("environments/f.yaml", &other);
+    let mut seat = Seat::new(&project, &["compare", "p.yaml", "-e", "e", "-e", "f"]);
+    // It is told whom the answer is for.
+    seat.waits_for("api_key (Key of a developer), for e and f: ");
+    seat.types(&format!("{KEY}\r"));
+    let ran = seat.leaves().ends(0).never_says(KEY);
+    assert_eq!(ran.err.matches("api_key (").count(), 1, "{}", ran.err);
+    assert_eq!(sent(&server).len(), 3);
+    // Nothing typed is nothing for each of them, and that is said once.
+    let mut seat = Seat::new(&project, &["compare", "p.yaml", "-e", "e", "-e", "f"]);
+    seat.waits_for("for e and f: ");
+    seat.types("\r");
+    seat.leaves().ends(3).says("nothing was typed");
+    assert_eq!(sent(&server).len(), 3);
 }
 
 #[test]
