@@ -43,6 +43,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 pub use context::{Arriving, Context, EnvironmentValues, Keep, Origin, PlanValues, Stop};
+pub use dial::tap_dial;
 pub use environment::{Given, Known, early_words, evaluate as evaluate_environment, services};
 pub use examine::{Endpoint, Layer, LayerName, State};
 pub use login::Tokens;

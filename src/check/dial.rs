@@ -10,8 +10,8 @@ use super::types::{Late, LateValue};
 use super::values::Checker;
 use crate::finding::{Code, Finding};
 use crate::plan::{HttpWord, RequestOptions, Templated, TlsAst};
-use crate::source::{Place, Spanned};
-use crate::template::{Template, ValueTemplate};
+use crate::source::{Place, SourceSet, Spanned};
+use crate::template::{self, Template, ValueTemplate};
 use crate::yaml::Node;
 
 /// How a connection is made.
@@ -53,6 +53,44 @@ pub struct TlsSettings {
     pub key: Option<FilePath>,
     /// The name that the certificate must bear.
     pub server_name: Option<ValueTemplate>,
+}
+
+impl Dial {
+    /// How taps connect to what they stand for: as `defaults` of their environment say, the nearest
+    /// file first. What is wrong with those is said where plans are checked, whose defaults they are.
+    pub(super) fn of_environment(defaults: &[&RequestOptions], sources: &SourceSet) -> Self {
+        let text = |node: &Node| sources.get(node.place.source).map_or("", |source| &source.text);
+        let compile = |node: &Node| template::compile(node, text(node)).ok();
+        let file = |node: &Option<Node>| {
+            let node = node.as_ref()?;
+            Some(FilePath { path: compile(node)?, place: node.place })
+        };
+        let tls = defaults.iter().find_map(|options| options.tls.as_ref()).map(|tls| {
+            let insecure = tls.value.insecure.as_ref().and_then(|insecure| match &insecure.value {
+                Templated::Known(insecure) => Some(Late::Known(*insecure)),
+                Templated::Template(node) => {
+                    let template = template::compile_text(node, text(node)).ok()?;
+                    Some(Late::Template(Box::new(template), node.place))
+                }
+            });
+            Box::new(TlsSettings {
+                place: tls.place,
+                insecure,
+                ca_file: file(&tls.value.ca_file),
+                cert: file(&tls.value.cert),
+                key: file(&tls.value.key),
+                server_name: tls.value.server_name.as_ref().and_then(compile),
+            })
+        });
+        let proxy = defaults.iter().find_map(|options| options.proxy.as_ref());
+        let proxy = proxy.and_then(|node| Some((compile(node)?, node.place)));
+        let resolve = defaults.iter().find(|options| !options.resolve.is_empty());
+        let resolve = resolve.into_iter().flat_map(|options| &options.resolve);
+        let resolve = resolve.filter_map(|entry| {
+            Some((entry.key.value.clone(), compile(&entry.value)?, entry.value.place))
+        });
+        Self { http: None, tls, proxy, resolve: resolve.collect() }
+    }
 }
 
 impl LateValue for bool {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::dial::Dial;
 use super::types::Late;
 use crate::environment::{Environment, Mode, ServiceAst, ServiceWork, SourceOfSecret};
 use crate::finding::{Code, Finding, nearest};
@@ -30,6 +31,8 @@ pub struct CheckedEnvironment {
     pub services: Vec<CheckedService>,
     /// What stands between the system under test and its dependencies.
     pub taps: Vec<CheckedTap>,
+    /// How they connect to those.
+    pub dial: Dial,
     /// Variables that taps have a say in: they have no value before those listen.
     pub tapped: BTreeSet<String>,
     /// The only origins that a URL out of a response may lead to, where they are stated.
@@ -183,6 +186,7 @@ pub fn check_environment(
         secret_commands,
         services,
         taps,
+        dial: Dial::of_environment(&environment.defaults(), sources),
         tapped: checker.tapped,
         allow_origins,
     };

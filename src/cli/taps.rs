@@ -1,6 +1,7 @@
 //! The taps of an environment: bound before its services start, so that those can be told where they
 //! are, and told where to forward to once that is known.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
@@ -13,6 +14,8 @@ use crate::contract::{Document, Sent};
 use crate::environment::Mode;
 use crate::finding::{Code, Finding};
 use crate::http::{Hub, Refuse, Tap, TapListener, TapWork};
+use crate::project::FileRoot;
+use crate::run::{self, EnvironmentValues, PlanValues};
 use crate::schedule::Job;
 use crate::secret::Gate;
 use crate::services::Purpose;
@@ -72,6 +75,39 @@ impl Bound {
             };
         self.taps.into_iter().map(serve).collect()
     }
+}
+
+/// Tells taps where they forward to, over connections as the environment's `defaults` say; what keeps
+/// them from that.
+pub(super) fn forward(
+    prepared: &Prepared,
+    index: Option<usize>,
+    (taps, environment): (&[Tap], &Arc<EnvironmentValues>),
+    how: Start<'_>,
+) -> Option<Finding> {
+    let index = index.filter(|_| !taps.is_empty())?;
+    let checked = prepared.environments.get(index)?;
+    let loaded = prepared.suite.environments.get(index)?;
+    let values = PlanValues {
+        environment: Arc::clone(environment),
+        given: BTreeMap::new(),
+        path: String::new(),
+        folder: loaded.root.clone(),
+        folders: Arc::new(prepared.suite.folders()),
+        files: Arc::new(FileRoot::new(&loaded.root, prepared.places().file_roots)),
+        source: None,
+        included: Arc::default(),
+    };
+    let dial = match run::tap_dial(&checked.dial, &values, how.context) {
+        Ok(dial) => dial,
+        Err(finding) => return Some(*finding),
+    };
+    for (name, url) in &environment.forwards {
+        taps.iter().filter(|tap| tap.name() == name).for_each(|tap| {
+            tap.forward_to(url.clone(), &dial);
+        });
+    }
+    None
 }
 
 /// What stands for the values of taps that do not listen.

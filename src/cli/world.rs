@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::args::Values;
 use super::prepare::Prepared;
 use super::secrets::Secrets;
-use super::taps::Bound;
+use super::taps::{self, Bound};
 use crate::check::{CheckedPlan, CheckedWork};
 use crate::contract::Listed;
 use crate::event::{EnvironmentTold, ServiceTold, VariableTold};
@@ -119,11 +119,9 @@ pub(super) async fn start(
         let taps = taps.serve(how);
         match one(prepared, index, &given, how).await {
             Ok((values, services)) => {
-                for (name, url) in &values.forwards {
-                    let mut named = taps.iter().filter(|tap| tap.name() == name);
-                    named.by_ref().for_each(|tap| tap.forward_to(url.clone()));
-                }
-                world.values.insert(index, Arc::new(values));
+                let values = Arc::new(values);
+                world.problems.extend(taps::forward(prepared, index, (&taps, &values), how));
+                world.values.insert(index, values);
                 world.running.push(services);
                 world.taps.extend(taps);
             }

@@ -19,9 +19,10 @@ use tokio::task::{JoinHandle, JoinSet};
 use url::Url;
 
 pub use hub::{Hub, Seen, Stray, Watching};
-use passing::Passing;
+use passing::{Passing, Target};
 
 use super::client::Client;
+use super::request::{Dial, HttpVersion};
 
 /// A tap that is bound and not served yet: who connects already waits.
 #[derive(Debug)]
@@ -90,7 +91,7 @@ impl TapListener {
 pub struct Tap {
     name: String,
     address: SocketAddr,
-    forward: watch::Sender<Option<Url>>,
+    forward: watch::Sender<Option<Target>>,
     task: JoinHandle<()>,
 }
 
@@ -113,9 +114,11 @@ impl Tap {
         self.address.port()
     }
 
-    /// Forwards to a dependency from now on.
-    pub fn forward_to(&self, url: Url) {
-        let _ = self.forward.send(Some(url));
+    /// Forwards to a dependency from now on, over connections that are made so.
+    pub fn forward_to(&self, url: Url, dial: &Dial) {
+        // What is recorded is HTTP/1.1 on both sides.
+        let dial = Arc::new(Dial { http: HttpVersion::One, ..dial.clone() });
+        let _ = self.forward.send(Some(Target { url, dial }));
     }
 
     /// Ends it, and waits until its port is free again.

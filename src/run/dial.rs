@@ -3,11 +3,40 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use super::context::{Context, PlanValues};
+use super::files::{Absent, PlanFiles};
 use super::render::{Fault, Renderer};
 use crate::check::{self, FilePath, TlsSettings};
 use crate::finding::{Code, Finding};
 use crate::http::{Dial, HttpVersion, Identity, ProxyChoice, Tls};
 use crate::plan::HttpWord;
+use crate::template::{Scope, Seed};
+
+/// How the taps of an environment connect to what they stand for.
+///
+/// # Errors
+/// A template that cannot be evaluated, a file that cannot be read, at its place.
+pub fn tap_dial(
+    dial: &check::Dial,
+    values: &PlanValues,
+    context: &Context,
+) -> Result<Dial, Box<Finding>> {
+    let entropy = || context.entropy();
+    let renderer = Renderer {
+        scope: Scope {
+            names: &*values.environment.names,
+            seed: Seed::default(),
+            now: context.started_at,
+            entropy: &entropy,
+            file: &|_| Err("files belong to plans".to_owned()),
+        },
+        gate: &context.gate,
+        environment: &values.environment,
+        literal_origins: &[],
+        files: PlanFiles { values, absent: Absent::Refused },
+    };
+    renderer.dial(dial)
+}
 
 impl Renderer<'_> {
     pub(super) fn dial(&self, dial: &check::Dial) -> Result<Dial, Fault> {

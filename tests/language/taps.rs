@@ -188,8 +188,13 @@ fn what_bears_no_trace_is_tied_by_the_time() {
 
 /// A plan that plays the service: what it sends to the tap of `to` is tied by its trace.
 fn plays(to: &str, request: &str, hops: &str) -> Bench {
+    plays_with("", to, request, hops)
+}
+
+/// The same where the environment has `defaults`.
+fn plays_with(defaults: &str, to: &str, request: &str, hops: &str) -> Bench {
     let environment = format!(
-        "environment: here\ntaps:\n  auth: {{forward: \"{to}\", contract: auth}}\nvars: {{tap: \"${{{{ taps.auth.url }}}}\"}}\n"
+        "environment: here\ndefaults: {{{defaults}}}\ntaps:\n  auth: {{forward: \"{to}\", contract: auth}}\nvars: {{tap: \"${{{{ taps.auth.url }}}}\"}}\n"
     );
     let plan = format!(
         "plan: P\ncontracts:\n  auth: {{spec: auth.yaml, base: http://127.0.0.1:9}}\nsteps:\n  - {request}\n    expect: {{status: any, hops: {{auth: {{{hops}}}}}}}\n"
@@ -211,6 +216,25 @@ fn a_dependency_behind_tls_is_asked_over_tls_and_its_certificate_is_checked() {
     let ran = ask.variable("SSL_CERT_FILE", &trusted).run().exits(0);
     let tapped = &ran.step(0)["attempts"][0]["taps"][0]["exchange"];
     assert_eq!(tapped["request"]["url"], format!("{}keys", server.url()));
+}
+
+#[test]
+fn a_tap_connects_as_the_defaults_of_its_environment_say() {
+    let get = "GET: \"${{ env.tap }}/keys\"";
+    let server = TlsServer::start(Flaw::None);
+    let trusts = |file: &str| {
+        let ask =
+            plays_with(&format!("tls: {{ca_file: {file}}}"), &server.url(), get, "status: 200");
+        ask.file("environments/ca/own.pem", &String::from_utf8_lossy(&server.ca)).run()
+    };
+    trusts("ca/own.pem").exits(0);
+    trusts("ca/other.pem").exits(3).says("there is no file `ca/other.pem`");
+    // A name that no server knows, at the address that the environment states.
+    let plain = Scripted::ok();
+    let url = plain.url().replace("127.0.0.1", "auth.test");
+    plays(&url, get, "status: 200").run().exits(1).says("auth.test");
+    plays_with("resolve: {auth.test: 127.0.0.1}", &url, get, "status: 200").run().exits(0);
+    assert_eq!(plain.log().len(), 1);
 }
 
 #[test]

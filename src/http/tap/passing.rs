@@ -15,7 +15,7 @@ use url::Url;
 
 use super::super::fault::{self, Scene};
 use super::super::head::texts;
-use super::super::request::{Connection, Dial, HttpVersion, RequestFault};
+use super::super::request::{Connection, Dial, RequestFault};
 use super::super::trace::{Marks, Trace, ends, now};
 use super::TapWork;
 use super::hub::{Answered, Arrived};
@@ -45,23 +45,32 @@ const JUDGED: u64 = 64 * 1024;
 pub(super) struct Passing {
     name: Arc<str>,
     work: TapWork,
-    to: watch::Receiver<Option<Url>>,
-    dial: Arc<Dial>,
+    to: watch::Receiver<Option<Target>>,
+}
+
+/// What a tap stands for.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    /// Its URL.
+    pub(super) url: Url,
+    /// How connections to it are made.
+    pub(super) dial: Arc<Dial>,
 }
 
 impl Passing {
-    pub(super) fn new(name: Arc<str>, work: TapWork, to: watch::Receiver<Option<Url>>) -> Self {
-        // What is recorded is HTTP/1.1 on both sides.
-        let dial = Arc::new(Dial { http: HttpVersion::One, ..Dial::default() });
-        Self { name, work, to, dial }
+    pub(super) fn new(name: Arc<str>, work: TapWork, to: watch::Receiver<Option<Target>>) -> Self {
+        Self { name, work, to }
     }
 
     /// Passes a request on, and gives the answer back.
     pub(super) async fn pass(&self, request: Request<Incoming>) -> Response<Down> {
         let (head, incoming) = request.into_parts();
         let asked = head.uri.path_and_query().map_or("/", |path| path.as_str());
-        let forward = self.to.borrow().clone();
-        let url = forward.as_ref().and_then(|forward| joined(forward, asked));
+        let target = self.to.borrow().clone();
+        let target = target.and_then(|target| {
+            let url = joined(&target.url, asked)?;
+            Some(Target { url, ..target })
+        });
         let sent = texts(&head.headers);
         let recorded = Recorded::new(&encoding(&head.headers));
         let ends = Ends {
@@ -69,7 +78,7 @@ impl Passing {
                 tap: Arc::clone(&self.name),
                 contract: self.work.contract.clone(),
                 method: head.method.to_string(),
-                url: url.as_ref().map_or_else(|| asked.to_owned(), Url::to_string),
+                url: target.as_ref().map_or_else(|| asked.to_owned(), |to| to.url.to_string()),
                 path: asked.to_owned(),
                 headers: sent.clone(),
                 body: recorded.clone(),
@@ -77,7 +86,7 @@ impl Passing {
             is_answered: false,
             over: false,
         };
-        let Some(url) = url else {
+        let Some(target) = target else {
             let seen = "it is not known yet where this tap forwards to";
             drain(incoming, &recorded).await;
             return own(ends, unanswered(seen, String::new()), seen);
@@ -107,7 +116,7 @@ impl Passing {
             }
         };
         let body = Up::new(source, recorded);
-        self.ask((head.method, url, head.headers), body, ends).await
+        self.ask((head.method, target, head.headers), body, ends).await
     }
 
     fn refuse(&self, ends: Ends, why: &str) -> Response<Down> {
@@ -117,7 +126,7 @@ impl Passing {
 
     async fn ask(
         &self,
-        (method, url, mut headers): (Method, Url, HeaderMap),
+        (method, Target { url, dial }, mut headers): (Method, Target, HeaderMap),
         body: Up,
         mut ends: Ends,
     ) -> Response<Down> {
@@ -132,7 +141,7 @@ impl Passing {
         // without one is sent again.
         let mut connection = if is_empty { Connection::Reuse } else { Connection::Fresh };
         let (response, marks) = loop {
-            let client = match self.client(&url, connection) {
+            let client = match self.client((&url, &dial), connection) {
                 Ok(client) => client,
                 Err(fault) => {
                     let host = url.host_str().unwrap_or_default().to_owned();
@@ -187,10 +196,14 @@ impl Passing {
     }
 
     /// What asks the dependency.
-    fn client(&self, url: &Url, connection: Connection) -> Result<reqwest::Client, RequestFault> {
+    fn client(
+        &self,
+        (url, dial): (&Url, &Arc<Dial>),
+        connection: Connection,
+    ) -> Result<reqwest::Client, RequestFault> {
         let client = &self.work.client;
-        let route = client.route(&self.dial, url)?;
-        client.reqwest(&self.dial, url, connection, &route, false)
+        let route = client.route(dial, url)?;
+        client.reqwest(dial, url, connection, &route, false)
     }
 }
 

@@ -36,7 +36,7 @@ async fn tap_with(forward: &Url, refuse: Option<Refuse>) -> (Tap, Hub) {
     let listener = TapListener::bind("auth", None).await.unwrap();
     let work = TapWork { hub: hub.clone(), client, contract: None, refuse };
     let tap = listener.serve(work);
-    tap.forward_to(forward.clone());
+    tap.forward_to(forward.clone(), &Dial::default());
     (tap, hub)
 }
 
@@ -449,7 +449,7 @@ async fn a_tap_that_does_not_know_its_dependency_yet_says_so() {
     assert!(answer.text().contains("not known yet where this tap forwards to"));
     // From then on it passes everything on.
     let (url, _told) = answering(NO_CONTENT).await;
-    tap.forward_to(url);
+    tap.forward_to(url, &Dial::default());
     caller.say(get("/a")).await;
     assert_eq!(caller.head().await.unwrap().status(), "204");
     let address = tap.address;
