@@ -14,6 +14,7 @@ mod list;
 mod notices;
 mod overall;
 mod phrase;
+mod pretty;
 mod response;
 mod routes;
 mod style;
