@@ -16,6 +16,7 @@ mod help;
 mod inputs;
 mod kept;
 mod list;
+mod means;
 mod notify;
 mod obtain;
 mod other;

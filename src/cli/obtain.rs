@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::means::runtime;
 use super::prepare::Prepared;
 use super::printer::Printer;
 use super::prompt::{Asked, ask};
-use super::run::runtime;
 use super::secrets::{Deferred, How, Secrets, needed_by, steps};
 use crate::check::SecretUse;
 use crate::finding::{Code, Finding, Severity};

@@ -52,7 +52,7 @@ pub(super) fn demo(args: &super::args::DemoArgs) -> Result<u8, UsageFault> {
         Some(word) => word.parse().map_err(|fault| UsageFault::new(format!("--fault: {fault}")))?,
     };
     let stop = super::signals::listen(None, None, std::sync::Arc::default());
-    let runtime = super::run::runtime(1)
+    let runtime = super::means::runtime(1)
         .map_err(|error| UsageFault::new(format!("the runtime cannot start: {error}")))?;
     runtime.block_on(async {
         let options = Options { port: args.port, fault, ..Options::default() };

@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use super::args::{CurlArgs, RunArgs};
 use super::fault::UsageFault;
+use super::means::runtime;
 use super::prepare::{Prepared, prepare};
 use super::printer::Printer;
-use super::run::runtime;
 use super::world::{self, Start, plan_values};
 use crate::check::{CheckedStep, Work};
 use crate::event::Section;

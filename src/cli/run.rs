@@ -14,6 +14,7 @@ use super::fault::UsageFault;
 use super::guard;
 use super::inputs::Process;
 use super::kept::{Kept, Told};
+use super::means::{client, random, runtime};
 use super::notify::{News, Notify};
 use super::obtain::{self, Interrupted, Known};
 use super::outputs::{self, Report};
@@ -29,7 +30,6 @@ use super::world::{self, Start, World, common_sources, plan_values, run_names};
 use crate::check::Late;
 use crate::event::{Event, RunStarted, VERSION};
 use crate::finding::{Code, Finding};
-use crate::http::{Client, Options};
 use crate::record::{Flaky, Record, gravest};
 use crate::report::{self, Terminal};
 use crate::run::{self, Context, Keep, Stop};
@@ -544,20 +544,6 @@ impl Ready {
     }
 }
 
-/// What makes exchanges, through the proxies that the process names.
-pub(super) fn client(process: &Process) -> Client {
-    let option = |name: &str| {
-        let lower = process.get(&name.to_ascii_lowercase());
-        lower.or_else(|| process.get(name)).map(str::to_owned)
-    };
-    Client::new(&Options {
-        http_proxy: option("HTTP_PROXY"),
-        https_proxy: option("HTTPS_PROXY"),
-        all_proxy: option("ALL_PROXY"),
-        no_proxy: option("NO_PROXY"),
-    })
-}
-
 /// Tells findings, each after the texts that it points into.
 async fn told<F: Future<Output = ()>>(
     prepared: &Prepared,
@@ -577,25 +563,4 @@ async fn told<F: Future<Output = ()>>(
 #[expect(clippy::disallowed_methods, reason = "the run ends here")]
 fn elapsed(started: Instant) -> Duration {
     Instant::now().saturating_duration_since(started)
-}
-
-/// A number that nobody can guess.
-pub(super) fn random() -> u64 {
-    use ring::rand::SecureRandom;
-    let mut bytes = [0; 8];
-    let _ = ring::rand::SystemRandom::new().fill(&mut bytes);
-    u64::from_le_bytes(bytes)
-}
-
-/// One job needs no second thread; many share what the machine has.
-pub(super) fn runtime(jobs: usize) -> std::io::Result<tokio::runtime::Runtime> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    if jobs <= 1 {
-        tokio::runtime::Builder::new_current_thread().enable_all().build()
-    } else {
-        tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(cores.min(jobs))
-            .enable_all()
-            .build()
-    }
 }
