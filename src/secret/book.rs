@@ -102,6 +102,12 @@ impl Book {
         self.longest.saturating_mul(36)
     }
 
+    /// No value takes fewer bytes in any writing.
+    pub(super) fn shortest(&self) -> usize {
+        let patterns = self.shelves.iter().flat_map(|shelf| &shelf.patterns);
+        patterns.map(|pattern| pattern.bytes.len()).min().unwrap_or(usize::MAX)
+    }
+
     /// The name under which exactly this value is known.
     pub(super) fn name_of(&self, value: &str) -> Option<&Arc<str>> {
         self.shelves.iter().find_map(|shelf| shelf.values.get(value))

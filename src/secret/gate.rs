@@ -26,6 +26,8 @@ pub struct Gate {
 const PIECE: usize = 1 << 20;
 /// So much of a URL is seen whole wherever a piece ends, in bytes.
 const LINK: usize = 8 << 10;
+/// No secret part of a URL takes fewer bytes with its name: `?pw=x`.
+const SHORTEST_URL: usize = 5;
 
 /// How a registered secret is going to be masked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,13 +125,14 @@ impl Gate {
         // What goes across the end of one piece stands whole in the next one.
         let again = gate.book().margin().max(LINK);
         let room = (PIECE.max(again) as u64).saturating_add(again as u64);
+        let least = gate.book().shortest().min(SHORTEST_URL);
         let mut piece = Vec::new();
         loop {
             let more = room.saturating_sub(piece.len() as u64);
             if (&mut *text).take(more).read_to_end(&mut piece)? == 0 {
                 return Ok(false);
             }
-            let shown = String::from_utf8_lossy(&piece);
+            let shown = texts_in(&piece, least);
             if gate.text(&shown) != shown {
                 return Ok(true);
             }
@@ -316,6 +319,22 @@ fn finish<'a>(book: &Book, text: &'a str, mut hits: Vec<Hit>, how: Cover) -> Cow
 }
 
 /// Cuts a text at a character's border; whether anything was cut.
+/// The texts of at least so many bytes in what may be no text at all: a picture, an archive.
+fn texts_in(bytes: &[u8], least: usize) -> Cow<'_, str> {
+    str::from_utf8(bytes).map_or_else(
+        |_| {
+            let texts = bytes.utf8_chunks().map(|chunk| chunk.valid());
+            let mut joined = String::new();
+            for text in texts.filter(|text| text.len() >= least) {
+                joined.push_str(text);
+                joined.push(char::REPLACEMENT_CHARACTER);
+            }
+            Cow::Owned(joined)
+        },
+        Cow::Borrowed,
+    )
+}
+
 fn truncate(text: &mut String, limit: usize) -> bool {
     let mut end = limit;
     if text.len() <= end {
@@ -422,6 +441,10 @@ mod tests {
             assert!(!holds(&secret.replace("89", "8 9")), "{before}");
         }
         assert!(!gate.masks_in(&mut b"".as_slice()).expect("it reads"));
+        let binary = |secret: &str| [b"\x89PNG\xff\x00", secret.as_bytes(), b"\xfe\x80"].concat();
+        assert!(gate.masks_in(&mut binary(secret).as_slice()).expect("it reads"));
+        assert!(!gate.masks_in(&mut binary("hk%5Flive_0").as_slice()).expect("it reads"));
+        assert!(gate.masks_in(&mut binary("ws://a:b@c").as_slice()).expect("it reads"));
         assert!(gate.masks_in(&mut b"http://a.test/?token=abc".as_slice()).expect("it reads"));
     }
 
