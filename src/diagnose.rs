@@ -9,6 +9,7 @@
 //! causes as the run itself. The rules stand in `rules/`, one file for each family; [`rules`] lists
 //! them all with the sentence that says what each means.
 
+mod absorb;
 mod cause;
 mod evidence;
 mod matrix;

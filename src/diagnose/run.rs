@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::absorb;
 use super::cause::{Cause, Confidence};
 use super::causes;
 use super::matrix::{Flip, Matrices};
@@ -128,6 +129,8 @@ const REMEMBERED: usize = 64;
 pub struct Clusters {
     failures: usize,
     blocked: usize,
+    /// In how many plans something failed.
+    failed_plans: usize,
     groups: Vec<Group>,
     by_fingerprint: BTreeMap<String, usize>,
     matrices: Matrices,
@@ -185,6 +188,7 @@ impl Clusters {
             self.remember(witness);
         }
         let mut blame: BTreeMap<String, usize> = BTreeMap::new();
+        let before = self.failures;
         for record in &plan.steps {
             let (step, Some(result)) = (&record.step, &record.result) else { continue };
             let own = step.is_counted() || (result.has_own_fault() && !step.tentative);
@@ -210,6 +214,7 @@ impl Clusters {
                 Verdict::Passed | Verdict::Skipped | Verdict::Cancelled => {}
             }
         }
+        self.failed_plans += usize::from(self.failures > before);
     }
 
     /// Counts a failure; the position of its group.
@@ -298,8 +303,17 @@ impl Clusters {
     /// What can be said of all plans that were pushed.
     #[must_use]
     pub fn finish(self) -> Diagnosis {
-        let Self { failures, blocked, groups, by_fingerprint: _, matrices, voices, seen } = self;
-        let mut clusters: Vec<(String, Cluster)> = Vec::new();
+        let Self {
+            failures,
+            blocked,
+            failed_plans,
+            groups,
+            by_fingerprint: _,
+            matrices,
+            voices,
+            seen,
+        } = self;
+        let mut clusters: Vec<(String, absorb::Group)> = Vec::new();
         for group in groups {
             let Group {
                 fingerprint: own, size, plans, blocked, first, step, result, cause, ..
@@ -313,28 +327,20 @@ impl Clusters {
                 Some(cause) => format!("{} {}", cause.rule, cause.about),
                 None => own.clone(),
             };
-            match clusters.iter_mut().find(|(known, _)| *known == mark) {
-                Some((_, cluster)) => {
-                    cluster.fingerprints.push(own);
-                    cluster.size += size;
-                    cluster.plans += plans;
-                    cluster.blocked += blocked;
-                }
-                None => clusters.push((
-                    mark,
-                    Cluster {
-                        fingerprints: vec![own],
-                        size,
-                        plans,
-                        blocked,
-                        first,
-                        said: said(&result),
-                        cause,
-                    },
-                )),
+            if let Some((_, (cluster, _))) = clusters.iter_mut().find(|(known, _)| *known == mark) {
+                cluster.fingerprints.push(own);
+                cluster.size += size;
+                cluster.plans += plans;
+                cluster.blocked += blocked;
+            } else {
+                let (fingerprints, said) = (vec![own], said(&result));
+                let cluster = Cluster { fingerprints, size, plans, blocked, first, said, cause };
+                clusters.push((mark, (cluster, result)));
             }
         }
-        let mut clusters: Vec<Cluster> = clusters.into_iter().map(|(_, cluster)| cluster).collect();
+        let groups = clusters.into_iter().map(|(_, group)| group).collect();
+        let groups = absorb::absorb(groups, failed_plans);
+        let mut clusters: Vec<Cluster> = groups.into_iter().map(|(cluster, _)| cluster).collect();
         // Whichever plan ended first changes nothing.
         clusters.sort_by_key(|cluster| {
             (std::cmp::Reverse(cluster.size), cluster.first.job, cluster.first.place.span.start)

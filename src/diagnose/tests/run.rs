@@ -105,6 +105,26 @@ fn what_another_plan_saw_of_the_key_changes_the_cause() {
     assert_eq!(rule(&seen), Some("key/good-elsewhere"));
 }
 
+#[test]
+fn what_a_tap_is_certain_of_explains_the_same_refusal_where_no_plan_looks() {
+    let valid = || passing(&answered(200, &json!({"is_valid": true})).url("http://auth.test/keys"));
+    let refused = |words: &str| failing(&says(401, words));
+    let seen = || failing(&says(401, "Invalid key").tapped(tapped(422, &["`api_key` is missing"])));
+    let sizes = |other: StepResult| {
+        let plans = [
+            plan(0, vec![(step(7), valid()), (step(0), other)]),
+            plan(1, vec![(step(7), valid()), (step(0), refused("Invalid key")), (step(1), seen())]),
+        ];
+        let clusters = whole(&plans).clusters;
+        clusters.iter().map(|it| (it.size, it.plans, it.first.job.0)).collect::<Vec<_>>()
+    };
+    assert_eq!(sizes(refused("Invalid key")), [(3, 2, 0)]);
+    // Other words, a tap that saw that all was well: that is something else.
+    assert_eq!(sizes(refused("expired")), [(2, 2, 0), (1, 1, 1)]);
+    let well = says(401, "Invalid key").tapped(tapped(401, &[]));
+    assert_eq!(sizes(failing(&well)), [(2, 2, 0), (1, 1, 1)]);
+}
+
 /// The cases of a matrix of a region and a size; the step fails where `fails` says so.
 fn matrix(fails: impl Fn(&str, &str) -> bool) -> Diagnosis {
     let mut steps = Vec::new();
