@@ -391,16 +391,19 @@ impl Exchange {
     /// The ids under which it is found in the logs of those who answered.
     #[must_use]
     pub fn ids(&self) -> Ids<'_> {
+        // Most names have another length, which is seen at once.
+        let is =
+            |known: &str, name: &str| known.len() == name.len() && name.eq_ignore_ascii_case(known);
         let sent = |wanted: &str| {
             let mut headers = self.request.headers.iter();
-            let found = headers.find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+            let found = headers.find(|(name, _)| is(wanted, name));
             found.map(|(_, value)| value.as_str())
         };
         let mut parts = sent(TRACEPARENT).into_iter().flat_map(|value| value.split('-')).skip(1);
         let (trace, span) = (parts.next(), parts.next());
         let headers = self.response.iter().flat_map(|response| &response.headers);
         let servers = headers
-            .filter(|(name, _)| SERVERS_IDS.iter().any(|known| name.eq_ignore_ascii_case(known)))
+            .filter(|(name, _)| SERVERS_IDS.iter().any(|known| is(known, name)))
             .map(|(name, value)| (name.as_str(), value.as_str()));
         Ids { trace, span, request: sent(REQUEST_ID), servers: servers.collect() }
     }
