@@ -14,7 +14,6 @@ mod list;
 mod notices;
 mod overall;
 mod phrase;
-mod pretty;
 mod response;
 mod routes;
 mod style;

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::ops::Deref;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Serialize, Serializer, ser::SerializeStruct as _};
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use super::curl::{curl_line, variables_of};
 
@@ -212,11 +212,11 @@ struct Named<'a>(Ids<'a>);
 impl Serialize for Named<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Ids { trace, span, request, servers } = &self.0;
-        let mut fields = serializer.serialize_struct("ids", 0)?;
-        fields.serialize_field("trace", trace)?;
-        fields.serialize_field("span", span)?;
-        fields.serialize_field("request", request)?;
-        fields.serialize_field("server", &Each(|| servers.iter().map(Header)))?;
+        let mut fields = serializer.serialize_map(None)?;
+        fields.serialize_entry("trace", trace)?;
+        fields.serialize_entry("span", span)?;
+        fields.serialize_entry("request", request)?;
+        fields.serialize_entry("server", &Each(|| servers.iter().map(Header)))?;
         fields.end()
     }
 }
@@ -226,9 +226,9 @@ struct Header<'a>(&'a (&'a str, &'a str));
 impl Serialize for Header<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (name, id) = self.0;
-        let mut fields = serializer.serialize_struct("ids", 0)?;
-        fields.serialize_field("header", name)?;
-        fields.serialize_field("id", id)?;
+        let mut fields = serializer.serialize_map(None)?;
+        fields.serialize_entry("header", name)?;
+        fields.serialize_entry("id", id)?;
         fields.end()
     }
 }

@@ -36,7 +36,7 @@ mod plan;
 use std::io::Write;
 use std::time::Duration;
 
-use serde::ser::SerializeStruct as _;
+use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
@@ -392,10 +392,10 @@ struct At<'a> {
 impl Serialize for At<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Some(spot) = self.ground.spot(self.place) else { return serializer.serialize_none() };
-        let mut fields = serializer.serialize_struct("place", 3)?;
-        fields.serialize_field("path", spot.path)?;
-        fields.serialize_field("line", &spot.line)?;
-        fields.serialize_field("column", &spot.column)?;
+        let mut fields = serializer.serialize_map(None)?;
+        fields.serialize_entry("path", spot.path)?;
+        fields.serialize_entry("line", &spot.line)?;
+        fields.serialize_entry("column", &spot.column)?;
         fields.end()
     }
 }

@@ -1,6 +1,6 @@
 //! A plan with its steps, written straight as text: no value is built of what every step has.
 
-use serde::ser::SerializeStruct;
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::super::document::{Document, ids};
@@ -24,7 +24,7 @@ impl Serialize for Plan<'_> {
         let Self { told, plan } = self;
         let PlanRecord { started, steps, verdict, duration, breach, findings } = plan;
         let witnesses = Document::witnesses(plan);
-        let mut fields = Fields(serializer.serialize_struct(OBJECT, 0)?);
+        let mut fields = Fields(serializer.serialize_map(None)?);
         fields.put("job", &started.job)?;
         fields.put("name", &started.name)?;
         fields.put("case", &started.case)?;
@@ -58,7 +58,7 @@ impl Serialize for Step<'_> {
         let exchange = result.and_then(|result| result.attempts.last()?.exchange.as_deref());
         let attempts = result.map_or(&[][..], |result| &result.attempts);
         let together = result.and_then(|result| result.samples.as_ref());
-        let mut fields = Fields(serializer.serialize_struct(OBJECT, 0)?);
+        let mut fields = Fields(serializer.serialize_map(None)?);
         fields.put("section", &step.section)?;
         fields.put("index", &step.index)?;
         fields.put("within", &step.within)?;
@@ -129,7 +129,7 @@ impl Serialize for With<'_, Attempt> {
             tapped,
         } = self.part;
         let exchange = exchange.as_deref();
-        let mut fields = Fields(serializer.serialize_struct(OBJECT, 0)?);
+        let mut fields = Fields(serializer.serialize_map(None)?);
         fields.put("number", number)?;
         fields.put("sample", sample)?;
         fields.put("at_ns", &nanos(*at))?;
@@ -168,7 +168,7 @@ impl Serialize for With<'_, Exchange> {
             secret_shapes,
             sent_from,
         } = self.part;
-        let mut fields = Fields(serializer.serialize_struct(OBJECT, 0)?);
+        let mut fields = Fields(serializer.serialize_map(None)?);
         fields.put("request", request)?;
         fields.list("hops", hops, hops)?;
         fields.some("response", response.as_ref())?;
@@ -190,7 +190,7 @@ impl Serialize for With<'_, Exchange> {
 impl Serialize for With<'_, UrlPart> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let UrlPart { name, value, place, source } = self.part;
-        let mut fields = Fields(serializer.serialize_struct(OBJECT, 0)?);
+        let mut fields = Fields(serializer.serialize_map(None)?);
         fields.put("name", name)?;
         fields.put("value", value)?;
         fields.put("source", source)?;
@@ -202,7 +202,7 @@ impl Serialize for With<'_, UrlPart> {
 impl Serialize for With<'_, SentPart> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let SentPart { at, place, given_by, set_at } = self.part;
-        let mut fields = Fields(serializer.serialize_struct(OBJECT, 0)?);
+        let mut fields = Fields(serializer.serialize_map(None)?);
         fields.put("part", at)?;
         fields.put("at", &self.told.at(*place))?;
         fields.put("given_by", given_by)?;
@@ -226,7 +226,7 @@ impl Serialize for With<'_, Assertion> {
             violations,
             tap,
         } = self.part;
-        let mut fields = Fields(serializer.serialize_struct(OBJECT, 0)?);
+        let mut fields = Fields(serializer.serialize_map(None)?);
         fields.put("subject", subject)?;
         fields.put("at", &self.told.at(*place))?;
         fields.put("severity", severity)?;
@@ -245,7 +245,7 @@ impl Serialize for With<'_, Assertion> {
 impl Serialize for With<'_, Violation> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Violation { at, pointer, wanted, keyword, place } = self.part;
-        let mut fields = Fields(serializer.serialize_struct(OBJECT, 0)?);
+        let mut fields = Fields(serializer.serialize_map(None)?);
         fields.put("at", at)?;
         fields.put("pointer", pointer)?;
         fields.put("wanted", wanted)?;
@@ -258,7 +258,7 @@ impl Serialize for With<'_, Violation> {
 impl Serialize for With<'_, CaptureResult> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let CaptureResult { name, place, value, missing } = self.part;
-        let mut fields = Fields(serializer.serialize_struct(OBJECT, 0)?);
+        let mut fields = Fields(serializer.serialize_map(None)?);
         fields.put("name", name)?;
         fields.put("at", &self.told.at(*place))?;
         fields.some("value", value.as_ref())?;
@@ -270,7 +270,7 @@ impl Serialize for With<'_, CaptureResult> {
 impl Serialize for With<'_, DocumentedPart> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let DocumentedPart { at, contract, operation, pointer, place } = self.part;
-        let mut fields = Fields(serializer.serialize_struct(OBJECT, 0)?);
+        let mut fields = Fields(serializer.serialize_map(None)?);
         fields.put("part", at)?;
         fields.put("at", &self.told.at(*place))?;
         fields.put("contract", contract)?;
@@ -280,15 +280,12 @@ impl Serialize for With<'_, DocumentedPart> {
     }
 }
 
-/// What an object is called, which JSON does not show.
-const OBJECT: &str = "object";
-
 /// The fields of an object; those that the stream leaves out are left out here.
 struct Fields<M>(M);
 
-impl<M: SerializeStruct> Fields<M> {
+impl<M: SerializeMap> Fields<M> {
     fn put(&mut self, name: &'static str, value: &impl Serialize) -> Result<(), M::Error> {
-        self.0.serialize_field(name, value)
+        self.0.serialize_entry(name, value)
     }
 
     fn some(&mut self, name: &'static str, it: Option<&impl Serialize>) -> Result<(), M::Error> {
