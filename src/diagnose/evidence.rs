@@ -124,6 +124,16 @@ impl<'a> Evidence<'a> {
         self.others.iter().copied().filter(|other| secrets.iter().any(|(name, _)| other.sent(name)))
     }
 
+    /// Steps that show that one of the same secrets is good. A page of the same server that is open to
+    /// all, such as `/version`, takes any key: there only what lies beside the path counts.
+    pub fn takers(&self) -> impl Iterator<Item = &'a Witness> {
+        let (origin, own) = (self.origin(), first_part(&self.exchange.request.url));
+        self.same_secret().filter(move |other| {
+            let is_beside = other.origin != origin || first_part(other.url()) == own;
+            other.passed && other.status < 300 && (other.says_valid || is_beside)
+        })
+    }
+
     /// What is known of the secrets that were sent.
     #[must_use]
     pub fn shapes(&self) -> &'a [SecretShape] {
@@ -206,4 +216,10 @@ pub(super) fn host(origin: &str) -> &str {
 /// Whether a text holds one of some words.
 pub(super) fn has(text: &str, words: &[&str]) -> bool {
     words.iter().any(|word| text.contains(word))
+}
+
+/// The first part of the path of a URL: `api` of `http://a.test/api/2.0/things`.
+fn first_part(url: &str) -> &str {
+    let path = url.get(origin(url).len()..).unwrap_or_default().trim_start_matches('/');
+    path.split(['/', '?', '#']).next().unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 
 use super::Rule;
 use super::fields::{documented, named, upstream};
-use crate::diagnose::cause::{Cause, Fact};
+use crate::diagnose::cause::{Cause, Confidence, Fact};
 use crate::diagnose::evidence::{Evidence, has};
 use crate::diagnose::response::challenge;
 use crate::diagnose::witness::{Witness, shape};
@@ -151,7 +151,7 @@ fn not_checked(evidence: &Evidence<'_>) -> Option<Cause> {
 
 /// A step whose request with the same secret was accepted.
 fn accepted(evidence: &Evidence<'_>) -> Option<Fact> {
-    let other = evidence.same_secret().find(|other| other.passed)?;
+    let other = evidence.takers().next()?;
     Some(Fact::new(format!("the same key was accepted by {}", other.cited())))
 }
 
@@ -463,10 +463,8 @@ fn ended(evidence: &Evidence<'_>) -> Option<Cause> {
     let at = evidence.result.attempts.last()?.at;
     let origin = evidence.origin();
     let sent = &evidence.exchange.secrets_sent;
-    let other = evidence.same_secret().filter(|other| {
+    let other = evidence.takers().filter(|other| {
         other.origin == origin
-            && other.passed
-            && other.status < 300
             && other.at < at
             && other.secrets.iter().any(|secret| sent.contains(secret))
     });
@@ -485,11 +483,12 @@ fn good_elsewhere(evidence: &Evidence<'_>) -> Option<Cause> {
     if !is_refusal(evidence) {
         return None;
     }
-    let other = evidence
-        .same_secret()
-        .filter(|other| other.passed && other.status < 300)
-        .max_by_key(|other| other.says_valid)?;
-    let mut cause = Cause::certain("the key itself is good; what answers here does not take it")
+    let other = evidence.takers().max_by_key(|other| other.says_valid)?;
+    // Who takes this key may take any, unless it says that it is valid, or refused someone.
+    let refuses = |it: &Witness| it.origin == other.origin && matches!(it.status, 401 | 403);
+    let is_sure = other.says_valid || evidence.others.iter().any(|it| refuses(it));
+    let sure = if is_sure { Confidence::Certain } else { Confidence::Likely };
+    let mut cause = Cause::new(sure, "the key itself is good; what answers here does not take it")
         .about(evidence.origin())
         .facts(words(evidence))
         .fact(format!("the same key was accepted by {}", other.cited()));
@@ -513,7 +512,7 @@ fn good_elsewhere(evidence: &Evidence<'_>) -> Option<Cause> {
             "{}: it asks about it in a way that the service which knows the key does not read",
             cause.text
         );
-        cause.confidence = crate::diagnose::Confidence::Likely;
+        cause.confidence = Confidence::Likely;
     }
     Some(
         cause

@@ -112,6 +112,6 @@ fn not_allowed(evidence: &Evidence<'_>) -> Option<Cause> {
 /// A step that the same origin answered well with the same key.
 fn passed_elsewhere(evidence: &Evidence<'_>) -> Option<Fact> {
     let origin = evidence.origin();
-    let other = evidence.same_secret().find(|other| other.origin == origin && other.passed)?;
+    let other = evidence.takers().find(|other| other.origin == origin)?;
     Some(Fact::new(format!("the same key was taken by {}", other.cited())))
 }

@@ -119,3 +119,31 @@ pub(super) fn rows() -> Vec<Row> {
         ),
     ]
 }
+
+#[test]
+fn a_page_that_is_open_to_all_says_nothing_of_a_key() {
+    let rules = |asked: &str| {
+        let secrets = vec![("key".into(), "header Authorization".into())];
+        let seen = Witness { asked: asked.into(), secrets, at: Duration::ZERO, ..same_host() };
+        let causes = says(401, "Invalid key").seen(seen).causes();
+        causes.iter().map(|cause| cause.rule).collect::<Vec<_>>()
+    };
+    let own = says(401, "Invalid key").exchange.request.url;
+    assert_eq!(own, "http://api.test/v1/items");
+    assert_eq!(rules("GET http://api.test/v1/things"), ["key/ended"]);
+    assert_eq!(rules("GET http://api.test/version"), ["key/refused"]);
+}
+
+#[test]
+fn a_service_that_takes_a_key_is_sure_to_know_it_where_it_says_so_or_refuses_others() {
+    let sure = |seen: &[Witness]| {
+        let scene = seen.iter().fold(says(401, "no"), |scene, it| scene.seen(it.clone()));
+        let causes = scene.causes();
+        causes.iter().find(|it| it.rule == "key/good-elsewhere").map(|it| it.confidence)
+    };
+    let takes = || Witness { says_valid: false, ..other() };
+    let refuses = || Witness { status: 401, secrets: Vec::new(), key: step(2).key(), ..other() };
+    assert_eq!(sure(&[other()]), Some(Confidence::Certain));
+    assert_eq!(sure(&[takes()]), Some(Confidence::Likely));
+    assert_eq!(sure(&[takes(), refuses()]), Some(Confidence::Certain));
+}
