@@ -3,15 +3,21 @@
 use super::Rule;
 use crate::diagnose::cause::{Cause, Fact};
 use crate::diagnose::evidence::Evidence;
+use crate::diagnose::response::reason;
 use crate::finding::Code;
 use crate::outcome::{TapBreach, Tapped};
 use crate::units::show_duration;
 
-pub(super) const RULES: [Rule; 3] = [
+pub(super) const RULES: [Rule; 4] = [
     Rule {
         name: "hop/broken-contract",
         says: "a tap saw what the service asked its own dependency: it breaks that one's contract, and was refused",
         find: broken_contract,
+    },
+    Rule {
+        name: "hop/refused",
+        says: "a tap saw that the dependency cannot read what the service asks it, whatever is asked about: 405, 406, 411, 415, 422",
+        find: refused,
     },
     Rule {
         name: "hop/impatient",
@@ -78,6 +84,34 @@ fn broken_contract(evidence: &Evidence<'_>) -> Option<Cause> {
             .next(
                 "change what this service sends there: the line of the document says what is \
                  wanted; the key itself may be good",
+            )
+            .owner("whoever runs what answers here, not whoever gave out the key"),
+    )
+}
+
+/// Statuses that say that a request cannot be read, whatever it is about.
+const UNREADABLE: [u16; 5] = [405, 406, 411, 415, 422];
+
+fn refused(evidence: &Evidence<'_>) -> Option<Cause> {
+    if evidence.status() < 400 {
+        return None;
+    }
+    // Where a contract was held against it, that says more.
+    let (tapped, answer) =
+        seen(evidence).filter(|it| it.contract.is_none()).find_map(|tapped| {
+            let answer = tapped.exchange.response.as_ref()?;
+            UNREADABLE.contains(&answer.status).then_some((tapped, answer))
+        })?;
+    let words = answer.json().as_ref().and_then(reason);
+    Some(
+        Cause::likely("the dependency of this service cannot read what it is asked")
+            .about(format!("{} {}", tapped.tap, tapped.title()))
+            .facts([told(tapped)])
+            .facts(words.map(|(_, words)| Fact::new(format!("the dependency says: {words}"))))
+            .facts(evidence.said_fact())
+            .next(
+                "compare what the tap saw with the dependency's document; with that among the \
+                 plan's `contracts`, planrun does",
             )
             .owner("whoever runs what answers here, not whoever gave out the key"),
     )

@@ -42,6 +42,13 @@ pub(super) fn rows() -> Vec<Row> {
             says(401, "no").tapped(tapped(401, &[])),
         ),
         (
+            "hop/refused",
+            "401, and the tap saw that the dependency answered with 422",
+            "401, and the tap saw that it answered with 401",
+            says(401, "no").tapped(Tapped { contract: None, ..tapped(422, &[]) }),
+            says(401, "no").tapped(Tapped { contract: None, ..tapped(401, &[]) }),
+        ),
+        (
             "hop/impatient",
             "401, and the tap saw that the service went away before there was an answer",
             "401, and the tap saw that the dependency did not answer",
