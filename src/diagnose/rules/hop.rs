@@ -93,7 +93,8 @@ fn broken_contract(evidence: &Evidence<'_>) -> Option<Cause> {
 const UNREADABLE: [u16; 5] = [405, 406, 411, 415, 422];
 
 fn refused(evidence: &Evidence<'_>) -> Option<Cause> {
-    if evidence.status() < 400 {
+    // Where the key is known to be good, that says more, and the tap is told of all the same.
+    if evidence.status() < 400 || evidence.takers().next().is_some() {
         return None;
     }
     // Where a contract was held against it, that says more.
