@@ -1,77 +1,86 @@
-//! What was seen at a tap explains the same refusal where no plan looked at the tap.
+//! What was seen at a tap explains the same refusal where no plan holds a contract against the tap.
 
-use std::sync::Arc;
-
-use super::cause::{Confidence, Fact};
+use super::cause::{Cause, Confidence, Fact};
 use super::response::reason;
-use super::run::Cluster;
 use super::witness::origin;
-use crate::outcome::{Exchange, StepResult};
+use crate::outcome::{Exchange, StepResult, Tapped};
 
-/// What is said of a refusal where only the key is known.
-const OF_THE_KEY: [&str; 4] =
-    ["key/good-elsewhere", "key/refused", "key/not-seen", "permission/not-allowed"];
+/// What is said of a refusal where only the key is known, or what the tap saw was not judged.
+const UNJUDGED: [&str; 5] =
+    ["key/good-elsewhere", "key/refused", "key/not-seen", "permission/not-allowed", "hop/refused"];
 
-/// Failures with one cause, and the first of them.
-pub(super) type Group = (Cluster, Arc<StepResult>);
-
-/// Joins refusals that are only known by their key with a cause that a tap is certain of, where the
-/// same server refused the first of them with the same words. `failed` is in how many plans something failed.
-pub(super) fn absorb(groups: Vec<Group>, failed: usize) -> Vec<Group> {
-    let (mut seen, others): (Vec<Group>, Vec<Group>) =
-        groups.into_iter().partition(|(cluster, _)| is_seen(cluster));
-    let mut left = Vec::new();
-    for (other, result) in others {
-        let is_of_the_key =
-            other.cause.as_ref().is_some_and(|cause| OF_THE_KEY.contains(&cause.rule));
-        let same = |(_, seen): &&mut Group| is_of_the_key && is_same(seen, &result);
-        match seen.iter_mut().find(same) {
-            Some((cluster, _)) => take(cluster, other, failed),
-            None => left.push((other, result)),
-        }
-    }
-    seen.into_iter().chain(left).collect()
+/// A refusal that a tap is certain of.
+pub(super) struct Seen {
+    /// What failures of its cause have in common.
+    pub(super) mark: String,
+    refusal: Refusal,
+    asked: Vec<String>,
 }
 
-fn is_seen(cluster: &Cluster) -> bool {
-    cluster.cause.as_ref().is_some_and(|cause| {
-        cause.rule.starts_with("hop/") && cause.confidence == Confidence::Certain
-    })
+/// Who refuses, with which status and which words, and the names of the secrets that were sent.
+#[derive(PartialEq)]
+struct Refusal {
+    origin: String,
+    status: u16,
+    words: Option<String>,
+    secrets: Vec<String>,
 }
 
-fn take(cluster: &mut Cluster, other: Cluster, failed: usize) {
-    if let Some(cause) = &mut cluster.cause {
-        let (more, are) = if other.size == 1 { ("failure", "is") } else { ("failures", "are") };
-        cause.facts.push(Fact::new(format!(
-            "{} more {more} {are} the same refusal by the same server, where no plan looks at the tap",
-            other.size
-        )));
+impl Seen {
+    /// Of a failure, if its cause is one that a tap is certain of.
+    pub(super) fn of(mark: &str, cause: Option<&Cause>, result: &StepResult) -> Option<Self> {
+        cause.filter(|it| it.rule.starts_with("hop/") && it.confidence == Confidence::Certain)?;
+        let asked = tapped(result).filter(|it| it.contract.is_some()).filter_map(asked).collect();
+        Some(Self { mark: mark.to_owned(), refusal: Refusal::of(result)?, asked })
     }
-    cluster.fingerprints.extend(other.fingerprints);
-    cluster.size += other.size;
-    cluster.plans = (cluster.plans + other.plans).min(failed);
-    cluster.blocked += other.blocked;
-    if (other.first.job, other.first.place.span.start)
-        < (cluster.first.job, cluster.first.place.span.start)
-    {
-        cluster.first = other.first;
+
+    /// Whether another failure is the same: the same server refuses the same secret with the same
+    /// words, after it asked its own dependency the same and was answered the same.
+    pub(super) fn explains(&self, cause: Option<&Cause>, result: &StepResult) -> bool {
+        unjudged(cause, result).is_some_and(|asked| self.asked.contains(&asked))
+            && Refusal::of(result).is_some_and(|refusal| refusal == self.refusal)
     }
 }
 
-/// Whether two failures are one refusal, and no tap says of the second that all was well there.
-fn is_same(seen: &StepResult, other: &StepResult) -> bool {
-    let attempt = other.attempts.last();
-    let is_cleared = attempt.is_some_and(|attempt| {
-        let judged = attempt.tapped.iter().filter_map(|tapped| tapped.contract.as_ref());
-        judged.into_iter().any(|contract| contract.breaches.is_empty())
-    });
-    !is_cleared && refusal(seen).is_some_and(|seen| refusal(other) == Some(seen))
+/// What a tap saw of a refusal that is only known by its key: no contract was held against it.
+pub(super) fn unjudged(cause: Option<&Cause>, result: &StepResult) -> Option<String> {
+    cause.filter(|cause| UNJUDGED.contains(&cause.rule))?;
+    let mut seen = tapped(result).filter(|tapped| tapped.contract.is_none());
+    seen.find_map(asked)
 }
 
-/// Who refuses, with which status and which words.
-fn refusal(result: &StepResult) -> Option<(&str, u16, Option<String>)> {
-    let exchange: &Exchange = result.attempts.last()?.exchange.as_deref()?;
-    let response = exchange.response.as_ref()?;
-    let words = response.json().as_ref().and_then(reason).map(|(_, words)| words);
-    Some((origin(&exchange.request.url), response.status, words))
+/// What is added to a cause that explains more failures than those that it was seen in.
+pub(super) fn more(size: usize) -> Fact {
+    let (more, are) = if size == 1 { ("failure", "is") } else { ("failures", "are") };
+    Fact::new(format!(
+        "{size} more {more} {are} the same refusal after the same answer to the tap, where no plan \
+         holds the contract against it"
+    ))
+}
+
+fn tapped(result: &StepResult) -> impl Iterator<Item = &Tapped> {
+    result.attempts.last().into_iter().flat_map(|attempt| &attempt.tapped)
+}
+
+/// The tap, what the dependency was asked, and with which error it answered.
+fn asked(tapped: &Tapped) -> Option<String> {
+    let answer = tapped.exchange.response.as_ref().filter(|answer| answer.status >= 400)?;
+    Some(format!("{} {} {}", tapped.tap, tapped.title(), answer.status))
+}
+
+impl Refusal {
+    fn of(result: &StepResult) -> Option<Self> {
+        let exchange: &Exchange = result.attempts.last()?.exchange.as_deref()?;
+        let response = exchange.response.as_ref()?;
+        let mut secrets: Vec<String> =
+            exchange.secrets_sent.iter().map(|(name, _)| name.clone()).collect();
+        secrets.sort_unstable();
+        secrets.dedup();
+        Some(Self {
+            origin: origin(&exchange.request.url).to_owned(),
+            status: response.status,
+            words: response.json().as_ref().and_then(reason).map(|(_, words)| words),
+            secrets,
+        })
+    }
 }

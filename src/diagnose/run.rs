@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::absorb;
+use super::absorb::{self, Seen};
 use super::cause::{Cause, Confidence};
 use super::causes;
 use super::matrix::{Flip, Matrices};
@@ -103,7 +103,9 @@ pub fn whole_run(record: &Record) -> Diagnosis {
 pub fn fingerprint(result: &StepResult, causes: &[Cause]) -> String {
     let sure = causes.iter().find(|cause| cause.confidence <= Confidence::Likely);
     if let Some(cause) = sure.or(causes.first()) {
-        return format!("{} {}", cause.rule, cause.about);
+        let seen = absorb::unjudged(Some(cause), result);
+        let seen = seen.map(|seen| format!(", {seen}")).unwrap_or_default();
+        return format!("{} {}{seen}", cause.rule, cause.about);
     }
     let exchange = result.attempts.last().and_then(|attempt| attempt.exchange.as_deref());
     let code = result.code.map(|code| code.to_string()).unwrap_or_default();
@@ -313,40 +315,73 @@ impl Clusters {
             voices,
             seen,
         } = self;
-        let mut clusters: Vec<(String, absorb::Group)> = Vec::new();
-        for group in groups {
-            let Group {
-                fingerprint: own, size, plans, blocked, first, step, result, cause, ..
-            } = group;
-            // Another plan may have seen what this one could not.
-            let elsewhere: Vec<Witness> = seen.values().cloned().collect();
-            let found = causes(&step, &result, &elsewhere);
-            let wider = best(&found).filter(|wider| is_surer(wider, cause.as_ref()));
-            let cause = wider.or(cause);
+        // Another plan may have seen what this one could not.
+        let elsewhere: Vec<Witness> = seen.into_values().collect();
+        let judged = groups.into_iter().map(|group| {
+            let found = causes(&group.step, &group.result, &elsewhere);
+            let wider = best(&found).filter(|wider| is_surer(wider, group.cause.as_ref()));
+            let cause = wider.or_else(|| group.cause.clone());
             let mark = match &cause {
                 Some(cause) => format!("{} {}", cause.rule, cause.about),
-                None => own.clone(),
+                None => group.fingerprint.clone(),
             };
-            if let Some((_, (cluster, _))) = clusters.iter_mut().find(|(known, _)| *known == mark) {
-                cluster.fingerprints.push(own);
-                cluster.size += size;
-                cluster.plans += plans;
-                cluster.blocked += blocked;
+            (mark, cause, group)
+        });
+        let judged: Vec<(String, Option<Cause>, Group)> = judged.collect();
+        let seen: Vec<Seen> = judged
+            .iter()
+            .filter_map(|(mark, cause, group)| Seen::of(mark, cause.as_ref(), &group.result))
+            .collect();
+        // What a tap is certain of comes first: it explains some of the others.
+        let (first, others): (Vec<_>, Vec<_>) =
+            judged.into_iter().partition(|(mark, ..)| seen.iter().any(|seen| seen.mark == *mark));
+        let mut clusters: Vec<(String, Cluster, usize)> = Vec::new();
+        for (mark, cause, group) in first.into_iter().chain(others) {
+            let by = seen.iter().find(|seen| seen.explains(cause.as_ref(), &group.result));
+            let more = if by.is_some() { group.size } else { 0 };
+            let mark = by.map_or(mark, |seen| seen.mark.clone());
+            if let Some((_, cluster, absorbed)) = clusters.iter_mut().find(|it| it.0 == mark) {
+                cluster.take(group, failed_plans);
+                *absorbed += more;
             } else {
-                let (fingerprints, said) = (vec![own], said(&result));
-                let cluster = Cluster { fingerprints, size, plans, blocked, first, said, cause };
-                clusters.push((mark, (cluster, result)));
+                clusters.push((mark, group.into_cluster(cause), 0));
             }
         }
-        let groups = clusters.into_iter().map(|(_, group)| group).collect();
-        let groups = absorb::absorb(groups, failed_plans);
-        let mut clusters: Vec<Cluster> = groups.into_iter().map(|(cluster, _)| cluster).collect();
+        let clusters = clusters.into_iter().map(|(_, mut cluster, absorbed)| {
+            if let Some(cause) = cluster.cause.as_mut().filter(|_| absorbed > 0) {
+                cause.facts.push(absorb::more(absorbed));
+            }
+            cluster
+        });
+        let mut clusters: Vec<Cluster> = clusters.collect();
         // Whichever plan ended first changes nothing.
         clusters.sort_by_key(|cluster| {
             (std::cmp::Reverse(cluster.size), cluster.first.job, cluster.first.place.span.start)
         });
         let backends = if failures > 0 { alike(&voices) } else { Vec::new() };
         Diagnosis { failures, blocked, clusters, flips: matrices.flips(), backends }
+    }
+}
+
+impl Cluster {
+    /// Takes in failures of the same cause. `failed` is in how many plans something failed.
+    fn take(&mut self, group: Group, failed: usize) {
+        self.fingerprints.push(group.fingerprint);
+        self.size += group.size;
+        self.plans = (self.plans + group.plans).min(failed);
+        self.blocked += group.blocked;
+        let at = |member: &Member| (member.job, member.place.span.start);
+        if at(&group.first) < at(&self.first) {
+            self.first = group.first;
+        }
+    }
+}
+
+impl Group {
+    fn into_cluster(self, cause: Option<Cause>) -> Cluster {
+        let said = said(&self.result);
+        let Self { fingerprint, size, plans, blocked, first, .. } = self;
+        Cluster { fingerprints: vec![fingerprint], size, plans, blocked, first, said, cause }
     }
 }
 

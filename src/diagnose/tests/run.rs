@@ -106,23 +106,32 @@ fn what_another_plan_saw_of_the_key_changes_the_cause() {
 }
 
 #[test]
-fn what_a_tap_is_certain_of_explains_the_same_refusal_where_no_plan_looks() {
+fn what_a_tap_is_certain_of_explains_the_same_refusal_where_no_contract_is_held_against_it() {
     let valid = || passing(&answered(200, &json!({"is_valid": true})).url("http://auth.test/keys"));
-    let refused = |words: &str| failing(&says(401, words));
+    let unjudged = |words: &str, status: u16| {
+        says(401, words).tapped(Tapped { contract: None, ..tapped(status, &[]) })
+    };
     let seen = || failing(&says(401, "Invalid key").tapped(tapped(422, &["`api_key` is missing"])));
-    let sizes = |other: StepResult| {
+    let sizes = |other: &Scene| {
         let plans = [
-            plan(0, vec![(step(7), valid()), (step(0), other)]),
-            plan(1, vec![(step(7), valid()), (step(0), refused("Invalid key")), (step(1), seen())]),
+            plan(0, vec![(step(7), valid()), (step(0), failing(other))]),
+            plan(1, vec![(step(7), valid()), (step(1), seen())]),
         ];
         let clusters = whole(&plans).clusters;
         clusters.iter().map(|it| (it.size, it.plans, it.first.job.0)).collect::<Vec<_>>()
     };
-    assert_eq!(sizes(refused("Invalid key")), [(3, 2, 0)]);
-    // Other words, a tap that saw that all was well: that is something else.
-    assert_eq!(sizes(refused("expired")), [(2, 2, 0), (1, 1, 1)]);
-    let well = says(401, "Invalid key").tapped(tapped(401, &[]));
-    assert_eq!(sizes(failing(&well)), [(2, 2, 0), (1, 1, 1)]);
+    assert_eq!(sizes(&unjudged("Invalid key", 422)), [(2, 2, 0)]);
+    // Other words, another answer to the tap, a tap that saw nothing or that all was well, another
+    // secret: that is something else.
+    let two = [(1, 1, 0), (1, 1, 1)];
+    assert_eq!(sizes(&unjudged("expired", 422)), two);
+    assert_eq!(sizes(&unjudged("Invalid key", 401)), two);
+    assert_eq!(sizes(&unjudged("Invalid key", 200)), two);
+    assert_eq!(sizes(&says(401, "Invalid key")), two);
+    assert_eq!(sizes(&says(401, "Invalid key").tapped(tapped(401, &[]))), two);
+    let mut other = unjudged("Invalid key", 422);
+    other.exchange.secrets_sent = vec![("other_key".into(), "header Authorization".into())];
+    assert_eq!(sizes(&other), two);
 }
 
 /// The cases of a matrix of a region and a size; the step fails where `fails` says so.
