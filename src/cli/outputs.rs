@@ -45,6 +45,23 @@ impl Report {
 
 /// Reads `--report FORMAT=PATH`.
 pub(super) fn reports(arguments: &[String], process: &Process) -> Result<Vec<Report>, UsageFault> {
+    let reports = each_report(arguments, process)?;
+    for (at, report) in reports.iter().enumerate() {
+        let same = |other: &&Report| other.path == report.path;
+        if let Some(other) = reports.iter().skip(at + 1).find(same) {
+            let path = report.path.as_deref().unwrap_or(Path::new("-"));
+            return Err(UsageFault::new(format!(
+                "`--report {}` and `--report {}` both go to `{}`: each wants a file of its own",
+                report.format.as_str(),
+                other.format.as_str(),
+                path.display()
+            )));
+        }
+    }
+    Ok(reports)
+}
+
+fn each_report(arguments: &[String], process: &Process) -> Result<Vec<Report>, UsageFault> {
     arguments
         .iter()
         .map(|argument| {

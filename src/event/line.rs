@@ -66,10 +66,44 @@ pub fn read_line(line: &str) -> Result<Event, LineFault> {
     if let Some(version) = version_of(line).filter(|version| *version > VERSION) {
         return Err(LineFault::Newer { version });
     }
-    serde_json::from_str(line).map_err(|fault| LineFault::Broken {
+    let read = serde_json::from_str(line).or_else(|fault| {
+        // A body as deep as bodies may be lies some levels deeper in its event.
+        let is_deep = fault.to_string().starts_with("recursion limit exceeded");
+        if is_deep && depth(line) <= DEPTH { read_deep(line) } else { Err(fault) }
+    });
+    read.map_err(|fault| LineFault::Broken {
         message: what_went_wrong(&fault),
         column: fault.column(),
     })
+}
+
+/// Lists and objects in each other, at most, in a line that is read: a body's own 127, and the levels
+/// of an event round it.
+const DEPTH: usize = 192;
+
+fn read_deep(line: &str) -> serde_json::Result<Event> {
+    let mut deserializer = serde_json::Deserializer::from_str(line);
+    deserializer.disable_recursion_limit();
+    let event = Event::deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(event)
+}
+
+/// How many lists and objects lie in each other.
+fn depth(line: &str) -> usize {
+    let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
+    for byte in line.bytes() {
+        match (in_text, byte) {
+            (true, _) if escaped => escaped = false,
+            (true, b'\\') => escaped = true,
+            (_, b'"') => in_text = !in_text,
+            (false, b'[' | b'{') => depth += 1,
+            (false, b']' | b'}') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
 }
 
 /// Reads the lines of a whole stream in order; empty ones are passed over. Where the last line has
@@ -174,6 +208,14 @@ mod tests {
         assert_eq!(fault, Err("not an event: missing field `verdict`, at column 26".to_owned()));
         assert!(matches!(read_line(r#"{"unheard-of":{}}"#), Err(LineFault::Broken { .. })));
         assert!(matches!(read_line(""), Err(LineFault::Broken { .. })));
+        let bottomless = format!(r#"{{"plan-finished":{{"job":{}"#, "[".repeat(100_000));
+        assert!(matches!(read_line(&bottomless), Err(LineFault::Broken { .. })));
+    }
+
+    #[test]
+    fn what_lies_in_a_text_is_not_deep() {
+        assert_eq!(depth(r#"{"a":[{"b":"[[[\"[[["}]}"#), 3);
+        assert_eq!(depth("[]{}[[]]"), 2);
     }
 
     #[test]

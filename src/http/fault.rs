@@ -312,11 +312,17 @@ pub(crate) fn not_http(scene: &Scene<'_>, first: Option<&[u8]>) -> Transport {
             help = vec!["begin the URL with `https://`"];
             format!("{} speaks TLS, and was asked in the clear", scene.peer())
         }
-        Some(bytes) if !bytes.is_empty() => format!(
-            "{} does not speak HTTP; its first bytes are `{}`",
-            scene.peer(),
-            bytes.get(..bytes.len().min(40)).unwrap_or(bytes).escape_ascii()
-        ),
+        Some(bytes) if !bytes.is_empty() => {
+            // What comes behind may repeat what was sent, and stand here cut, so that nobody would
+            // know a secret in it.
+            let word = bytes.split(u8::is_ascii_whitespace).find(|word| !word.is_empty());
+            let word = word.unwrap_or(bytes);
+            format!(
+                "{} does not speak HTTP; it begins with `{}`",
+                scene.peer(),
+                word.get(..word.len().min(40)).unwrap_or(word).escape_ascii()
+            )
+        }
         Some(_) | None => format!("{} answered with something that is not HTTP", scene.peer()),
     };
     scene.error(TransportClass::NotHttp, message, &help)

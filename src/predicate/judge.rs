@@ -21,6 +21,10 @@ use crate::outcome::{Actual, Expected};
 use crate::query::{Found, time, unreadable};
 use crate::units::hex;
 
+/// So many bytes of a body are shown in hex where an operator decides by fewer. Far more than a secret
+/// has: half of one would not be known as one any more.
+const SHOWN: usize = 4096;
+
 /// Whether an operator whose operand is known holds of a value.
 pub(super) fn holds_of(op: &Op, value: &Value) -> bool {
     matches!(op.look(Look::Value(value, None)), Ruling::Holds)
@@ -97,15 +101,15 @@ impl Op {
         let wanted = self.operand.as_str().map_or(0, str::len);
         let count = wanted.div_ceil(2).min(bytes.len());
         match self.operator {
-            Operator::StartsWith => hex(bytes.get(..count.max(16)).unwrap_or(bytes)),
+            Operator::StartsWith => hex(bytes.get(..count.max(SHOWN)).unwrap_or(bytes)),
             Operator::EndsWith => {
-                hex(bytes.get(bytes.len() - count.max(16).min(bytes.len())..).unwrap_or(bytes))
+                hex(bytes.get(bytes.len() - count.max(SHOWN).min(bytes.len())..).unwrap_or(bytes))
             }
             Operator::Equals | Operator::NotEquals
-                if wanted != bytes.len() * 2 && bytes.len() > 64 =>
+                if wanted != bytes.len() * 2 && bytes.len() > SHOWN =>
             {
                 // The lengths differ, so that the head decides as well as the whole.
-                format!("{}…", hex(bytes.get(..64).unwrap_or(bytes)))
+                format!("{}…", hex(bytes.get(..SHOWN).unwrap_or(bytes)))
             }
             _ => hex(bytes),
         }

@@ -81,6 +81,12 @@ impl Capture {
         }
     }
 
+    /// Whether it is a cookie that is captured: what one holds is always secret.
+    #[must_use]
+    pub fn is_cookie(&self) -> bool {
+        matches!(self.source.kind, SubjectKind::Cookie { .. })
+    }
+
     /// The name of the field that is captured, where it is one: `access_token`.
     #[must_use]
     pub fn field(&self) -> Option<&str> {

@@ -225,6 +225,7 @@ pub(super) fn captures(
             },
         };
         let secret = capture.query.secret
+            || capture.query.is_cookie()
             || is_secret_name(&capture.name)
             || capture.query.field().is_some_and(is_secret_name);
         match taken {

@@ -102,7 +102,9 @@ impl StepScene<'_> {
             return Ok(None);
         };
         let Some((path, _)) = renderer.text(value)? else { return Ok(None) };
-        let name = file_name(&path, &self.suffix());
+        // Masked before it is cut and made fit for a file system: what is left of a secret then is
+        // not known as one any more.
+        let name = file_name(&self.context.gate.text(&path), &self.suffix());
         let (place, keep) = (*place, WayIn(Arc::clone(keep)));
         Ok(Some(Saving { name, place, keep, arriving: Arc::default() }))
     }

@@ -347,6 +347,12 @@ fn leaves(value: &serde_json::Value, parts: &mut Vec<String>) {
 /// stand on top of an escaper.
 fn patterns(value: &str, name: &Arc<str>) -> Vec<Pattern> {
     let mut found = vec![pattern(value.as_bytes().to_vec(), name, false, false)];
+    // A host is written in lower case, whoever wrote it how.
+    let is_of_host = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    let lower = value.to_ascii_lowercase();
+    if lower != value && value.bytes().all(is_of_host) {
+        found.push(pattern(lower.into_bytes(), name, false, false));
+    }
     for form in forms(value) {
         for alignment in 0..3 {
             found.extend(base64_at(&form, alignment, name));

@@ -7,6 +7,7 @@ use crate::misbehaving::{Encoded, Misbehaving, encodings};
 use crate::scripted::{Reply, Scripted};
 
 const PLAIN: &str = "hk_live_Zq8rT2xW5vN1mK7p";
+const PLAIN_COOKIE: &str = "abcdefgh01234567";
 const NASTY: &str = "p\"a's+s/w&o<r>d%é世\\1";
 
 /// Every output of a run, with its name.
@@ -248,5 +249,47 @@ fn the_password_of_digest_shows_nowhere_whatever_a_server_says() {
             .filter_map(|seen| seen.header("authorization").map(str::to_owned))
             .collect();
         assert!(answers[0].contains("response="), "{answers:?}");
+    }
+}
+
+#[test]
+fn no_part_of_a_secret_shows_where_it_was_cut_or_changed_on_the_way() {
+    let server = Scripted::start(|_, _| {
+        Reply::plain(200, PLAIN).with("Set-Cookie", &format!("sid=of-a-session-{PLAIN_COOKIE}"))
+    });
+    let project = Project::new();
+    let plan = "plan: P
+on_failure: continue
+secrets: {api_key: {}}
+steps:
+  - {GET: URL, expect: {bytes: {starts_with: ff}}}
+  - {GET: URL, expect: {bytes: {ends_with: ff}}}
+  - {GET: URL, expect: {bytes: ff}}
+  - {GET: URL, capture: {session: {cookie: sid}}}
+  - {GET: URL, save: \"${{ secrets.api_key }}<${{ 'x' * 90 }}.txt\"}
+  - {GET: \"http://${{ secrets.api_key }}.localhost:1/\"}
+";
+    project.write("p.yaml", &plan.replace("URL", &server.url()));
+    let args = ["p.yaml", "-v", "--log-file", "log", "--report", "json=r.json", "--out", "run"];
+    let ran = project.run_with(&args, &[("API_KEY", PLAIN)]);
+    assert_eq!(ran.code, 5, "{ran:?}");
+    let hex = |text: &str| {
+        text.bytes().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    };
+    let parts = [
+        PLAIN[..12].to_owned(),
+        PLAIN[12..].to_owned(),
+        hex(&PLAIN[..12]),
+        hex(&PLAIN[12..]),
+        PLAIN.to_lowercase(),
+        PLAIN_COOKIE.to_owned(),
+    ];
+    for (name, text) in outputs(&project, ran.out, ran.err) {
+        for part in &parts {
+            assert!(!text.contains(part), "{name} shows {part}: {text}");
+        }
     }
 }

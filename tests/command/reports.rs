@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::Project;
 use crate::misbehaving::Misbehaving;
+use crate::scripted::{Reply, Scripted};
 
 const FORMATS: [&str; 7] = ["ctrf", "github", "har", "html", "json", "junit", "markdown"];
 
@@ -188,4 +189,40 @@ fn the_last_run_is_found_from_the_folder_above_its_project_too() {
     assert!(ran.out.contains("newer/p.yaml"), "{}{}", ran.out, ran.err);
     let ran = project.run(&["report", "older", "--report", "markdown=-"]);
     assert!(ran.out.contains("older/p.yaml"), "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn a_body_as_deep_as_bodies_may_be_is_stored_so_that_it_can_be_read() {
+    let deep = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+    let server = Scripted::start(move |seen, _| {
+        Reply::json(200, &deep(if seen.path() == "/most" { 127 } else { 128 }))
+    });
+    let project = Project::new();
+    let step = |path: &str| {
+        format!(
+            "  - {{GET: \"{}{path}\", capture: {{all: {{json: $}}}}, expect: {{$: {{type: array}}}}}}",
+            server.url()
+        )
+    };
+    project.write("p.yaml", &format!("plan: P\nsteps:\n{}\n", step("/most")));
+    assert_eq!(project.run(&["p.yaml", "--out", "run"]).code, 0);
+    let told = project.run(&["report", "run", "--report", "json=-"]);
+    assert_eq!(told.code, 0, "{told:?}");
+    project.write("p.yaml", &format!("plan: P\nsteps:\n{}\n", step("/more")));
+    let ran = project.run(&["p.yaml", "--out", "other"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.out.contains("nested deeper than 127 levels"), "{ran:?}");
+}
+
+#[test]
+fn two_reports_in_one_file_are_refused_before_anything_is_sent() {
+    let server = Scripted::ok();
+    let project = Project::new();
+    project.write("p.yaml", &format!("plan: P\nsteps:\n  - GET: {}\n", server.url()));
+    let ran = project.run(&["p.yaml", "--report", "json=r", "--report", "junit=r"]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.err.contains("`--report json` and `--report junit` both go to `r`"), "{ran:?}");
+    assert!(server.log().is_empty());
+    let ran = project.run(&["p.yaml", "--report", "json=r", "--report", "junit=s"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
 }
