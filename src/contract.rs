@@ -19,6 +19,7 @@ mod response;
 mod rewrite;
 mod secrets;
 mod shape;
+mod texts;
 mod undocumented;
 mod validate;
 mod words;

@@ -51,6 +51,8 @@ mod samples;
 mod saving;
 #[path = "language/schema.rs"]
 mod schema;
+#[path = "language/tapped_bodies.rs"]
+mod tapped_bodies;
 #[path = "language/taps.rs"]
 mod taps;
 #[path = "language/words.rs"]

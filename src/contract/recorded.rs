@@ -88,7 +88,7 @@ impl RequestShape {
                     learn(&mut field.shape, secrets);
                 }
             }
-            Payload::Nothing | Payload::Opaque => {}
+            Payload::Nothing | Payload::Text(_) | Payload::NotJson(_) | Payload::Opaque => {}
         }
     }
 }

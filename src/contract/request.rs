@@ -7,7 +7,7 @@ use super::fields::{Looked, Step, may_be};
 use super::media;
 use super::operation::{Body, Media, Operation, Parameter, Within};
 use super::rewrite::Direction;
-use super::shape::{Field, Fields, Known, Payload, RequestShape, Shape, Value3};
+use super::shape::{Field, Known, Payload, RequestShape, Shape, Value3};
 use super::words::{called, readings, shown};
 use super::{Breach, secrets};
 use crate::finding::{Code, nearest};
@@ -59,12 +59,12 @@ pub(super) struct Judge<'a> {
 }
 
 /// What a field or value is called, and the keys that hold it.
-struct Held<'s> {
-    shape: &'s Shape,
+pub(super) struct Held<'s> {
+    pub(super) shape: &'s Shape,
     /// Where in the body, as a JSON pointer.
-    pointer: String,
+    pub(super) pointer: String,
     /// The key that the object stands under.
-    key: Option<Place>,
+    pub(super) key: Option<Place>,
 }
 
 impl Judge<'_> {
@@ -84,7 +84,7 @@ impl Judge<'_> {
         &mut self.found.breaches[last]
     }
 
-    fn place(&self, spot: &Spot) -> Option<Place> {
+    pub(super) fn place(&self, spot: &Spot) -> Option<Place> {
         self.document.place(spot)
     }
 
@@ -159,7 +159,7 @@ impl Judge<'_> {
     }
 
     /// Judges the text of a parameter as what its schema wants.
-    fn parameter_value(&mut self, parameter: &Parameter, given: &[&Shape]) {
+    pub(super) fn parameter_value(&mut self, parameter: &Parameter, given: &[&Shape]) {
         let Some(schema) = &parameter.schema else { return };
         let types = self.document.types(std::slice::from_ref(schema));
         let holds = |kind: &str| types.as_ref().is_some_and(|types| types.contains(kind));
@@ -273,6 +273,12 @@ impl Judge<'_> {
                 }
             }
             Some(Known::Unknown) | None => {
+                if let Payload::NotJson(why) = &request.body.payload
+                    && body.content.iter().all(|media| media::is_json(&media.range))
+                {
+                    self.not_json(body, why);
+                    return;
+                }
                 self.found.complete = false;
                 let of_json = matches!(request.body.payload, Payload::Json(_));
                 match media::json(&body.content).filter(|_| of_json) {
@@ -284,6 +290,8 @@ impl Judge<'_> {
         match &request.body.payload {
             Payload::Nothing => {}
             Payload::Opaque => self.found.complete = false,
+            Payload::NotJson(why) => self.not_json(body, why),
+            Payload::Text(text) => self.text(media, text),
             Payload::Json(shape) => self.json(media, shape),
             Payload::Form(fields) => self.form(body, media, fields),
         }
@@ -355,7 +363,7 @@ impl Judge<'_> {
     }
 
     /// A value against alternative schemas: wrong is only what none of them takes.
-    fn value(&mut self, held: &Held<'_>, schemas: &[Spot]) {
+    pub(super) fn value(&mut self, held: &Held<'_>, schemas: &[Spot]) {
         let kinds: &[&str] = match &held.shape.value {
             Value3::Unknown => {
                 self.found.complete = false;
@@ -434,7 +442,7 @@ impl Judge<'_> {
         "wanted here".clone_into(&mut breach.said_label);
     }
 
-    fn object(&mut self, held: &Held<'_>, fields: &[Field], schemas: &[Spot]) {
+    pub(super) fn object(&mut self, held: &Held<'_>, fields: &[Field], schemas: &[Spot]) {
         for field in fields {
             if field.perhaps {
                 self.found.complete = false;
@@ -516,48 +524,5 @@ impl Judge<'_> {
         breach.said = said;
         "the documented fields".clone_into(&mut breach.said_label);
         breach.help.push(help);
-    }
-
-    fn form(&mut self, body: &Body, media: &Media, fields: &Fields) {
-        if body.form.is_empty() {
-            let Some(schema) = &media.schema else { return };
-            // A form holds texts: what each is meant as, its schema decides.
-            let loose = fields.known.iter().map(|field| {
-                let shape = Shape { value: Value3::Unknown, ..field.shape.clone() };
-                Field { shape, ..field.clone() }
-            });
-            let loose: Vec<Field> = loose.collect();
-            let shape = Shape { value: Value3::Unknown, place: None, secrets: Vec::new() };
-            let key = self.request.body.place;
-            let held = Held { shape: &shape, pointer: String::new(), key };
-            if fields.open {
-                self.found.complete = false;
-            } else {
-                self.object(&held, &loose, std::slice::from_ref(schema));
-            }
-            return;
-        }
-        for parameter in &body.form {
-            let given: Vec<&Field> = fields.named(&parameter.name, false).collect();
-            if given.is_empty() && parameter.required && !fields.open {
-                let said = self.place(&parameter.spot);
-                let name = &parameter.name;
-                if names_secret(name) {
-                    self.wanted.push((format!("form field `{name}`"), said));
-                    continue;
-                }
-                let message =
-                    format!("the form field `{name}` is required, and the step does not send it");
-                let place = self.request.body.place;
-                let breach =
-                    self.breach(Code::ContractMissingField, message, &format!("body /{name}"));
-                breach.place = place.or(breach.place);
-                breach.said = said;
-                "required here".clone_into(&mut breach.said_label);
-                continue;
-            }
-            let shapes: Vec<&Shape> = given.iter().map(|field| &field.shape).collect();
-            self.parameter_value(parameter, &shapes);
-        }
     }
 }

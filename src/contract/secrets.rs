@@ -34,7 +34,7 @@ impl RequestShape {
         all(&self.query, "query");
         all(&self.cookies, "cookie");
         match &self.body.payload {
-            Payload::Nothing | Payload::Opaque => {}
+            Payload::Nothing | Payload::Text(_) | Payload::NotJson(_) | Payload::Opaque => {}
             Payload::Json(shape) => leaves(shape, "body ", self.body.place, &mut found),
             Payload::Form(fields) => {
                 for field in &fields.known {

@@ -171,6 +171,10 @@ pub enum Payload {
     Json(Shape),
     /// Names with values: a form, or the parts of one.
     Form(Fields),
+    /// A text that was sent as one.
+    Text(String),
+    /// What was sent as JSON, or as nothing that is stated, and is none: why not.
+    NotJson(String),
     /// Bytes, of which nothing is known here.
     Opaque,
 }
@@ -257,10 +261,7 @@ impl RequestShape {
             let known = pairs(&String::from_utf8_lossy(body), '&', true);
             Payload::Form(Fields { known, open: false })
         } else {
-            match crate::json::parse(body) {
-                Ok(value) => Payload::Json(Shape::of(&value)),
-                Err(_) => Payload::Opaque,
-            }
+            read(body, media.as_deref())
         };
         let cookies = named("cookie").map(|cookies| pairs(&cookies, ';', false));
         Self {
@@ -286,6 +287,24 @@ impl RequestShape {
             auth_place: None,
             expects_denial: false,
         }
+    }
+}
+
+/// What a body that is no form holds, by what it is sent as.
+fn read(body: &[u8], media: Option<&str>) -> Payload {
+    let text = || match media {
+        Some(media) if super::essence(media).starts_with("text/") => {
+            std::str::from_utf8(body).ok().map(|text| Payload::Text(text.to_owned()))
+        }
+        Some(_) | None => None,
+    };
+    let is_json = media.is_none_or(super::media::is_json);
+    match crate::json::parse(body) {
+        Ok(value) if is_json || value.is_object() || value.is_array() => {
+            Payload::Json(Shape::of(&value))
+        }
+        Err(error) if is_json => Payload::NotJson(error.to_string()),
+        Ok(_) | Err(_) => text().unwrap_or(Payload::Opaque),
     }
 }
 
