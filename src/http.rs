@@ -38,5 +38,5 @@ pub use request::{
     Body, Connection, Copying, Dial, Digests, HttpVersion, Identity, Keep, MAX_BODY, Part,
     ProxyChoice, Request, RequestFault, Tls,
 };
-pub use tap::{Hub, Refuse, Seen, Stray, Tap, TapListener, TapWork, Watching};
+pub use tap::{Hub, Refuse, Seen, Stray, Tap, TapListener, TapWork, Unsure, Watching};
 pub use tls::{TlsPart, check_tls};

@@ -53,6 +53,8 @@ mod saving;
 mod schema;
 #[path = "language/tapped_bodies.rs"]
 mod tapped_bodies;
+#[path = "language/tapped_owners.rs"]
+mod tapped_owners;
 #[path = "language/taps.rs"]
 mod taps;
 #[path = "language/words.rs"]

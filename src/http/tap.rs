@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use url::Url;
 
-pub use hub::{Hub, Seen, Stray, Watching};
+pub use hub::{Hub, Seen, Stray, Unsure, Watching};
 use passing::{Passing, Target};
 
 use super::client::Client;

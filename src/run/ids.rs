@@ -1,5 +1,5 @@
 //! The ids that a request bears, so that it is found again in the logs of those who answer it: a
-//! trace for each job, a span and an id for each request.
+//! trace for each job, or for each request where taps listen, a span and an id for each request.
 
 use super::attempt::StepScene;
 use super::context::Context;
@@ -10,7 +10,7 @@ use crate::outcome::{REQUEST_ID, TRACEPARENT};
 use crate::units::{hex, uuid};
 
 /// The trace of one job (W3C Trace Context §3.2.2.3): all requests of its plan bear it, those of the
-/// plans that it includes too.
+/// plans that it includes too. Where taps listen, the traces of its requests follow from it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TraceId {
     id: [u8; 16],
@@ -33,20 +33,58 @@ impl Context {
 impl StepScene<'_> {
     /// Gives a request that is to be sent new ids, but for those that the plan decides itself.
     pub(super) fn name(&self, rendered: &mut Rendered) {
-        name(self.context, self.trace, &mut rendered.request, &rendered.provenance.plans_ids);
+        let trace = self.trace_of_one();
+        name(
+            self.context,
+            (self.trace, &trace),
+            &mut rendered.request,
+            &rendered.provenance.plans_ids,
+        );
+    }
+
+    /// Gives a request that is sent once more new ids in the trace that it has.
+    pub(super) fn name_again(&self, rendered: &mut Rendered) {
+        let mut headers = rendered.request.headers.iter();
+        let parent = headers.find(|(name, _)| name == TRACEPARENT);
+        let own = parent.and_then(|(_, value)| value.split('-').nth(1)).map(str::to_owned);
+        let trace = own.unwrap_or_else(|| self.trace_of_one());
+        name(
+            self.context,
+            (self.trace, &trace),
+            &mut rendered.request,
+            &rendered.provenance.plans_ids,
+        );
     }
 
     /// Gives a request that no plan states new ids.
     pub(super) fn name_own(&self, request: &mut http::Request) {
-        name(self.context, self.trace, request, &[]);
+        name(self.context, (self.trace, &self.trace_of_one()), request, &[]);
+    }
+
+    /// The trace of a request: that of its job; where taps listen, one of its own, since whoever
+    /// passes a trace on may change all else of it.
+    fn trace_of_one(&self) -> String {
+        let id = self.trace.id;
+        if !self.context.hub.has_taps() {
+            return hex(&id);
+        }
+        let number = self.context.entropy();
+        let (high, low) = id.split_at(8);
+        let own = [high, low].map(|half| word(u64::from_be_bytes(first(half)), number));
+        own.map(|half| hex(&half.to_be_bytes())).concat()
     }
 }
 
-fn name(context: &Context, trace: TraceId, request: &mut http::Request, plans: &[String]) {
+fn name(
+    context: &Context,
+    (job, trace): (TraceId, &str),
+    request: &mut http::Request,
+    plans: &[String],
+) {
     let number = context.entropy();
-    let [span, other] = trace.seeds.map(|seed| word(seed, number));
+    let [span, other] = job.seeds.map(|seed| word(seed, number));
     let ids = [
-        (TRACEPARENT, format!("00-{}-{}-01", hex(&trace.id), hex(&span.to_be_bytes()))),
+        (TRACEPARENT, format!("00-{trace}-{}-01", hex(&span.to_be_bytes()))),
         (REQUEST_ID, uuid(u128::from(span) << 64 | u128::from(other))),
     ];
     for (name, value) in ids {

@@ -205,7 +205,7 @@ impl StepScene<'_> {
         request.headers.push(("Authorization".into(), header));
         request.credentials.push("authorization".into());
         request.barrier = None;
-        self.name(rendered);
+        self.name_again(rendered);
         let jar = rendered.send_jar.then_some(self.jar);
         Some(self.context.client.exchange(&rendered.request, jar).await)
     }

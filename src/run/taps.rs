@@ -12,7 +12,7 @@ use crate::check::{Assertion, CheckedContract, CheckedHop, HopPart};
 use crate::contract::Sent;
 use crate::event::Event;
 use crate::finding::{Code, Finding, Severity};
-use crate::http::{self, Seen, Watching};
+use crate::http::{self, Seen, Unsure, Watching};
 use crate::outcome::{
     self, Exchange, Request, Response, TRACEPARENT, TapBreach, TapContract, TapRef, Tapped,
     Violation,
@@ -20,9 +20,12 @@ use crate::outcome::{
 use crate::query::{self, Found, Gap, Whole};
 use crate::units::show_size;
 
-/// What taps saw of one request of a step.
+/// So many requests of which nothing says whose they are may make a count hold or not.
+const LOOKED_AT: u64 = 1000;
+
+/// What taps saw of one request of a step, and how many requests may be of it or of another.
 #[derive(Debug, Default)]
-pub(super) struct TapsSaw(Vec<(Tapped, Shown)>);
+pub(super) struct TapsSaw(Vec<(Tapped, Shown)>, Unsure);
 
 /// A request that a tap saw, shown to subjects as what they read: a response.
 #[derive(Debug)]
@@ -144,7 +147,7 @@ impl StepScene<'_> {
     /// What taps saw of it.
     pub(super) async fn tapped(&self, watching: Option<Watching>) -> TapsSaw {
         let Some(watching) = watching else { return TapsSaw::default() };
-        let seen = watching.end().await;
+        let (seen, unsure) = watching.end().await;
         self.context.tell_strays(false).await;
         let saw = seen.into_iter().map(|seen| {
             let named =
@@ -152,7 +155,7 @@ impl StepScene<'_> {
             let contract = self.plan.contracts().iter().find(named);
             self.context.tapped(seen, contract)
         });
-        TapsSaw(saw.collect())
+        TapsSaw(saw.collect(), unsure)
     }
 }
 
@@ -176,7 +179,8 @@ impl TapsSaw {
                 .filter(|(_, (tapped, _))| tapped.tap == hop.tap.value)
                 .map(|(at, (tapped, shown))| (at, tapped, shown))
                 .collect();
-            let judge = Judge { hop, own: &own, severity, renderer };
+            let unsure = self.1.get(&hop.tap.value).copied().unwrap_or_default();
+            let judge = Judge { hop, own: &own, unsure, severity, renderer };
             match judge.count() {
                 Ok(count) => assertions.extend(count),
                 Err(more) => findings.extend(more),
@@ -200,6 +204,8 @@ impl TapsSaw {
 struct Judge<'a> {
     hop: &'a CheckedHop,
     own: &'a [(u32, &'a Tapped, &'a Shown)],
+    /// How many more came of which nothing says whose they are.
+    unsure: u64,
     severity: Severity,
     renderer: &'a Renderer<'a>,
 }
@@ -217,22 +223,29 @@ impl Judge<'_> {
             .map_err(|finding| vec![*finding])
     }
 
-    /// How many requests there are.
+    /// How many requests there are. What holds only if none of the requests is the step's own of
+    /// which nothing says whose they are does not hold.
     fn count(&self) -> Result<Vec<outcome::Assertion>, Vec<Finding>> {
         let assertion = &self.hop.count;
         let operands = self.operands(assertion)?;
-        let found = Found::made(Value::from(self.own.len()));
-        let judgements = assertion.predicate.judge(&operands, found)?;
-        let judged = judgements.into_iter().map(|judgement| outcome::Assertion {
+        let judge = |more: u64| {
+            let found = Found::made(Value::from(self.own.len() as u64 + more));
+            assertion.predicate.judge(&operands, found)
+        };
+        let mut is_sure = true;
+        for more in (1..=self.unsure.min(LOOKED_AT)).chain(Some(self.unsure)) {
+            is_sure &= judge(more)?.iter().all(|judgement| judgement.passed);
+        }
+        let judged = judge(0)?.into_iter().map(|judgement| outcome::Assertion {
             subject: assertion.text.clone(),
             place: if assertion.implied { assertion.place } else { assertion.value_place },
             severity: self.severity,
-            passed: judgement.passed,
+            passed: judgement.passed && is_sure,
             expected: judgement.expected,
             actual: judgement.actual,
             pointer: None,
             outcome: None,
-            note: if judgement.passed {
+            note: if judgement.passed && is_sure {
                 None
             } else {
                 self.note_of_count(assertion.implied).or(judgement.note)
@@ -240,15 +253,35 @@ impl Judge<'_> {
             violations: Vec::new(),
             tap: Some(Box::new(self.about(self.own.first().map(|(at, ..)| *at), None))),
         });
-        Ok(judged.collect())
+        let mut judged: Vec<_> = judged.collect();
+        let has_more = self.hop.contract.is_some() || !self.hop.assertions.is_empty();
+        if self.unsure > 0 && has_more && judged.iter().all(|one| one.passed) {
+            // What is said of each request was not looked at in these.
+            judged.extend(judged.first().cloned().map(|one| outcome::Assertion {
+                passed: false,
+                severity: Severity::Warning,
+                note: self.note_of_count(false),
+                ..one
+            }));
+        }
+        Ok(judged)
     }
 
-    /// Why nothing may have come.
+    /// Why nothing may have come, or whose nobody knows.
     fn note_of_count(&self, implied: bool) -> Option<String> {
+        let name = &self.hop.tap.value;
+        if self.unsure > 0 {
+            let (own, more) = (self.own.len(), self.unsure);
+            let requests = if more == 1 { "request" } else { "requests" };
+            return Some(format!(
+                "beside the {own} of this step, the tap `{name}` saw {more} {requests} meanwhile \
+                 that may be of this step or of another: only a `traceparent` that is passed on, or \
+                 a step that runs alone, tells"
+            ));
+        }
         if !self.own.is_empty() {
             return None;
         }
-        let name = &self.hop.tap.value;
         let said = if implied { "no `count` is stated, so at least one is expected; " } else { "" };
         Some(format!(
             "{said}the tap `{name}` saw no request of this step: does the system under test ask \

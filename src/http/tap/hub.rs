@@ -1,6 +1,6 @@
 //! What all taps of a run have seen, each exchange tied to the step that it belongs to.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -45,6 +45,22 @@ struct Active {
     token: u64,
     parent: Option<Parent>,
     label: String,
+    /// How many requests each tap saw that may be of this one, or of another.
+    unsure: Unsure,
+}
+
+/// How many requests taps saw of which nothing says whose they are, by the name of the tap.
+pub type Unsure = BTreeMap<String, u64>;
+
+/// Whose a request is that came to a tap.
+#[derive(Debug)]
+enum Owner {
+    /// A request of a step.
+    Of(u64, Tie),
+    /// A step that had ended when it came.
+    Late(String),
+    /// One of these, or nobody.
+    OneOf(Vec<u64>),
 }
 
 /// The trace and the span of a `traceparent`.
@@ -158,6 +174,12 @@ impl Hub {
         self.state().tapped = true;
     }
 
+    /// Whether there is a tap.
+    #[must_use]
+    pub fn has_taps(&self) -> bool {
+        self.state().tapped
+    }
+
     /// A request of a step is about to be sent, with this `traceparent`.
     #[must_use]
     pub fn watch(&self, traceparent: Option<&str>, label: &str) -> Option<Watching> {
@@ -167,7 +189,8 @@ impl Hub {
         }
         let token = state.next();
         let parent = traceparent.and_then(Parent::read);
-        state.active.push(Active { token, parent, label: label.to_owned() });
+        let (label, unsure) = (label.to_owned(), Unsure::new());
+        state.active.push(Active { token, parent, label, unsure });
         Some(Watching { hub: self.clone(), token })
     }
 
@@ -187,7 +210,16 @@ impl Hub {
         };
         let parent = named(crate::outcome::TRACEPARENT).and_then(|value| Parent::read(value));
         let mut state = self.state();
-        let (token, tie, late) = state.tied(parent.as_ref());
+        let (token, tie, late) = match state.owner(parent.as_ref()) {
+            Owner::Of(token, tie) => (Some(token), tie, None),
+            Owner::Late(label) => (None, Tie::None, Some(label)),
+            Owner::OneOf(tokens) => {
+                for active in state.active.iter_mut().filter(|one| tokens.contains(&one.token)) {
+                    *active.unsure.entry(arrived.tap.to_string()).or_default() += 1;
+                }
+                (None, Tie::None, None)
+            }
+        };
         let id = state.next();
         let strays = state.entries.iter().filter(|entry| entry.token.is_none()).count();
         if token.is_some() || strays < STRAYS {
@@ -233,31 +265,28 @@ impl State {
 
     /// The request of a step that something belongs to: by its trace, else by the time, where only
     /// one is under way.
-    fn tied(&self, parent: Option<&Parent>) -> (Option<u64>, Tie, Option<String>) {
-        let own = |active: &&Active| active.parent.as_ref() == parent;
+    fn owner(&self, parent: Option<&Parent>) -> Owner {
         if let Some(parent) = parent {
-            if let Some(active) = self.active.iter().find(own) {
-                return (Some(active.token), Tie::Trace, None);
-            }
-            if let Some((_, label)) = self.ended.iter().rev().find(|(ended, _)| ended == parent) {
-                return (None, Tie::None, Some(label.clone()));
-            }
             // Whoever passes a trace on may give it a span of its own.
-            let of_trace = |known: Option<&Parent>| known.is_some_and(|k| k.trace == parent.trace);
-            let mut same = self.active.iter().filter(|active| of_trace(active.parent.as_ref()));
-            match (same.next(), same.next()) {
-                (Some(active), None) => return (Some(active.token), Tie::Trace, None),
-                (Some(_), Some(_)) => return (None, Tie::None, None),
-                (None, _) => {}
-            }
-            let late = self.ended.iter().rev().find(|(ended, _)| ended.trace == parent.trace);
-            if let Some((_, label)) = late {
-                return (None, Tie::None, Some(label.clone()));
+            let ways: [&dyn Fn(&Parent) -> bool; 2] =
+                [&|known| known == parent, &|known| known.trace == parent.trace];
+            for is_same in ways {
+                let active = self.active.iter();
+                let active = active.filter(|one| one.parent.as_ref().is_some_and(is_same));
+                let active: Vec<u64> = active.map(|active| active.token).collect();
+                let ended = self.ended.iter().rev().find(|(ended, _)| is_same(ended));
+                match (active.as_slice(), ended) {
+                    ([], None) => {}
+                    ([], Some((_, label))) => return Owner::Late(label.clone()),
+                    ([only], None) => return Owner::Of(*only, Tie::Trace),
+                    // Where the plan states a trace, several requests may bear the same.
+                    (_, _) => return Owner::OneOf(active),
+                }
             }
         }
         match self.active.as_slice() {
-            [only] => (Some(only.token), Tie::Time, None),
-            _ => (None, Tie::None, None),
+            [only] => Owner::Of(only.token, Tie::Time),
+            several => Owner::OneOf(several.iter().map(|active| active.token).collect()),
         }
     }
 
@@ -332,8 +361,8 @@ pub struct Watching {
 
 impl Watching {
     /// The request has its answer: what taps saw of it. What is still on its way to the dependency
-    /// is waited for, but not long.
-    pub async fn end(self) -> Vec<Seen> {
+    /// is waited for, but not long. Beside it, how many requests may be of it or of another.
+    pub async fn end(self) -> (Vec<Seen>, Unsure) {
         let all_over = async {
             loop {
                 let changed = self.hub.0.changed.notified();
@@ -349,7 +378,10 @@ impl Watching {
         };
         let _ = tokio::time::timeout(PATIENCE, all_over).await;
         let mut state = self.hub.state();
-        state.take(|entry| entry.token == Some(self.token)).into_iter().map(Entry::seen).collect()
+        let own = state.active.iter_mut().find(|active| active.token == self.token);
+        let unsure = own.map(|active| std::mem::take(&mut active.unsure)).unwrap_or_default();
+        let seen = state.take(|entry| entry.token == Some(self.token));
+        (seen.into_iter().map(Entry::seen).collect(), unsure)
     }
 }
 

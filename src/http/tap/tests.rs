@@ -47,7 +47,7 @@ async fn through(forward: &Url, request: impl AsRef<[u8]>) -> (Message, Seen) {
     let mut caller = Wire::to(tap.address).await;
     caller.say(request).await;
     let answer = caller.message().await.unwrap();
-    let mut seen = watching.end().await;
+    let mut seen = watching.end().await.0;
     assert_eq!(seen.len(), 1, "{seen:?}");
     (answer, seen.remove(0))
 }
@@ -100,7 +100,7 @@ async fn a_large_body_passes_whole_both_ways_and_its_beginning_is_kept() {
     caller.say(post(&body)).await;
     let answer = caller.message().await.unwrap();
     assert!(answer.whole && answer.body == body);
-    let seen = watching.end().await;
+    let seen = watching.end().await.0;
     kept(&seen[0].body, &body);
     kept(&seen[0].answer.as_ref().unwrap().body, &body);
     assert!(seen[0].error.is_none());
@@ -127,7 +127,7 @@ async fn what_passes_is_streamed_both_ways() {
     caller.say("5\r\nthree\r\n0\r\n\r\n").await;
     assert_eq!(caller.chunk().await.unwrap(), b"four");
     assert!(caller.chunk().await.unwrap().is_empty());
-    let seen = watching.end().await;
+    let seen = watching.end().await.0;
     assert_eq!(&seen[0].body.0[..], b"onethree");
     assert_eq!(&seen[0].answer.as_ref().unwrap().body.0[..], b"twofour");
 }
@@ -201,7 +201,7 @@ async fn answers_without_a_body_keep_their_heads_and_the_connection() {
         assert_eq!(answer.header(header.0), header.1, "{method}: {answer:?}");
         assert_eq!(answer.text(), if method == "OPTIONS" { "ok" } else { "" });
     }
-    let seen = watching.end().await;
+    let seen = watching.end().await.0;
     assert_eq!(seen.len(), 6);
     for seen in &seen {
         let size = seen.answer.as_ref().unwrap().body.1;
@@ -298,7 +298,7 @@ async fn a_kept_connection_that_the_dependency_closed_is_no_error_of_the_tap() {
         caller.say(request).await;
         assert_eq!(caller.message().await.unwrap().text(), "ok");
     }
-    let seen = watching.end().await;
+    let seen = watching.end().await.0;
     assert_eq!(seen.len(), 4, "one for each request of the caller");
     assert!(seen.iter().all(|seen| seen.error.is_none()), "{seen:?}");
     assert_eq!(connections.load(Ordering::Relaxed), 4);
@@ -383,7 +383,7 @@ async fn a_request_that_its_caller_breaks_off_is_never_passed_on_as_a_whole_one(
         caller.say("half").await;
         until(|| hub.came() == 4).await;
         drop(caller);
-        let seen = watching.end().await;
+        let seen = watching.end().await.0;
         let error = seen[0].error.as_ref().unwrap();
         assert!(error.message.contains("the caller"), "{error:?}");
         assert!(seen[0].answer.is_none() && !seen[0].is_whole, "{seen:?}");
@@ -429,7 +429,7 @@ async fn a_caller_that_goes_away_is_told_and_its_dependency_sees_it_go() {
     assert_eq!(caller.exactly(4).await.unwrap(), b"half");
     drop(caller);
     assert!(was_left.await.unwrap());
-    let seen = watching.end().await;
+    let seen = watching.end().await.0;
     let error = seen[0].error.as_ref().unwrap();
     assert_eq!(error.message, "the caller went away before it had the whole answer");
     assert_eq!(&seen[0].answer.as_ref().unwrap().body.0[..], b"half");
@@ -485,7 +485,7 @@ async fn a_tap_that_refuses_answers_itself_and_does_not_judge_what_is_too_large(
         caller.say(post(&body)).await;
         let answer = caller.message().await.unwrap();
         assert_eq!(answer.status(), status, "{}", answer.text());
-        let seen = watching.end().await.remove(0);
+        let seen = watching.end().await.0.remove(0);
         assert_eq!(seen.refused.as_deref(), refused);
         if let Some(refused) = refused {
             assert!(answer.text().contains(refused), "{}", answer.text());
@@ -523,7 +523,7 @@ async fn two_callers_at_once_are_told_apart_by_their_traces() {
             .await;
         let answer = caller.message().await.unwrap();
         assert_eq!(answer.text(), own.to_string());
-        let seen = watching.end().await;
+        let seen = watching.end().await.0;
         assert_eq!(seen.len(), 1, "{seen:?}");
         assert_eq!((seen[0].tie, seen[0].path.clone()), (Tie::Trace, format!("/{own}")));
         assert_eq!(&seen[0].answer.as_ref().unwrap().body.0[..], own.to_string().as_bytes());
@@ -541,11 +541,11 @@ async fn without_a_trace_two_steps_at_once_are_not_told_apart() {
     let mut caller = Wire::to(tap.address).await;
     caller.say(get("/a")).await;
     caller.head().await.unwrap();
-    assert!(first.end().await.is_empty());
+    assert!(first.end().await.0.is_empty());
     // Now the second is alone, and what comes belongs to it.
     caller.say(get("/b")).await;
     caller.head().await.unwrap();
-    let seen = second.end().await;
+    let seen = second.end().await.0;
     assert_eq!((seen.len(), seen[0].tie), (1, Tie::Time));
     let strays = hub.strays(true);
     assert_eq!((strays.len(), &*strays[0].seen.path), (1, "/a"));
@@ -557,14 +557,14 @@ async fn what_comes_after_its_step_is_told_with_the_name_of_that_step() {
     let (url, _told) = answering(NO_CONTENT).await;
     let (tap, hub) = tap(&url).await;
     let watching = hub.watch(Some(&traceparent(1)), "Log in").unwrap();
-    assert!(watching.end().await.is_empty());
+    assert!(watching.end().await.0.is_empty());
     // Another step is under way: it is not that one's, by its trace.
     let other = hub.watch(None, "Log out").unwrap();
     let mut caller = Wire::to(tap.address).await;
     let trace = traceparent(1);
     caller.say(format!("GET /late HTTP/1.1\r\ntraceparent: {trace}\r\n\r\n")).await;
     caller.head().await.unwrap();
-    assert!(other.end().await.is_empty());
+    assert!(other.end().await.0.is_empty());
     let strays = hub.strays(false);
     assert_eq!(strays.len(), 1);
     assert_eq!(strays[0].late.as_deref(), Some("Log in"));
