@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::cause::Fact;
 use super::response::{header, reason};
-use super::witness::{Witness, origin};
+use super::witness::{Witness, crosses, origin};
 use crate::event::StepRef;
 use crate::outcome::{Exchange, Response, SecretShape, SentPart, StepResult, Transport};
 
@@ -86,10 +86,17 @@ impl<'a> Evidence<'a> {
         known.map(|(_, value)| value.as_str())
     }
 
-    /// Scheme, host and port that were asked.
+    /// Scheme, host and port of what answered: where redirects led to, if any were followed.
     #[must_use]
     pub fn origin(&self) -> &'a str {
-        origin(&self.exchange.request.url)
+        let asked = &self.exchange.request.url;
+        origin(self.exchange.hops.last().map_or(asked, |hop| &hop.location))
+    }
+
+    /// Whether redirects that were followed led to another origin at any time, where no key goes along.
+    #[must_use]
+    pub fn was_led_away(&self) -> bool {
+        crosses(self.exchange)
     }
 
     /// The host that was asked, without its port.
@@ -102,7 +109,7 @@ impl<'a> Evidence<'a> {
     #[must_use]
     pub fn path(&self) -> &'a str {
         let url = self.exchange.request.url.as_str();
-        let rest = url.get(self.origin().len()..).unwrap_or_default();
+        let rest = url.get(origin(url).len()..).unwrap_or_default();
         rest.split(['?', '#']).next().unwrap_or_default()
     }
 
@@ -164,6 +171,9 @@ impl<'a> Evidence<'a> {
     /// Which variable names the host, and where it is set.
     #[must_use]
     pub fn host_variable(&self) -> Option<Fact> {
+        if self.was_led_away() {
+            return None;
+        }
         let url = &self.exchange.request.url;
         let part = self.exchange.url_from.iter().find(|part| {
             !part.value.is_empty()
@@ -216,6 +226,44 @@ pub(super) fn host(origin: &str) -> &str {
 /// Whether a text holds one of some words.
 pub(super) fn has(text: &str, words: &[&str]) -> bool {
     words.iter().any(|word| text.contains(word))
+}
+
+/// Whether a text holds a value as a word of its own, not as a part of another.
+pub(super) fn has_word(text: &str, word: &str) -> bool {
+    let ends = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && !matches!(c, '-' | '_'));
+    text.match_indices(word).any(|(at, _)| {
+        let before = text.get(..at).and_then(|before| before.chars().next_back());
+        let after = text.get(at + word.len()..).and_then(|after| after.chars().next());
+        ends(before) && ends(after)
+    })
+}
+
+/// Whether a text, in lower case, speaks of a key or a token, and not of one that no plan declares.
+pub(super) fn names_a_key(text: &str) -> bool {
+    let words = ["key", "keys", "api-key", "token", "tokens", "bearer", "jwt"];
+    let parts = ["credential", "api_key", "apikey", "access_token", "invalid_token"];
+    let others = [
+        "csrf",
+        "xsrf",
+        "one-time",
+        "otp",
+        "captcha",
+        "two-factor",
+        "mfa",
+        "primary key",
+        "foreign key",
+    ];
+    (words.iter().any(|word| has_word(text, word)) || has(text, &parts)) && !has(text, &others)
+}
+
+/// Whether a URL or a path leads to a login, by one of its parts.
+pub(super) fn is_login(url: &str) -> bool {
+    const LOGINS: [&str; 10] = [
+        "login", "log-in", "log_in", "logon", "signin", "sign-in", "sign_in", "sso", "oauth",
+        "oauth2",
+    ];
+    let lower = url.to_ascii_lowercase();
+    lower.split(['/', '?', '#', '&', '=', '.', ':']).any(|part| LOGINS.contains(&part))
 }
 
 /// The first part of the path of a URL: `api` of `http://a.test/api/2.0/things`.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::event::{Section, StepRef};
-use crate::outcome::Verdict;
+use crate::outcome::{StepResult, Verdict};
 use crate::record::PlanRecord;
 use crate::source::Place;
 
@@ -39,6 +39,8 @@ struct Table {
     step: String,
     place: Place,
     cases: usize,
+    /// Whether a case failed because the server was asked too often: then the order decides.
+    limited: bool,
     /// Each name of the matrix: each of its values with how many cases passed and failed.
     names: Vec<(String, Vec<Counted>)>,
 }
@@ -54,10 +56,10 @@ const VALUES: usize = 100;
 
 impl Matrices {
     /// Counts a step that ended in a case.
-    pub(super) fn push(&mut self, plan: &PlanRecord, step: &StepRef, verdict: Verdict) {
+    pub(super) fn push(&mut self, plan: &PlanRecord, step: &StepRef, result: &StepResult) {
         let own = step.case.iter().flat_map(|case| &case.of);
         let of: Vec<&(String, String)> = plan.started.case_of.iter().chain(own).collect();
-        let failed = match verdict {
+        let failed = match result.verdict {
             Verdict::Passed => false,
             Verdict::Failed | Verdict::Errored => true,
             Verdict::Skipped | Verdict::Blocked | Verdict::Cancelled => return,
@@ -71,9 +73,11 @@ impl Matrices {
             step: step.id.clone().unwrap_or_else(|| step.name.clone()),
             place: step.place,
             cases: 0,
+            limited: false,
             names: Vec::new(),
         });
         table.cases += 1;
+        table.limited |= failed && is_limited(result);
         for (name, value) in of {
             table.count(name, value, failed);
         }
@@ -83,6 +87,12 @@ impl Matrices {
     pub(super) fn flips(&self) -> Vec<Flip> {
         self.0.values().filter_map(Table::flip).collect()
     }
+}
+
+/// Whether the last answer was a 429.
+fn is_limited(result: &StepResult) -> bool {
+    let exchange = result.attempts.last().and_then(|attempt| attempt.exchange.as_deref());
+    exchange.and_then(|it| it.response.as_ref()).is_some_and(|response| response.status == 429)
 }
 
 impl Table {
@@ -102,6 +112,9 @@ impl Table {
     }
 
     fn flip(&self) -> Option<Flip> {
+        if self.limited {
+            return None;
+        }
         let decides = |values: &[Counted]| {
             values.iter().all(|(_, passed, failed)| *passed == 0 || *failed == 0)
                 && values.iter().any(|(_, passed, _)| *passed > 0)

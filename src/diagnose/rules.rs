@@ -19,6 +19,8 @@ mod size;
 mod state;
 mod time;
 mod transport;
+mod twin;
+mod words;
 
 pub(super) use fields::named as fields_named;
 pub use transport::next_step;

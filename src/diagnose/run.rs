@@ -197,7 +197,7 @@ impl Clusters {
             if !own || plan.is_overruled(step) {
                 continue;
             }
-            self.matrices.push(plan, step, result.verdict);
+            self.matrices.push(plan, step, result);
             match result.verdict {
                 Verdict::Failed | Verdict::Errored => {
                     self.failures += 1;

@@ -7,6 +7,7 @@ mod path;
 mod request;
 mod run;
 mod scene;
+mod sober;
 mod transport;
 
 use std::sync::Arc;

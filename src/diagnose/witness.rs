@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::response::{challenge, header, reason, text};
 use crate::event::{StepKey, StepRef};
-use crate::outcome::{Attempt, StepResult, Verdict};
+use crate::json;
+use crate::outcome::{Attempt, Exchange, Hop, StepResult, Verdict};
 use crate::record::PlanRecord;
 
 /// What one step saw, as evidence about another.
@@ -38,6 +39,8 @@ pub struct Witness {
     pub fields: Vec<String>,
     /// Whether the body says that a key is valid: `is_valid`, `active`.
     pub says_valid: bool,
+    /// The JSON that made something: of a POST that passed, if it is not long.
+    pub made_of: Option<Value>,
     /// How long the exchange took.
     pub took: Duration,
     /// When it began, since the run's start.
@@ -56,18 +59,26 @@ impl Witness {
         let attempt = result.attempts.last()?;
         let exchange = attempt.exchange.as_deref()?;
         let response = exchange.response.as_ref()?;
-        let url = exchange.request.url.split(['?', '#']).next().unwrap_or_default();
+        // Where a redirect led to another origin, that one answered, and was given no key.
+        let led = exchange.hops.last().filter(|_| crosses(exchange));
+        let url = led.map_or(&exchange.request.url, |hop| &hop.location);
+        let url = url.split(['?', '#']).next().unwrap_or_default();
+        let passed = result.verdict == Verdict::Passed;
+        let method = match led {
+            Some(_) if exchange.hops.iter().any(changes_method) => "GET",
+            Some(_) | None => exchange.request.method.as_str(),
+        };
         // What is well says little of others: only errors are parsed.
         let body = (response.status >= 400).then(|| response.json()).flatten();
         let said = body.as_ref().and_then(reason).map(|(_, text)| text);
         Some(Self {
             step: label(step),
             key: step.key(),
-            asked: format!("{} {url}", exchange.request.method),
+            asked: format!("{method} {url}"),
             origin: origin(url).to_owned(),
             status: response.status,
-            passed: result.verdict == Verdict::Passed,
-            secrets: exchange.secrets_sent.clone(),
+            passed,
+            secrets: if led.is_some() { Vec::new() } else { exchange.secrets_sent.clone() },
             server: header(response, "server").map(str::to_owned),
             reason: said.map(|text| text.chars().take(REASON).collect()),
             shape: body.as_ref().and_then(shape),
@@ -77,7 +88,9 @@ impl Witness {
                 .flat_map(super::rules::fields_named)
                 .map(|field| field.name)
                 .collect(),
-            says_valid: response.status < 300 && text(response).is_some_and(says_valid),
+            says_valid: response.status < 300
+                && text(response).is_some_and(|text| says_valid(text, url)),
+            made_of: (passed && method == "POST").then(|| made_of(exchange)).flatten(),
             took: exchange.phases.total.unwrap_or_default(),
             at: attempt.at,
             requests: requests(result, attempt),
@@ -136,14 +149,52 @@ pub(super) fn shape(body: &Value) -> Option<String> {
     Some(names.join(" "))
 }
 
-/// Whether a field says that a key is valid, in the words of those who check keys.
-fn says_valid(text: &str) -> bool {
-    ["\"is_valid\"", "\"valid\"", "\"active\""].iter().any(|name| {
+/// Whether redirects that were followed led to another origin at any time: there no key goes along.
+pub(super) fn crosses(exchange: &Exchange) -> bool {
+    let own = origin(&exchange.request.url);
+    exchange.hops.iter().any(|hop| origin(&hop.location) != own)
+}
+
+/// Whether a redirect turns a request into a GET without its body, as browsers do it.
+pub(super) fn changes_method(hop: &Hop) -> bool {
+    match hop.status {
+        301 | 302 => hop.method == "POST",
+        303 => !matches!(hop.method.as_str(), "GET" | "HEAD"),
+        _ => false,
+    }
+}
+
+/// So much of what was sent is remembered, in bytes.
+const MADE_OF: u64 = 4096;
+
+fn made_of(exchange: &Exchange) -> Option<Value> {
+    let body = &exchange.request.body;
+    let text = body.text().filter(|_| !body.cut && body.size <= MADE_OF)?;
+    json::parse(text.as_bytes()).ok()
+}
+
+/// Whether a field says that a key is valid, in the words of those who check keys. A thing may be
+/// `active`, or `valid`, too: there the body or the URL has to speak of a key.
+fn says_valid(text: &str, url: &str) -> bool {
+    let is_true = |name: &str| {
         let after = text.split_once(name).map_or("", |(_, after)| after);
         let value = after.trim_start().strip_prefix(':').unwrap_or_default();
         value.trim_start().starts_with("true")
-    })
+    };
+    let speaks_of = |names: &[&str]| names.iter().any(|name| text.contains(name));
+    let path = url.get(origin(url).len()..).unwrap_or_default().to_ascii_lowercase();
+    let asks_about = |names: &[&str]| names.iter().any(|name| path.contains(name));
+    is_true("\"is_valid\"")
+        || (is_true("\"active\"") && (speaks_of(&OF_A_TOKEN) || asks_about(&["introspect"])))
+        || (is_true("\"valid\"")
+            && (speaks_of(&OF_A_TOKEN)
+                || speaks_of(&["\"api_key\"", "\"key_id\"", "\"token\"", "\"key\""])
+                || asks_about(&["introspect", "key", "token", "auth"])))
 }
+
+/// What stands beside `active` where a token is spoken of, as RFC 7662 has it.
+const OF_A_TOKEN: [&str; 5] =
+    ["\"client_id\"", "\"token_type\"", "\"scope\"", "\"scopes\"", "\"exp\""];
 
 fn requests(result: &StepResult, attempt: &Attempt) -> u64 {
     let samples = result.samples.as_ref().map(|samples| u64::from(samples.counts.total()));
@@ -156,12 +207,24 @@ mod tests {
 
     #[test]
     fn a_service_that_checks_keys_is_known_by_what_it_says() {
-        for text in [r#"{"is_valid": true}"#, r#"{"a":{"active":true}}"#, "{\"valid\"\n:\ttrue}"] {
-            assert!(says_valid(text), "{text}");
+        let (keys, page) = ("http://h/keys/check", "http://h/offers");
+        for (text, url) in [
+            (r#"{"is_valid": true}"#, page),
+            (r#"{"a":{"active":true, "scope": "x"}}"#, page),
+            (r#"{"active":true}"#, "http://h/oauth/introspect"),
+            ("{\"valid\"\n:\ttrue}", keys),
+            (r#"{"valid": true, "key_id": 7}"#, page),
+        ] {
+            assert!(says_valid(text, url), "{text}");
         }
         for text in [r#"{"is_valid": false}"#, r#"{"valid": "true"}"#, "", "true", r#""active""#] {
-            assert!(!says_valid(text), "{text}");
+            assert!(!says_valid(text, keys), "{text}");
         }
+        // Anything may be active, or valid.
+        for text in [r#"{"name": "summer", "active": true}"#, r#"{"valid": true}"#] {
+            assert!(!says_valid(text, page), "{text}");
+        }
+        assert!(!says_valid(r#"[{"active": true}]"#, "http://h/keys"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Rule;
-use crate::diagnose::cause::{Cause, Fact};
+use crate::diagnose::cause::{Cause, Confidence, Fact};
 use crate::diagnose::evidence::{Evidence, has};
 use crate::json;
 use crate::outcome::Content;
@@ -62,10 +62,16 @@ fn is_invalid(evidence: &Evidence<'_>) -> bool {
 
 fn media_type(evidence: &Evidence<'_>) -> Option<Cause> {
     let words = ["content-type", "content type", "media type", "mimetype"];
-    let says_so = is_invalid(evidence) && has(&evidence.said_lower(), &words);
+    // Who names a field speaks of what that one holds.
+    let fields = evidence.body.as_ref().map(named).unwrap_or_default();
+    let says_so = is_invalid(evidence)
+        && has(&evidence.said_lower(), &words)
+        && fields.iter().all(|field| field.at.eq_ignore_ascii_case("header content-type"));
     if evidence.status() != 415 && !says_so {
         return None;
     }
+    let by_status = evidence.status() == 415;
+    let sure = if by_status { Confidence::Certain } else { Confidence::Likely };
     let sent = match evidence.sent_header("content-type") {
         Some(kind) => Fact::at(
             format!("Content-Type: {kind} was sent"),
@@ -74,7 +80,7 @@ fn media_type(evidence: &Evidence<'_>) -> Option<Cause> {
         None => Fact::new("no Content-Type was sent"),
     };
     Some(
-        Cause::certain("the server does not take a body of this kind")
+        Cause::new(sure, "the server does not take a body of this kind")
             .about(evidence.path())
             .facts([sent])
             .facts(evidence.said_fact())
@@ -138,8 +144,15 @@ pub(super) fn documented(evidence: &Evidence<'_>, field: &Field) -> Vec<Fact> {
     .collect()
 }
 
-/// Words by which a server says that something is not there.
-const MISSING: [&str; 3] = ["missing", "required", "not provided"];
+/// Whether a server says that something is not there: "Field required", "Missing value for …". What
+/// is "required to be …" is there.
+fn says_missing(said: &str) -> bool {
+    let said = said.to_lowercase();
+    let said = said.trim().trim_end_matches(['.', '!']);
+    let begins = ["missing", "required parameter", "required property", "required field"];
+    let ends = ["required", "missing", "not provided", "required property", "required parameter"];
+    begins.iter().any(|begin| said.starts_with(begin)) || ends.iter().any(|end| said.ends_with(end))
+}
 
 fn lost(evidence: &Evidence<'_>) -> Option<Cause> {
     if !is_invalid(evidence) {
@@ -148,10 +161,10 @@ fn lost(evidence: &Evidence<'_>) -> Option<Cause> {
     let named = evidence.body.as_ref().map(named).unwrap_or_default();
     let by_field = named
         .iter()
-        .filter(|field| has(&field.says.to_lowercase(), &MISSING))
+        .filter(|field| says_missing(&field.says))
         .find_map(|field| evidence.exchange.sent_from.iter().find(|part| part.at == field.at));
     let by_words = || {
-        let said = evidence.said.as_deref().filter(|_| has(&evidence.said_lower(), &MISSING))?;
+        let said = evidence.said.as_deref().filter(|said| says_missing(said))?;
         let name = quoted_name(said)?;
         // Deeper down another thing may have the same name.
         let at = [format!("/{name}"), format!("query {name}")];
@@ -194,7 +207,7 @@ fn quoted(evidence: &Evidence<'_>) -> Option<Cause> {
     let name = quoted_name(said)?;
     let last = |at: &str| at.rsplit(['/', ' ']).next().unwrap_or_default() == name;
     let part = evidence.exchange.sent_from.iter().find(|part| last(&part.at));
-    let missing = has(&evidence.said_lower(), &MISSING);
+    let missing = says_missing(said);
     let fact = match part {
         Some(part) => Fact::at(format!("`{name}` was sent from here"), Some(part.place)),
         None if missing && !evidence.exchange.sent_from.is_empty() => {

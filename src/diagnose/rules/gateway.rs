@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Rule;
 use crate::diagnose::cause::{Cause, Fact};
-use crate::diagnose::evidence::Evidence;
+use crate::diagnose::evidence::{Evidence, has};
 use crate::units::show_duration;
 
 pub(super) const RULES: [Rule; 3] = [
@@ -45,7 +45,13 @@ fn round(evidence: &Evidence<'_>) -> Option<(u64, Duration)> {
 
 fn timeout(evidence: &Evidence<'_>) -> Option<Cause> {
     let (seconds, took) = round(evidence).filter(|_| is_gateway(evidence))?;
-    let cause = if evidence.status() == 504 { Cause::certain } else { Cause::likely };
+    let said = evidence.said_lower();
+    if has(&said, &["refused", "unreachable", "at once", "no such host"]) {
+        return None;
+    }
+    let speaks = said.is_empty() || has(&said, &["time-out", "timeout", "timed out", "in time"]);
+    let is_sure = evidence.status() == 504 && speaks;
+    let cause = if is_sure { Cause::certain } else { Cause::likely };
     Some(
         cause(format!("a gateway gave up after {seconds} s: what stands behind it is too slow"))
             .about(evidence.origin())

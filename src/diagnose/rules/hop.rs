@@ -1,11 +1,12 @@
 //! What taps saw between the service that answered and its own dependencies.
 
-use super::Rule;
+use super::fields::named;
+use super::{Rule, conflict, permission};
 use crate::diagnose::cause::{Cause, Fact};
 use crate::diagnose::evidence::Evidence;
 use crate::diagnose::response::reason;
 use crate::finding::Code;
-use crate::outcome::{TapBreach, Tapped};
+use crate::outcome::{Response, TapBreach, Tapped};
 use crate::units::show_duration;
 
 pub(super) const RULES: [Rule; 4] = [
@@ -34,9 +35,28 @@ pub(super) const RULES: [Rule; 4] = [
 /// Statuses that say that a request is not as it should be, whoever sends it.
 const OF_FORM: [u16; 7] = [400, 404, 405, 406, 411, 415, 422];
 
+/// What taps saw that may explain the answer. Where its own words give a cause, only what the service
+/// hands on from its dependency does.
 fn seen<'e>(evidence: &'e Evidence<'_>) -> impl Iterator<Item = &'e Tapped> {
     let attempt = evidence.result.attempts.last();
-    attempt.into_iter().flat_map(|attempt| &attempt.tapped)
+    let says_why = says_why(evidence);
+    let all = attempt.into_iter().flat_map(|attempt| &attempt.tapped);
+    all.filter(move |tapped| !says_why || is_handed_on(evidence, tapped))
+}
+
+/// Whether the words of the answer give a cause of their own: a scope, fields, a conflict.
+fn says_why(evidence: &Evidence<'_>) -> bool {
+    let names_fields = || evidence.body.as_ref().is_some_and(|body| !named(body).is_empty());
+    permission::names_a_scope(evidence)
+        || (matches!(evidence.status(), 400 | 422) && names_fields())
+        || (evidence.said.is_some() && conflict::is_conflict(evidence))
+}
+
+/// Whether the service answers with the words of its dependency.
+fn is_handed_on(evidence: &Evidence<'_>, tapped: &Tapped) -> bool {
+    let answer = tapped.exchange.response.as_ref().and_then(Response::json);
+    let words = answer.as_ref().and_then(reason).map(|(_, words)| words);
+    words.is_some() && words == evidence.said
 }
 
 /// Which request it was, and what came of it.

@@ -2,17 +2,23 @@
 
 use super::Rule;
 use super::fields::{documented, named, upstream};
+use super::twin::misrouted;
+use super::words::{asks_for_one, says_not_checked, says_other_service};
 use crate::diagnose::cause::{Cause, Confidence, Fact};
-use crate::diagnose::evidence::{Evidence, has};
-use crate::diagnose::response::challenge;
-use crate::diagnose::witness::{Witness, shape};
+use crate::diagnose::evidence::{Evidence, has, names_a_key};
+use crate::diagnose::witness::{Witness, origin};
 use crate::outcome::SentPart;
 
-pub(super) const RULES: [Rule; 13] = [
+pub(super) const RULES: [Rule; 14] = [
     Rule {
         name: "key/upstream-disagrees",
         says: "the refusal quotes a 400 or 422 of a service behind: the two disagree about the request",
         find: upstream_disagrees,
+    },
+    Rule {
+        name: "key/left-behind",
+        says: "a redirect led to another origin, where no key goes along, and what answered there refuses",
+        find: left_behind,
     },
     Rule {
         name: "key/not-checked",
@@ -76,18 +82,13 @@ pub(super) const RULES: [Rule; 13] = [
     },
 ];
 
-/// Whether a server asks for a key, and not for another one.
-fn asks_for_one(said: &str) -> bool {
-    has(&said.to_lowercase(), &["required", "missing", "not provided", "no api key", "no token"])
-}
-
 /// Whether the key was refused.
 fn is_refusal(evidence: &Evidence<'_>) -> bool {
     matches!(evidence.status(), 401 | 403)
 }
 
 /// What the server says, and where the key was.
-fn words(evidence: &Evidence<'_>) -> Vec<Fact> {
+pub(super) fn words(evidence: &Evidence<'_>) -> Vec<Fact> {
     let mut facts: Vec<Fact> = evidence.said_fact().into_iter().collect();
     facts.extend(evidence.header_fact("WWW-Authenticate"));
     facts.extend(places(evidence));
@@ -105,6 +106,16 @@ fn upstream_disagrees(evidence: &Evidence<'_>) -> Option<Cause> {
         return None;
     }
     let behind = upstream(evidence.body.as_ref()?)?;
+    // What stands deeper may be data like any other: its name has to say that it was answered.
+    let is_named = behind.pointer.split('/').any(|part| {
+        let part = part.to_ascii_lowercase();
+        has(&part, &["upstream", "downstream", "auth", "response", "cause", "error", "detail"])
+            || has(&part, &["backend", "depend", "service", "source", "inner", "body", "content"])
+    });
+    if !is_named && !is_refusal(evidence) {
+        return None;
+    }
+    let sure = if is_named { Confidence::Certain } else { Confidence::Likely };
     let fields: Vec<Fact> = named(behind.body)
         .into_iter()
         .flat_map(|field| {
@@ -114,7 +125,8 @@ fn upstream_disagrees(evidence: &Evidence<'_>) -> Option<Cause> {
         .collect();
     let status = behind.status.map_or("an error".to_owned(), |status| status.to_string());
     Some(
-        Cause::certain(
+        Cause::new(
+            sure,
             "what answers here and the service behind it disagree: what it asks is not what that \
              service takes",
         )
@@ -131,14 +143,38 @@ fn upstream_disagrees(evidence: &Evidence<'_>) -> Option<Cause> {
     )
 }
 
+/// The redirect took the key away: what answers was never shown it.
+fn left_behind(evidence: &Evidence<'_>) -> Option<Cause> {
+    if !is_refusal(evidence) || !evidence.sent_secret() || !evidence.was_led_away() {
+        return None;
+    }
+    let asked = evidence.exchange.request.url.as_str();
+    let own = origin(asked);
+    let hop = evidence.exchange.hops.iter().find(|hop| origin(&hop.location) != own)?;
+    let asks = evidence.said.as_deref().is_none_or(asks_for_one);
+    let sure = if asks { Confidence::Certain } else { Confidence::Likely };
+    let text = "a redirect led to another server, and the key did not go along";
+    Some(
+        Cause::new(sure, text)
+            .about(evidence.origin())
+            .fact(format!("{} {} answered {} to {}", hop.method, hop.url, hop.status, hop.location))
+            .facts(evidence.said_fact())
+            .facts(evidence.header_fact("WWW-Authenticate"))
+            .facts(evidence.exchange.secrets_sent.iter().map(|(name, place)| {
+                Fact::new(format!("`{name}` was sent in {place} to {own} alone"))
+            }))
+            .next("ask the server that the redirect leads to by its own URL, if the key is for it too")
+            .owner("whoever writes the plan, or whoever set up the redirect"),
+    )
+}
+
 fn not_checked(evidence: &Evidence<'_>) -> Option<Cause> {
-    let said = evidence.said_lower();
-    let who =
-        ["authentication service", "auth service", "authorization server", "identity provider"];
-    let what = ["unavailable", "timeout", "timed out", "error", "unreachable", "not reachable"];
-    let spoken = matches!(evidence.status(), 401 | 403 | 500..=504) && has(&said, &who);
-    (spoken && has(&said, &what)).then(|| {
-        Cause::certain(
+    if !matches!(evidence.status(), 401 | 403 | 500..=504) {
+        return None;
+    }
+    says_not_checked(&evidence.said_lower()).map(|sure| {
+        Cause::new(
+            sure,
             "nobody looked at the key: what answers could not ask the service that knows keys",
         )
         .about(evidence.origin())
@@ -153,20 +189,6 @@ fn not_checked(evidence: &Evidence<'_>) -> Option<Cause> {
 fn accepted(evidence: &Evidence<'_>) -> Option<Fact> {
     let other = evidence.takers().next()?;
     Some(Fact::new(format!("the same key was accepted by {}", other.cited())))
-}
-
-/// Whether a text says that a key belongs to another service.
-fn says_other_service(said: &str) -> bool {
-    let phrases = [
-        "registered for service",
-        "does not have access to service",
-        "registered for",
-        "invalid audience",
-        "wrong audience",
-        "audience is invalid",
-        "not intended for",
-    ];
-    has(&said.to_lowercase(), &phrases)
 }
 
 fn other_service(evidence: &Evidence<'_>) -> Option<Cause> {
@@ -273,11 +295,18 @@ fn none_sent(evidence: &Evidence<'_>) -> Option<Cause> {
 fn expired(evidence: &Evidence<'_>) -> Option<Cause> {
     let shape = evidence.shapes().iter().find(|shape| shape.expired)?;
     let expires = shape.expires.as_deref().unwrap_or_default();
+    let taken = evidence
+        .same_secret()
+        .find(|other| other.passed && other.status < 300 && other.sent(&shape.name));
+    let sure = if taken.is_some() { Confidence::Likely } else { Confidence::Certain };
     is_refusal(evidence).then(|| {
-        Cause::certain(format!("the token `{}` had ended before it was sent", shape.name))
+        Cause::new(sure, format!("the token `{}` had ended before it was sent", shape.name))
             .about(shape.name.as_str())
             .fact(format!("its `exp` is {expires}"))
             .facts(words(evidence))
+            .against(
+                taken.map(|it| Fact::new(format!("the same token was taken by {}", it.cited()))),
+            )
             .next("get a new token; in a plan, `auth: {oauth2: …}` asks for one when it is needed")
             .owner(format!("whoever keeps the secret `{}`", shape.name))
     })
@@ -316,7 +345,19 @@ fn other_place(evidence: &Evidence<'_>) -> Option<Cause> {
     if !refused || !evidence.sent_secret() {
         return None;
     }
-    let path = evidence.exchange.request.url.split(['?', '#']).next().unwrap_or_default();
+    let request = &evidence.exchange.request;
+    let url = request.url.split(['?', '#']).next().unwrap_or_default();
+    let asked = format!("{} {url}", request.method);
+    let said = evidence.said.as_deref();
+    let fields = evidence.body.as_ref().map(named).unwrap_or_default();
+    let is_of_a_key = |text: &str| asks_for_one(text) || names_a_key(&text.to_lowercase());
+    // What is invalid may be anything: the words or the field that is named have to speak of a key.
+    if !is_refusal(evidence)
+        && !said.is_some_and(is_of_a_key)
+        && !fields.iter().any(|field| has(&field.name.to_lowercase(), &["key", "token", "auth"]))
+    {
+        return None;
+    }
     let place = |witness: &Witness| {
         let secrets = &evidence.exchange.secrets_sent;
         let (name, place) = witness.secrets.iter().find(|(name, place)| {
@@ -327,7 +368,7 @@ fn other_place(evidence: &Evidence<'_>) -> Option<Cause> {
     };
     let (other, (name, at)) = evidence
         .same_secret()
-        .filter(|other| other.passed && other.status < 300 && other.asked.ends_with(path))
+        .filter(|other| other.passed && other.status < 300 && other.asked == asked)
         .find_map(|other| Some((other, place(other)?)))?;
     Some(
         Cause::certain("the key is good, and this server looks for it in another place")
@@ -337,126 +378,6 @@ fn other_place(evidence: &Evidence<'_>) -> Option<Cause> {
             .next(format!("send the key in {at}"))
             .owner("whoever writes the plan: the key goes to another place"),
     )
-}
-
-/// Signs that two answers come from one backend: `Server`, the shape of errors, the challenge.
-struct Likeness {
-    facts: Vec<Fact>,
-    /// How many of the three are the same.
-    same: usize,
-    /// Whether any is there in both and differs.
-    differs: bool,
-}
-
-fn likeness(evidence: &Evidence<'_>, other: &Witness) -> Likeness {
-    let own_shape = evidence.body.as_ref().and_then(shape);
-    let own_challenge = evidence.response.and_then(challenge);
-    let pairs = [
-        ("Server", evidence.header("server"), other.server.as_deref()),
-        ("fields of an error", own_shape.as_deref(), other.shape.as_deref()),
-        ("WWW-Authenticate", own_challenge, other.challenge.as_deref()),
-    ];
-    let mut likeness = Likeness { facts: Vec::new(), same: 0, differs: false };
-    for (what, own, theirs) in pairs {
-        let (Some(own), Some(theirs)) = (own, theirs) else { continue };
-        if own == theirs {
-            likeness.same += 1;
-            let text = match what {
-                "Server" => format!("`Server: {own}` answers for {} too", other.origin),
-                _ => format!("{what}: `{own}`, as from {}", other.origin),
-            };
-            likeness.facts.push(Fact::new(text));
-        } else {
-            likeness.differs = true;
-        }
-    }
-    let own_server = evidence.header("server");
-    if own_server.is_none() || own_server != other.server.as_deref() {
-        likeness.same = 0;
-    }
-    likeness
-}
-
-fn misrouted(evidence: &Evidence<'_>) -> Option<Cause> {
-    if evidence.status() != 401 || !evidence.sent_secret() {
-        return None;
-    }
-    let own_origin = evidence.origin();
-    let elsewhere = || evidence.others.iter().copied().filter(|o| o.origin != own_origin);
-    let own_words = evidence.said.as_deref().unwrap_or_default();
-    let text = "another service answers than the one that was meant: two hosts, one backend";
-    let next = "see where the proxy or the name server leads this host and path";
-    if asks_for_one(own_words) {
-        let (other, likeness) = elsewhere()
-            .filter(|other| other.status == 401)
-            .map(|other| (other, likeness(evidence, other)))
-            .filter(|(_, likeness)| likeness.same > 0 && !likeness.differs)
-            .max_by_key(|(other, likeness)| {
-                (other.reason.as_deref() == Some(own_words), likeness.same)
-            })?;
-        let same_words = other.reason.as_deref() == Some(own_words);
-        let cause = if same_words && likeness.same > 1 { Cause::certain } else { Cause::likely };
-        return Some(
-            cause(text)
-                .about(own_origin)
-                .facts(words(evidence))
-                .facts(evidence.host_variable())
-                .facts(likeness.facts)
-                .facts(same_words.then(|| {
-                    Fact::new(format!("{} is refused with the same words", other.cited()))
-                }))
-                .next(next)
-                .owner("whoever runs the routing of this host"),
-        );
-    }
-    // The same host does not see the key where it belongs, and refuses it as another host does.
-    let blind = evidence.same_secret().find(|other| {
-        other.origin == own_origin
-            && other.status == 401
-            && other.reason.as_deref().is_some_and(asks_for_one)
-    });
-    let twin = elsewhere().filter(|other| other.status == 401).find_map(|other| {
-        let likeness = likeness(evidence, other);
-        let same_words = other.reason.as_deref() == Some(own_words);
-        (same_words && likeness.same > 1 && !likeness.differs).then_some((other, likeness))
-    });
-    if let (Some(blind), Some((twin, likeness))) = (blind, twin) {
-        return Some(
-            Cause::likely(text)
-                .about(own_origin)
-                .facts(words(evidence))
-                .facts(evidence.host_variable())
-                .fact(asks_though_sent(blind))
-                .facts(likeness.facts)
-                .fact(format!("{} is refused with the same words", twin.cited()))
-                .next(next)
-                .owner("whoever runs the routing of this host"),
-        );
-    }
-    // The proxy refuses the key, and the service that knows keys does not see it: it is not there.
-    let other = evidence.same_secret().find(|other| {
-        other.origin != own_origin
-            && other.status == 401
-            && other.reason.as_deref().is_some_and(asks_for_one)
-            && {
-                let likeness = likeness(evidence, other);
-                likeness.same > 1 && !likeness.differs
-            }
-    })?;
-    Some(
-        Cause::likely(text)
-            .about(other.origin.as_str())
-            .facts(words(evidence))
-            .fact(asks_though_sent(other))
-            .facts(likeness(evidence, other).facts)
-            .next(format!("see where the proxy or the name server leads {}", other.url()))
-            .owner(format!("whoever runs the routing of {}", other.origin)),
-    )
-}
-
-fn asks_though_sent(other: &Witness) -> String {
-    let said = other.reason.as_deref().unwrap_or_default();
-    format!("{} asks for a key that was sent: {said}", other.cited())
 }
 
 fn ended(evidence: &Evidence<'_>) -> Option<Cause> {
@@ -559,8 +480,39 @@ fn refused(evidence: &Evidence<'_>) -> Option<Cause> {
         evidence.shapes().iter().find(|shape| shape.matches == Some(true)).map(|shape| {
             Fact::new(format!("`{}` has the form that `matches` asks for", shape.name))
         });
-    Some(
+    let said = evidence.said_lower();
+    let challenge = evidence.header("www-authenticate").unwrap_or_default().to_lowercase();
+    let judged = [
+        "invalid",
+        "expired",
+        "revoked",
+        "unknown",
+        "not known",
+        "not valid",
+        "wrong",
+        "incorrect",
+        "not accepted",
+        "unrecognised",
+        "unrecognized",
+        "not recognised",
+        "not recognized",
+        "malformed",
+        "disabled",
+        "not found",
+        "does not exist",
+        "withdrawn",
+        "bad ",
+        "inactive",
+    ];
+    // A locked account, a clock that is wrong and a password are refused with a 401 too.
+    let is_of_the_key = names_a_key(&said) && has(&said, &judged);
+    let cause = if is_of_the_key || challenge.contains("invalid_token") {
         Cause::certain("the server refuses the key")
+    } else {
+        Cause::likely("the server refuses the key, or what it came with: it does not say which")
+    };
+    Some(
+        cause
             .about(evidence.secret())
             .facts(words(evidence))
             .facts(other)

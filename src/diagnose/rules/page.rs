@@ -2,7 +2,7 @@
 
 use super::Rule;
 use crate::diagnose::cause::{Cause, Fact};
-use crate::diagnose::evidence::{Evidence, has};
+use crate::diagnose::evidence::{Evidence, is_login};
 use crate::diagnose::response::{self, is_html, title};
 
 pub(super) const RULES: [Rule; 3] = [
@@ -41,22 +41,42 @@ fn marks(evidence: &Evidence<'_>) -> Option<(Vec<Fact>, String)> {
     Some((facts, title.to_lowercase()))
 }
 
+/// The parts of a title, without the number of a status: `502 Bad Gateway | Shop`.
+fn parts(title: &str) -> impl Iterator<Item = &str> {
+    let is_number = |c: char| c.is_ascii_digit() || c.is_whitespace();
+    title.split(['|', '-', '–', '—', '·', ':', '»']).map(move |part| {
+        let part = part.trim_matches(is_number);
+        part.strip_prefix("error").unwrap_or(part).trim_matches(is_number)
+    })
+}
+
+/// Whether a part of a title says this and no more. A page about logins has them in its title too.
+fn is_titled(title: &str, words: &[&str]) -> bool {
+    words.contains(&title) || parts(title).any(|part| words.contains(&part))
+}
+
+fn title_begins(title: &str, words: &[&str]) -> bool {
+    parts(title).any(|part| words.iter().any(|word| part.starts_with(word)))
+}
+
 fn login(evidence: &Evidence<'_>) -> Option<Cause> {
     let (facts, title) = marks(evidence)?;
-    let by_title = has(&title, &["sign in", "signin", "log in", "login", "single sign-on"]);
+    let logins = ["sign in", "signin", "log in", "login", "single sign-on"];
+    let (whole, begun) = (is_titled(&title, &logins), title_begins(&title, &logins));
     let form = text(evidence).is_some_and(|text| {
         let text = text.to_ascii_lowercase();
         text.contains("type=\"password\"") || text.contains("type='password'")
     });
     let last = evidence.exchange.hops.last();
-    let hop = last.filter(|hop| {
-        has(&hop.location.to_lowercase(), &["login", "signin", "sign_in", "/sso", "/auth", "oauth"])
-    });
-    if !by_title && !form && hop.is_none() {
+    let hop = last
+        .filter(|hop| is_login(&hop.location) || hop.location.to_lowercase().ends_with("/auth"));
+    let is_sure = whole || form || hop.is_some();
+    if !begun && !is_sure {
         return None;
     }
+    let cause = if is_sure { Cause::certain } else { Cause::likely };
     Some(
-        Cause::certain("the answer is a login page: a session was wanted, not a key")
+        cause("the answer is a login page: a session was wanted, not a key")
             .about(evidence.origin())
             .facts(facts)
             .facts(form.then(|| Fact::new("the page has a form with a password")))
@@ -68,7 +88,7 @@ fn login(evidence: &Evidence<'_>) -> Option<Cause> {
 fn gateway(evidence: &Evidence<'_>) -> Option<Cause> {
     let (facts, title) = marks(evidence)?;
     let named = ["bad gateway", "gateway time-out", "gateway timeout", "service unavailable"];
-    if !has(&title, &named) && !matches!(evidence.status(), 502..=504) {
+    if !is_titled(&title, &named) && !matches!(evidence.status(), 502..=504) {
         return None;
     }
     Some(

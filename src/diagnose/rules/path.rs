@@ -1,10 +1,10 @@
 //! 404 and 405: the path, the method, and what a redirect made of them.
 
 use super::Rule;
-use crate::diagnose::cause::{Cause, Fact};
-use crate::diagnose::evidence::Evidence;
+use crate::diagnose::cause::{Cause, Confidence, Fact};
+use crate::diagnose::evidence::{Evidence, is_login};
 use crate::diagnose::response::is_html;
-use crate::diagnose::witness::Witness;
+use crate::diagnose::witness::{Witness, changes_method, origin};
 
 pub(super) const RULES: [Rule; 9] = [
     Rule {
@@ -56,12 +56,20 @@ pub(super) const RULES: [Rule; 9] = [
 
 fn redirect_changed_method(evidence: &Evidence<'_>) -> Option<Cause> {
     let method = evidence.exchange.request.method.as_str();
-    if evidence.status() < 400 || matches!(method, "GET" | "HEAD") {
-        return None;
-    }
-    let hop = evidence.exchange.hops.iter().find(|hop| matches!(hop.status, 301..=303))?;
+    // What a 303 leads to is meant to be read: a change of the method is what it says.
+    let hop = evidence.exchange.hops.iter().find(|hop| changes_method(hop) && hop.status != 303)?;
+    let path = |url: &str| {
+        let path = url.get(origin(url).len()..).unwrap_or_default();
+        path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/').to_owned()
+    };
+    // To the same path, as with https or a slash, the same request was to go. Elsewhere a result may lie.
+    let confidence = match (path(&hop.url) == path(&hop.location), evidence.status()) {
+        (true, 400..=499) => Confidence::Certain,
+        (true, 500..) | (false, 400 | 404 | 405 | 411 | 415 | 422) => Confidence::Likely,
+        _ => return None,
+    };
     Some(
-        Cause::certain(format!("a redirect turned this {method} into a GET without its body"))
+        Cause::new(confidence, format!("a redirect turned this {method} into a GET without its body"))
             .about(evidence.origin())
             .fact(format!("{} {} answered {} to {}", hop.method, hop.url, hop.status, hop.location))
             .facts(evidence.host_variable())
@@ -70,10 +78,9 @@ fn redirect_changed_method(evidence: &Evidence<'_>) -> Option<Cause> {
 }
 
 fn redirected(evidence: &Evidence<'_>) -> Option<Cause> {
-    let location =
-        evidence.header("location").filter(|_| matches!(evidence.status(), 301..=308))?;
-    let lower = location.to_lowercase();
-    let text = if LOGINS.iter().any(|word| lower.contains(word)) {
+    let is_redirect = matches!(evidence.status(), 301..=303 | 307 | 308);
+    let location = evidence.header("location").filter(|_| is_redirect)?;
+    let text = if is_login(location) {
         "the server sends to a login instead of an answer: a session was wanted, not a key"
     } else {
         "the server sends the request elsewhere, and the plan does not follow"
@@ -87,19 +94,19 @@ fn redirected(evidence: &Evidence<'_>) -> Option<Cause> {
     )
 }
 
-/// What stands in the URL of a login.
-const LOGINS: [&str; 5] = ["login", "signin", "sign_in", "/sso", "oauth"];
-
 fn method(evidence: &Evidence<'_>) -> Option<Cause> {
     let allow = evidence.header_fact("Allow").filter(|_| evidence.status() == 405)?;
+    let method = &evidence.exchange.request.method;
+    let mut allowed = evidence.header("Allow").unwrap_or_default().split(',');
+    // Whoever answers so contradicts itself.
+    if allowed.any(|allowed| allowed.trim().eq_ignore_ascii_case(method)) {
+        return None;
+    }
     Some(
-        Cause::certain(format!(
-            "`{}` is not allowed on this path",
-            evidence.exchange.request.method
-        ))
-        .about(evidence.path())
-        .facts([allow])
-        .next("correct the method, or the path"),
+        Cause::certain(format!("`{method}` is not allowed on this path"))
+            .about(evidence.path())
+            .facts([allow])
+            .next("correct the method, or the path"),
     )
 }
 
@@ -174,7 +181,7 @@ fn near(one: &str, other: &str) -> bool {
 }
 
 fn base(evidence: &Evidence<'_>) -> Option<Cause> {
-    if evidence.status() != 404 || says_what(evidence) {
+    if evidence.status() != 404 || says_what(evidence) || evidence.was_led_away() {
         return None;
     }
     let url = &evidence.exchange.request.url;
@@ -205,8 +212,39 @@ fn base(evidence: &Evidence<'_>) -> Option<Cause> {
 /// Whether a 404 tells what is not there; frameworks say less of a path that they do not have.
 fn says_what(evidence: &Evidence<'_>) -> bool {
     let words = evidence.said_lower();
-    let bare = ["", "not found", "not found.", "404 not found", "no route matched", "cannot get"];
-    !bare.contains(&words.trim())
+    let words = words.trim().trim_end_matches(['.', '!']);
+    let bare = [
+        "",
+        "not found",
+        "404 not found",
+        "404 page not found",
+        "page not found",
+        "route not found",
+        "path not found",
+        "endpoint not found",
+        "unknown endpoint",
+        "unknown path",
+    ];
+    !bare.contains(&words) && !is_of_a_router(words)
+}
+
+/// Whether a framework says that it has no such path: Kong, Rails, Werkzeug, Spring, Express, Fastify.
+fn is_of_a_router(words: &str) -> bool {
+    let begins = [
+        "no route matched",
+        "no route matches",
+        "no route found",
+        "the requested url was not found on th",
+        "no static resource",
+        "no handler found",
+        "no endpoint ",
+    ];
+    let has_path = || words.contains('/');
+    let methods = ["get", "head", "post", "put", "patch", "delete", "options"];
+    let cannot = words.strip_prefix("cannot ").and_then(|rest| rest.split([' ', ':']).next());
+    begins.iter().any(|begin| words.starts_with(begin))
+        || cannot.is_some_and(|word| methods.contains(&word))
+        || (words.starts_with("route ") && words.ends_with("not found") && has_path())
 }
 
 fn no_such_thing(evidence: &Evidence<'_>) -> Option<Cause> {

@@ -2,7 +2,7 @@
 
 use super::Rule;
 use crate::diagnose::cause::{Cause, Fact};
-use crate::diagnose::evidence::{Evidence, has};
+use crate::diagnose::evidence::{Evidence, has, has_word};
 use crate::diagnose::response::{is_html, title};
 
 pub(super) const RULES: [Rule; 4] = [
@@ -58,11 +58,11 @@ fn firewall(evidence: &Evidence<'_>) -> Option<Cause> {
 fn host_header(evidence: &Evidence<'_>) -> Option<Cause> {
     let text = super::page::text(evidence).unwrap_or_default();
     let said = evidence.said.as_deref().unwrap_or(text);
-    let refused = matches!(evidence.status(), 400 | 403 | 421)
-        && has(
-            &said.to_lowercase(),
-            &["invalid host", "host header", "disallowedhost", "bad host"],
-        );
+    let lower = said.to_lowercase();
+    // A field of the request may hold the name of a host too.
+    let whole = ["invalid host", "bad host"].contains(&lower.trim().trim_end_matches('.'));
+    let speaks = whole || has(&lower, &["invalid host header", "host header", "disallowedhost"]);
+    let refused = matches!(evidence.status(), 400 | 403 | 421) && speaks;
     let said: String = said.lines().next().unwrap_or_default().chars().take(200).collect();
     refused.then(|| {
         Cause::certain("the server does not know itself by the name under which it was asked")
@@ -78,8 +78,7 @@ fn scope(evidence: &Evidence<'_>) -> Option<Cause> {
     if !matches!(evidence.status(), 401 | 403) {
         return None;
     }
-    let challenge = evidence.header("www-authenticate").unwrap_or_default().to_lowercase();
-    let by_header = challenge.contains("insufficient_scope");
+    let by_header = has_scope_challenge(evidence);
     let words = ["scope", "permission", "not authorized to", "role", "privilege"];
     let by_body = evidence.status() == 403 && has(&evidence.said_lower(), &words);
     if !by_header && !by_body {
@@ -95,6 +94,20 @@ fn scope(evidence: &Evidence<'_>) -> Option<Cause> {
             .next("ask for the scope or the role that is named, or use a key that has it")
             .owner("whoever gave out the key"),
     )
+}
+
+fn has_scope_challenge(evidence: &Evidence<'_>) -> bool {
+    let challenge = evidence.header("www-authenticate").unwrap_or_default();
+    challenge.to_lowercase().contains("insufficient_scope")
+}
+
+/// Whether the answer names a scope or a role that is wanted.
+pub(super) fn names_a_scope(evidence: &Evidence<'_>) -> bool {
+    let said = evidence.said_lower();
+    let words = ["insufficient_scope", "scope", "scopes", "role", "roles", "privilege"];
+    let by_words = || words.iter().any(|word| has_word(&said, word));
+    matches!(evidence.status(), 401 | 403) && has_scope_challenge(evidence)
+        || (evidence.status() == 403 && by_words())
 }
 
 fn not_allowed(evidence: &Evidence<'_>) -> Option<Cause> {

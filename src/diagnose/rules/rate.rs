@@ -22,8 +22,13 @@ const LIMITS: [&str; 6] = [
 ];
 
 fn limited(evidence: &Evidence<'_>) -> Option<Cause> {
+    let said = evidence.said_lower();
+    // That there is a limit does not say that it was reached.
+    let reached = || has(&said, &["exceeded", "reached", "hit", "rate limited", "over the"]);
     let says_so = matches!(evidence.status(), 401 | 403 | 503)
-        && has(&evidence.said_lower(), &["rate limit", "too many requests"]);
+        && (has(&said, &["too many requests", "too many calls"])
+            || (has(&said, &["rate limit", "rate-limit"]) && reached())
+            || ["rate limit", "rate limited"].contains(&said.trim()));
     if evidence.status() != 429 && !says_so {
         return None;
     }

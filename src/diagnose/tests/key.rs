@@ -23,6 +23,13 @@ pub(super) fn rows() -> Vec<Row> {
             answered(401, &not_upstream),
         ),
         (
+            "key/left-behind",
+            "401 after a redirect to another origin",
+            "401 after a redirect to another path",
+            says(401, "API key required").led(302, "http://other.test/v1/items"),
+            says(401, "API key required").led(302, "http://api.test/v2/items"),
+        ),
+        (
             "key/other-service",
             "401, `registered for service 'platform'`",
             "401, `Invalid key`",

@@ -9,22 +9,8 @@ pub(super) fn rows() -> Vec<Row> {
             "path/redirect-changed-method",
             "404 after a 301 of a POST",
             "404 after a 308 of a POST",
-            answered(404, &json!({})).with(|exchange| {
-                exchange.hops = vec![Hop {
-                    method: "POST".into(),
-                    url: "http://api.test/v1/items".into(),
-                    status: 301,
-                    location: "https://api.test/v1/items".into(),
-                }];
-            }),
-            answered(404, &json!({})).with(|exchange| {
-                exchange.hops = vec![Hop {
-                    method: "POST".into(),
-                    url: "http://api.test/v1/items".into(),
-                    status: 308,
-                    location: "https://api.test/v1/items".into(),
-                }];
-            }),
+            answered(404, &json!({})).led(301, "https://api.test/v1/items"),
+            answered(404, &json!({})).led(308, "https://api.test/v1/items"),
         ),
         (
             "path/method",

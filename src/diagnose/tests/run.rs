@@ -4,7 +4,7 @@ use super::scene::*;
 use super::*;
 
 /// A plan with these steps, each with how it ended.
-fn plan(job: u32, steps: Vec<(StepRef, StepResult)>) -> PlanRecord {
+pub(super) fn plan(job: u32, steps: Vec<(StepRef, StepResult)>) -> PlanRecord {
     let started = PlanStarted {
         job: JobId(job),
         name: format!("plan {job}"),
@@ -27,7 +27,7 @@ fn plan(job: u32, steps: Vec<(StepRef, StepResult)>) -> PlanRecord {
     record
 }
 
-fn whole(plans: &[PlanRecord]) -> Diagnosis {
+pub(super) fn whole(plans: &[PlanRecord]) -> Diagnosis {
     let mut clusters = Clusters::default();
     for plan in plans {
         clusters.push(plan);

@@ -133,6 +133,7 @@ pub(super) fn other() -> Witness {
         challenge: None,
         fields: Vec::new(),
         says_valid: true,
+        made_of: None,
         took: Duration::from_millis(9),
         at: Duration::from_millis(1),
         requests: 1,
@@ -258,6 +259,23 @@ impl Scene {
     pub(super) fn tapped(mut self, tapped: Tapped) -> Self {
         self.tapped.push(tapped);
         self
+    }
+
+    /// A redirect that was followed.
+    pub(super) fn led(self, status: u16, location: &str) -> Self {
+        self.with(|exchange| {
+            let Request { method, url, .. } = exchange.request.clone();
+            exchange.hops.push(Hop { method, url, status, location: location.to_owned() });
+        })
+    }
+
+    pub(super) fn method(self, method: &str) -> Self {
+        self.with(|exchange| exchange.request.method = method.into())
+    }
+
+    /// How sure a rule is of this; nothing where it is silent.
+    pub(super) fn sure(&self, rule: &str) -> Option<Confidence> {
+        self.causes().iter().find(|cause| cause.rule == rule).map(|cause| cause.confidence)
     }
 
     pub(super) fn no_secret(self) -> Self {
