@@ -164,7 +164,7 @@ impl<'a> Walk<'a> {
     /// Whether two values count as equal: as they are, by a rule, as what each side captured, or as
     /// moments in time.
     fn equal(&mut self, at: &At, before: &Value, after: &Value) -> bool {
-        if json::equal(before, after) || self.same_capture(before, after) {
+        if json::equal(before, after) || self.same_capture(at, before, after) {
             if before.as_str().is_some_and(hides_a_value) {
                 self.masked.insert(at.folded.clone());
             }
@@ -186,11 +186,19 @@ impl<'a> Walk<'a> {
         by_rule
     }
 
-    /// Whether both are what the side itself captured under one name.
-    fn same_capture(&self, before: &Value, after: &Value) -> bool {
+    /// Whether both are what the side itself captured under one name. A value that says little, as `1`
+    /// does, stands for a capture only in a field of its name or of an id; `true` never does.
+    fn same_capture(&self, at: &At, before: &Value, after: &Value) -> bool {
+        let field = at.pointers.0.rsplit('/').next().unwrap_or_default();
         self.captured.0.iter().any(|(name, value)| {
             json::equal(value, before)
                 && self.captured.1.get(name).is_some_and(|other| json::equal(other, after))
+                && match (telling(before), telling(after)) {
+                    (Some(before), Some(after)) => {
+                        before >= TELLING && after >= TELLING || field == name || is_id(field)
+                    }
+                    (_, _) => false,
+                }
         })
     }
 
@@ -200,8 +208,10 @@ impl<'a> Walk<'a> {
             let mut texts: Vec<(&String, String)> = captured
                 .iter()
                 .filter_map(|(name, value)| match value {
-                    Value::String(text) if text.chars().count() >= 4 => Some((name, text.clone())),
-                    Value::Number(number) if number.to_string().len() >= 4 => {
+                    Value::String(text) if text.chars().count() >= TELLING => {
+                        Some((name, text.clone()))
+                    }
+                    Value::Number(number) if number.to_string().len() >= TELLING => {
                         Some((name, number.to_string()))
                     }
                     _ => None,
@@ -216,6 +226,23 @@ impl<'a> Walk<'a> {
         };
         named(before, self.captured.0) == named(after, self.captured.1)
     }
+}
+
+/// So many characters make a value one that hardly stands somewhere by chance.
+const TELLING: usize = 4;
+
+/// How many characters a value has that may stand for a capture; `true` and `null` stand for none.
+fn telling(value: &Value) -> Option<usize> {
+    match value {
+        Value::String(text) => Some(text.chars().count()),
+        Value::Number(number) => Some(number.to_string().len()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// Whether a field holds an id by its name: `id`, `run_id`, `runId`.
+fn is_id(field: &str) -> bool {
+    matches!(field, "id" | "ID" | "_id") || field.ends_with("_id") || field.ends_with("Id")
 }
 
 /// Whether a text is a moment in time, as RFC 3339 writes one or HTTP does.
@@ -307,6 +334,29 @@ mod tests {
         );
         let paths: Vec<&str> = walk.spots.iter().map(|spot| spot.path.as_str()).collect();
         assert_eq!(paths, ["$.x"], "what only one side captured is a value like any other");
+    }
+
+    #[test]
+    fn a_captured_flag_or_small_number_hides_no_other_place() {
+        let captured = |ok: bool, n: u64| {
+            Captured::from([("ok".to_owned(), json!(ok)), ("item".to_owned(), json!(n))])
+        };
+        let (one, other) = (captured(true, 1), captured(false, 2));
+        let rules = Rules::default();
+        let paths = |before: &Value, after: &Value| -> Vec<String> {
+            let mut walk = Walk::new(&rules, (&one, &other));
+            walk.bodies(before, after);
+            walk.spots.into_iter().map(|spot| spot.path).collect()
+        };
+        let before = json!({"ok": true, "admin": true, "id": 1, "n": 1, "xs": [1, 1]});
+        let after = json!({"ok": false, "admin": false, "id": 2, "n": 2, "xs": [2, 2]});
+        let differs = ["$.admin", "$.n", "$.ok", "$.xs[0]", "$.xs[1]"];
+        let mut found = paths(&before, &after);
+        found.sort();
+        assert_eq!(found, differs);
+        let same =
+            (json!({"id": 1, "item": 1, "run_id": 1}), json!({"id": 2, "item": 2, "run_id": 2}));
+        assert!(paths(&same.0, &same.1).is_empty(), "an id is what each side made it");
     }
 
     #[test]
