@@ -18,6 +18,7 @@ mod request;
 mod response;
 mod rewrite;
 mod secrets;
+mod servers;
 mod shape;
 mod texts;
 mod undocumented;

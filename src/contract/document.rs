@@ -6,6 +6,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::operation::{self, Operation};
+use super::servers::{self, Base};
 use super::validate::Validators;
 use crate::finding::{Code, Finding};
 use crate::json;
@@ -184,7 +185,7 @@ impl Spot {
 pub struct Document {
     files: Vec<SpecFile>,
     version: Version,
-    bases: Vec<String>,
+    bases: Vec<Base>,
     operations: Vec<Operation>,
     pub(super) validators: Validators,
 }
@@ -203,7 +204,7 @@ impl Document {
         let validators = Validators::new(&files, version);
         let mut document =
             Self { files, version, bases: Vec::new(), operations: Vec::new(), validators };
-        document.bases = document.read_bases();
+        document.bases = servers::read(&document);
         let (operations, findings) = operation::read(&document);
         document.operations = operations;
         if findings.is_empty() { Ok(document) } else { Err(findings) }
@@ -236,9 +237,8 @@ impl Document {
         &self.operations
     }
 
-    /// The paths of its servers, without a slash at the end: what may stand before its paths.
-    #[must_use]
-    pub fn bases(&self) -> &[String] {
+    /// The paths of its servers: what may stand before its paths.
+    pub(super) fn bases(&self) -> &[Base] {
         &self.bases
     }
 
@@ -276,34 +276,6 @@ impl Document {
     /// Where a reference that stands in a file leads to.
     pub(super) fn target(&self, file: usize, reference: &str) -> Option<Spot> {
         target(&self.files, file, reference)
-    }
-
-    fn read_bases(&self) -> Vec<String> {
-        let root = Spot::new("");
-        let trimmed = |path: &str| path.trim_end_matches('/').to_owned();
-        let mut bases = Vec::new();
-        if self.version == Version::Two {
-            let base = self.field(&root, "basePath").and_then(Value::as_str);
-            bases.extend(base.map(trimmed));
-        } else {
-            let servers = self.field(&root, "servers").and_then(Value::as_array);
-            for server in servers.into_iter().flatten() {
-                let url = server.get("url").or(Some(server)).and_then(Value::as_str);
-                let Some(url) = url else { continue };
-                let path = match url.split_once("://") {
-                    Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or(""),
-                    None => url,
-                };
-                if path.starts_with('/') && !path.contains('{') {
-                    bases.push(trimmed(path));
-                }
-            }
-        }
-        bases.retain(|base| !base.is_empty());
-        // The longest first: `/api/v1` before `/api`.
-        bases.sort_by_key(|base| std::cmp::Reverse(base.len()));
-        bases.dedup();
-        bases
     }
 }
 

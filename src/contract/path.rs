@@ -61,9 +61,15 @@ pub(super) fn segments(path: &str) -> Vec<Segment> {
 }
 
 fn segment(text: &str) -> Segment {
-    if !text.contains('{') {
-        return Segment::Literal(text.to_owned());
+    if text.contains('{') {
+        Segment::Template(pieces(text))
+    } else {
+        Segment::Literal(text.to_owned())
     }
+}
+
+/// A text with parameters, piece by piece.
+pub(super) fn pieces(text: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some((head, tail)) = rest.split_once('{') {
@@ -77,7 +83,7 @@ fn segment(text: &str) -> Segment {
     if !rest.is_empty() {
         pieces.push(Piece::Text(rest.to_owned()));
     }
-    Segment::Template(pieces)
+    pieces
 }
 
 impl Document {
@@ -90,9 +96,11 @@ impl Document {
             return as_it_is;
         }
         let mut best = as_it_is;
-        for base in self.bases() {
-            let Some(rest) = after(base, path) else { continue };
-            let bound = self.bind_here(method, rest);
+        for (rest, is_sure) in self.bases().iter().flat_map(|base| base.after(path)) {
+            let bound = match self.bind_here(method, rest) {
+                Binding::To(..) if !is_sure => Binding::Unknown,
+                bound => bound,
+            };
             match &bound {
                 Binding::To(..) => return bound,
                 Binding::Method { .. } => best = bound,
@@ -172,19 +180,6 @@ fn templates(segment: &Segment) -> bool {
     }
 }
 
-/// What comes after the path of a server, where it is known to stand first.
-fn after<'p>(base: &str, path: &'p [Known<String>]) -> Option<&'p [Known<String>]> {
-    let mut rest = path;
-    for wanted in base.trim_start_matches('/').split('/') {
-        let (first, after) = rest.split_first()?;
-        if first.known().is_some_and(|known| known != wanted) {
-            return None;
-        }
-        rest = after;
-    }
-    Some(rest)
-}
-
 fn fit(documented: &[Segment], path: &[Known<String>]) -> Fit {
     if documented.len() != path.len() {
         return Fit::No;
@@ -217,7 +212,7 @@ fn fits(segment: &Segment, given: &Known<String>) -> Fit {
 }
 
 /// What a segment gives to each of its parameters.
-fn taken(pieces: &[Piece], given: &str) -> Option<Vec<(String, String)>> {
+pub(super) fn taken(pieces: &[Piece], given: &str) -> Option<Vec<(String, String)>> {
     let mut found = Vec::new();
     let mut rest = given;
     let mut open: Option<&String> = None;

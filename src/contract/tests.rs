@@ -165,6 +165,36 @@ fn the_path_of_a_server_may_stand_before_the_paths() {
 }
 
 #[test]
+fn a_server_with_variables_and_one_of_a_path_may_stand_before_the_paths_too() {
+    let document = |servers: &str, of_path: &str| {
+        read(&format!(
+            "openapi: 3.0.3\ninfo: {{title: t, version: '1'}}\nservers: {servers}\npaths:\n  /x:\n    \
+             {of_path}\n    get: {{responses: {{'200': {{description: ok}}}}}}\n"
+        ))
+    };
+    let free = "[{url: 'https://api.ex.com/api/v{n}', variables: {n: {default: '2'}}}]";
+    let free = document(free, "summary: s");
+    for path in ["/x", "/api/v2/x", "/api/v31/x"] {
+        assert_eq!(free.bound("GET", path), "GET /x", "{path}");
+    }
+    for path in ["/api/2/x", "/ap/v2/x", "/api/v2/y"] {
+        assert!(free.bound("GET", path).starts_with("near"), "{path}");
+    }
+    let listed = "[{url: '/api/v{n}', variables: {n: {default: '2', enum: ['1', '2']}}}]";
+    let listed = document(listed, "summary: s");
+    assert_eq!(listed.bound("GET", "/api/v1/x"), "GET /x");
+    assert_eq!(listed.bound("GET", "/api/v3/x"), "near /x");
+    let whole = "[{url: '{scheme}://h/{base}', variables: {scheme: {default: http}, base: {default: a/b}}}]";
+    let whole = document(whole, "summary: s");
+    assert_eq!(whole.bound("GET", "/a/b/x"), "GET /x");
+    assert_eq!(whole.bound("GET", "/c/x"), "GET /x");
+    assert_eq!(whole.bound("GET", "/c/d/x"), "unknown", "which of it is the base is not sure");
+    let of_path = document("[{url: /}]", "servers: [{url: 'https://files.ex.com/up'}]");
+    assert_eq!(of_path.bound("GET", "/up/x"), "GET /x");
+    assert_eq!(of_path.bound("GET", "/down/x"), "near /x");
+}
+
+#[test]
 fn a_request_as_the_document_wants_it_is_not_complained_about() {
     let three = read(THREE);
     let key = [("X-Api-Key", "k")];
