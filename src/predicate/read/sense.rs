@@ -154,11 +154,14 @@ pub(super) fn unequal(value: &Value, about: About, place: Place) -> Option<Findi
         }
         About::Kind(Yields::Text) if !value.is_string() => {
             let help = match value {
-                Value::Number(_) | Value::Bool(_) => {
+                Value::Number(number) => {
+                    let is_whole = number.is_i64() || number.is_u64();
+                    let filter = if is_whole { "int" } else { "float" };
                     format!(
-                        "write it as text: `\"{value}\"`, or `{{apply: [int], equals: {value}}}`"
+                        "write it as text: `\"{value}\"`, or `{{apply: [{filter}], equals: {value}}}`"
                     )
                 }
+                Value::Bool(_) => format!("write it as text: `\"{value}\"`"),
                 Value::Null | Value::String(_) | Value::Array(_) | Value::Object(_) => {
                     "this is always a text; what is not there is `{absent: true}`".to_owned()
                 }
