@@ -26,7 +26,7 @@ use crate::check::{CheckedStep, Work};
 use crate::diagnose;
 use crate::event::{Event, Section};
 use crate::finding::Finding;
-use crate::outcome::{StepResult, Verdict};
+use crate::outcome::{Response, StepResult, Verdict};
 use crate::record::{PlanRecord, Record, gravest};
 use crate::run::{self, Context, Endpoint, Layer, PlanValues, Preview, State, Stop};
 use crate::schedule::{Job, Selection};
@@ -60,6 +60,8 @@ struct KeyRow {
     origin: String,
     state: State,
     said: Vec<String>,
+    /// Whether the key is known, and only may not do what was asked.
+    lacks_right: bool,
     /// How many other steps were answered the same.
     more: usize,
     next: Option<String>,
@@ -366,8 +368,9 @@ fn keys(record: &Record) -> Vec<KeyRow> {
             let row = key_row(plan, &step.step.title(), (step, result), &witnesses);
             let same = |known: &&mut KeyRow| {
                 row.as_ref().is_some_and(|row| {
-                    (&known.secrets, &known.origin, known.state)
-                        == (&row.secrets, &row.origin, row.state)
+                    let told = |row: &KeyRow| (row.state, row.lacks_right);
+                    (&known.secrets, &known.origin, told(known))
+                        == (&row.secrets, &row.origin, told(row))
                 })
             };
             match rows.iter_mut().find(same) {
@@ -398,27 +401,77 @@ fn key_row(
     let asked = format!("{} {url}", request.method);
     let by = format!("step `{title}` of {}", plan.started.path);
     let origin = url::Url::parse(url).ok()?.origin().ascii_serialization();
-    let (state, word) = match (result.verdict, status) {
+    let causes = diagnose::causes(&step.step, result, witnesses);
+    let is_caused_by = |rules: &[&str]| causes.iter().any(|cause| rules.contains(&cause.rule));
+    let lacks_right =
+        status == Some(403) && is_caused_by(&["permission/scope", "permission/not-allowed"]);
+    let doubt = exchange.response.as_ref().and_then(|response| doubt(response, url));
+    let has_passed = result.verdict == Verdict::Passed;
+    let (state, word) = match status? {
         // A plan may expect a refusal: then nothing is said of the key.
-        (Verdict::Passed, Some(400..)) => return None,
-        (Verdict::Passed, _) => (State::Good, "accepted by".to_owned()),
-        (_, Some(status @ (401 | 403))) => (State::Bad, format!("refused with {status} by")),
-        (_, Some(status @ 200..=299)) => (
+        400.. if has_passed => return None,
+        403 if is_caused_by(&["permission/firewall", "permission/host-header"]) => {
+            (State::Doubtful, "not to be told: 403 from".to_owned())
+        }
+        403 if lacks_right => (State::Bad, "known, and may not do this: 403 by".to_owned()),
+        status @ (401 | 403) => (State::Bad, format!("refused with {status} by")),
+        200..=299 if doubt == Some(Doubt::SaysInvalid) => {
+            let state = if has_passed { State::Doubtful } else { State::Bad };
+            (state, "said not to be valid by".to_owned())
+        }
+        status @ 200..=299 if doubt == Some(Doubt::Page) => {
+            (State::Doubtful, format!("not to be told: {status} with a page to sign in from"))
+        }
+        status @ 200..=299 if doubt == Some(Doubt::OpenToAll) => {
+            (State::Doubtful, format!("not to be told: {status}, and it may be open to all, from"))
+        }
+        _ if has_passed => (State::Good, "accepted by".to_owned()),
+        status @ 200..=299 => (
             State::Doubtful,
             format!("accepted with {status}, and the answer is not as expected, by"),
         ),
-        (_, Some(status)) => (State::Doubtful, format!("not to be told: {status} from")),
-        (_, None) => return None,
+        status => (State::Doubtful, format!("not to be told: {status} from")),
     };
     let mut said = vec![format!("{word} {asked}"), by];
     let mut next = None;
     if state != State::Good {
-        let causes = diagnose::causes(&step.step, result, witnesses);
         if let Some(cause) = causes.first() {
             said.push(cause.text.clone());
             said.extend(cause.facts.iter().map(|fact| fact.text.clone()));
             next.clone_from(&cause.next);
         }
     }
-    Some(KeyRow { secrets, origin, state, said, more: 0, next })
+    Some(KeyRow { secrets, origin, state, said, lacks_right, more: 0, next })
+}
+
+/// Why an answer that is well is no word for the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doubt {
+    /// It says itself that a key is not valid.
+    SaysInvalid,
+    /// It is a web page that asks to sign in.
+    Page,
+    /// It is asked by who watches a service, mostly without a key.
+    OpenToAll,
+}
+
+fn doubt(response: &Response, url: &str) -> Option<Doubt> {
+    const WATCHED: [&str; 8] =
+        ["health", "healthz", "healthcheck", "livez", "live", "readyz", "ready", "ping"];
+    const TITLES: [&str; 4] = [" sign in ", " signin ", " log in ", " login "];
+    let body = response.json();
+    if body.is_some_and(|body| body.get("is_valid") == Some(&serde_json::Value::Bool(false))) {
+        return Some(Doubt::SaysInvalid);
+    }
+    let text = response.body.text().filter(|_| diagnose::is_html(response)).unwrap_or_default();
+    let title = diagnose::title(text).unwrap_or_default().to_lowercase();
+    let words: Vec<&str> =
+        title.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let title = format!(" {} ", words.join(" "));
+    let asks_for_a_password = text.to_ascii_lowercase().contains("type=\"password\"");
+    if asks_for_a_password || TITLES.iter().any(|named| title.contains(named)) {
+        return Some(Doubt::Page);
+    }
+    let last = url.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    WATCHED.contains(&last).then_some(Doubt::OpenToAll)
 }

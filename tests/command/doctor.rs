@@ -122,6 +122,72 @@ fn a_key_that_is_refused_ends_with_one_and_the_cause() {
     assert!(ran.out.contains("not well: the key `api_key` is refused"), "{}", ran.out);
 }
 
+/// A plan of one step that shows a key, and what the doctor says of it where it is answered so.
+fn said_of_the_key(step: &str, status: &str, kind: &str, body: &str) -> (Ran, Value) {
+    let length = body.len();
+    let answer = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    );
+    let server = Server::start(answer.leak());
+    let project = project(&format!("http://{}", server.address));
+    let (head, _) = PLAN.split_once("steps:").expect("steps");
+    project.write("plans/items.yaml", &format!("{head}steps:\n  - {step}\n"));
+    let (ran, value) = doctor(&project, &[]);
+    assert_eq!(value["keys"].as_array().map(Vec::len), Some(1), "{}{}", ran.out, ran.err);
+    (ran, value)
+}
+
+#[test]
+fn an_answer_that_is_no_word_for_the_key_is_doubtful() {
+    let json = "application/json";
+    let see = "GET: /items";
+    let valid = r#"{"is_valid": true}"#;
+    let invalid = r#"{"is_valid": false}"#;
+    let wanted = "{GET: /items, expect: {$.is_valid: true}}";
+    let page = "<html><head><title>Sign in</title></head><body></body></html>";
+    let table = [
+        (see, "200 OK", json, valid, "ok", "accepted by", 0),
+        (wanted, "200 OK", json, valid, "ok", "accepted by", 0),
+        (see, "200 OK", json, invalid, "doubtful", "said not to be valid", 0),
+        (wanted, "200 OK", json, invalid, "fails", "said not to be valid", 1),
+        (see, "200 OK", "text/html", page, "doubtful", "page to sign in", 0),
+        (
+            see,
+            "200 OK",
+            "text/html",
+            "<html><title>Catalog in short</title></html>",
+            "ok",
+            "accepted by",
+            0,
+        ),
+        ("GET: /v1/health", "200 OK", json, "{}", "doubtful", "open to all", 0),
+        ("GET: /v1/health-plans", "200 OK", json, "{}", "ok", "accepted by", 0),
+    ];
+    for (step, status, kind, body, state, said, code) in table {
+        let (ran, value) = said_of_the_key(step, status, kind, body);
+        let key = &value["keys"][0];
+        assert_eq!(key["state"], state, "{step} {body}: {key}");
+        assert!(key["said"][0].as_str().is_some_and(|it| it.contains(said)), "{key}");
+        assert_eq!(ran.code, code, "{step} {body}");
+    }
+}
+
+#[test]
+fn a_key_that_lacks_a_right_is_not_called_refused() {
+    let lacks = r#"{"detail": "insufficient_scope: the scope items:read is missing"}"#;
+    let refused = r#"{"detail": "Invalid API key"}"#;
+    let table = [
+        ("403 Forbidden", lacks, "known, and may not"),
+        ("401 Unauthorized", refused, "refused with 401"),
+    ];
+    for (status, body, said) in table {
+        let (ran, value) = said_of_the_key("GET: /items", status, "application/json", body);
+        let key = &value["keys"][0];
+        assert_eq!(ran.code, 1, "{key}");
+        assert!(key["said"][0].as_str().is_some_and(|it| it.contains(said)), "{key}");
+    }
+}
+
 #[test]
 fn only_what_reads_is_sent_and_a_step_that_writes_only_where_it_is_named() {
     let server = Server::start(OK);

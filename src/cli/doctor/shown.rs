@@ -121,7 +121,10 @@ fn verdict(examined: &Examined) -> String {
     let secrets = examined.secrets.iter().filter(|row| row.state == State::Bad);
     failing.extend(secrets.map(|row| format!("the secret `{}`", row.name)));
     let keys = examined.keys.iter().filter(|row| row.state == State::Bad);
-    failing.extend(keys.map(|row| format!("the key `{}` is refused", row.secrets.join("`, `"))));
+    failing.extend(keys.map(|row| {
+        let what = if row.lacks_right { "lacks a right" } else { "is refused" };
+        format!("the key `{}` {what}", row.secrets.join("`, `"))
+    }));
     let on = examined.environment.as_ref();
     let on = on.map(|name| format!(" · environment {}", sanitise_line(name))).unwrap_or_default();
     failing.dedup();
@@ -165,7 +168,7 @@ pub(super) fn document(examined: &Examined, sources: &SourceSet) -> Value {
         json!({"name": name, "state": state.as_str(), "said": said, "next": next})
     });
     let keys = examined.keys.iter().map(|row| {
-        let KeyRow { secrets, origin, state, said, more, next } = row;
+        let KeyRow { secrets, origin, state, said, lacks_right: _, more, next } = row;
         json!({
             "secrets": secrets,
             "origin": origin,
