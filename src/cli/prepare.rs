@@ -9,6 +9,7 @@ use super::fault::UsageFault;
 use super::inputs::{self, GivenVars, Process};
 use super::requirements;
 use super::secrets::{self, Arguments, Places, Secrets};
+use super::taps;
 use crate::check::{
     self, CheckedEnvironment, CheckedPlan, Contracts, Included, Role, ServiceFields, Surroundings,
     TlsFiles,
@@ -256,6 +257,7 @@ pub(super) fn prepare_on(
         }
         plans.push(plan.map(Arc::new));
     }
+    findings.extend(taps::unknown_contracts(&suite, &environments));
     only_unused(&mut findings, &suite, &roots);
     for loaded in &mut suite.included {
         loaded.plan.forget_steps();

@@ -12,9 +12,9 @@ use super::world::Start;
 use crate::check::{CheckedEnvironment, CheckedTap, TAP_FIELDS};
 use crate::contract::{Document, Sent};
 use crate::environment::Mode;
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, nearest};
 use crate::http::{Hub, Refuse, Tap, TapListener, TapWork};
-use crate::project::FileRoot;
+use crate::project::{FileRoot, Suite};
 use crate::run::{self, EnvironmentValues, PlanValues};
 use crate::schedule::Job;
 use crate::secret::Gate;
@@ -123,6 +123,55 @@ pub(super) fn stand_ins(environment: Option<&CheckedEnvironment>) -> Value {
         values.insert(name.clone(), TAP_FIELDS.map(field).into_iter().collect());
     }
     Value::Object(values)
+}
+
+/// Taps whose contract none of the plans that run there has, nor their project: one that enforces it
+/// cannot, and a name that nearly is one of theirs is a slip. Any other may be there for other plans.
+pub(super) fn unknown_contracts(
+    suite: &Suite,
+    environments: &[CheckedEnvironment],
+) -> Vec<Finding> {
+    let included = suite.included.iter().flat_map(|loaded| &loaded.plan.contracts);
+    let included: Vec<&str> = included.map(|one| one.name.value.as_str()).collect();
+    let mut findings = Vec::new();
+    for (index, checked) in environments.iter().enumerate() {
+        let mut plans =
+            suite.plans.iter().filter(|plan| plan.environment == Some(index)).peekable();
+        if plans.peek().is_none() {
+            continue;
+        }
+        let known: Vec<&str> = plans
+            .flat_map(|loaded| {
+                let project = loaded.project.and_then(|index| suite.projects.get(index));
+                let of_project = project.iter().flat_map(|project| &project.contracts);
+                loaded.plan.contracts.iter().chain(of_project.collect::<Vec<_>>())
+            })
+            .map(|one| one.name.value.as_str())
+            .chain(included.iter().copied())
+            .collect();
+        for tap in &checked.taps {
+            let named = tap.contract.as_ref();
+            let Some(contract) = named.filter(|one| !known.contains(&one.value.as_str())) else {
+                continue;
+            };
+            let near = nearest(&contract.value, known.iter().copied());
+            let message = format!("no plan of this run has the contract `{}`", contract.value);
+            let finding = match (tap.mode, near) {
+                (Mode::Enforce, _) => Finding::error(Code::ContractUnbound, message)
+                    .at(contract.place, "cannot be enforced"),
+                (Mode::Observe, Some(_)) => Finding::warning(Code::ContractUnbound, message)
+                    .at(contract.place, "nothing is held against it"),
+                (Mode::Observe, None) => continue,
+            };
+            findings.push(finding.help(match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => {
+                    "name its document under `contracts:` of a plan or of the project".to_owned()
+                }
+            }));
+        }
+    }
+    findings
 }
 
 /// Why a tap does not listen.

@@ -125,6 +125,29 @@ fn a_tap_that_is_not_there_is_found_before_the_run() {
 }
 
 #[test]
+fn a_contract_that_nobody_has_is_found_before_the_run_where_it_is_meant_to_hold() {
+    let server = Scripted::ok();
+    let run = |tap: &str| {
+        let plan = format!(
+            "plan: P\ncontracts:\n  auth: {{spec: auth.yaml, base: http://127.0.0.1:9}}\nsteps:\n  - GET: {}/a\n",
+            server.url()
+        );
+        let environment = format!(
+            "environment: here\ntaps:\n  auth: {{forward: \"http://127.0.0.1:9\", {tap}}}\n"
+        );
+        Bench::plan(&plan).file("auth.yaml", DOCUMENT).environment("here", &environment).run()
+    };
+    run("contract: nix, mode: enforce").exits(3).says("has the contract `nix`");
+    run("contract: auht, mode: enforce").exits(3).says("did you mean `auth`?");
+    assert!(server.log().is_empty());
+    // One that only looks may be there for other plans, but for a slip.
+    run("contract: auht").exits(0).says("did you mean `auth`?");
+    let ran = run("contract: nix").exits(0);
+    assert!(!ran.said.contains("nix"), "{}", ran.said);
+    run("contract: auth, mode: enforce").exits(0);
+}
+
+#[test]
 fn a_tap_that_is_optional_skips_the_step_where_it_is_not_there() {
     let server = Scripted::ok();
     let run = |expects: &str, taps: &str| {
