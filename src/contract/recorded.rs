@@ -42,7 +42,11 @@ impl Document {
                     let judged = self.judge_request(operation, &values, &shape);
                     let mut breaches = judged.breaches;
                     for breach in &mut breaches {
-                        breach.message = breach.message.replace("and the step sends", "and it has");
+                        // Whoever sent it, it was no step.
+                        let message = breach.message.replace("and the step sends", "and it has");
+                        let message =
+                            message.replace("and the step does not send it", "and it is not sent");
+                        breach.message = message;
                     }
                     return (Some(operation), breaches);
                 }

@@ -60,6 +60,9 @@ fn a_body_that_is_not_what_it_is_sent_as_breaks_the_contract() {
         let ran = sends("enforce", path, sent).exits(1);
         assert!(ran.step(0)["attempts"][0]["taps"][0]["refused"].is_string(), "{}", ran.said);
     }
+    let ran = sends("observe", "/v", (json, "{}")).exits(1);
+    let breach = &ran.step(0)["attempts"][0]["taps"][0]["contract"]["breaches"][0];
+    assert_eq!(breach["message"], "the body field `k` is required, and it is not sent");
     // The twins.
     for (path, sent) in [
         ("/v", (json, r#"{"k":"v"}"#)),
