@@ -130,7 +130,25 @@ impl Checker<'_> {
                 return None;
             }
         };
+        self.possible_digest(&subject, &ast.predicate);
         self.judged(ast, subject, None)
+    }
+
+    /// A digest that is written out and no body has.
+    fn possible_digest(&mut self, subject: &Subject, predicate: &Node) {
+        let length = match subject.kind {
+            SubjectKind::Sha256 => 64,
+            SubjectKind::Md5 => 32,
+            _ => return,
+        };
+        let Some(text) = predicate.as_str().filter(|text| !text.contains("${{")) else { return };
+        if text.len() != length || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            self.report(
+                Finding::error(Code::ImpossibleAssertion, "no digest is like this")
+                    .at(predicate.place, "can never hold")
+                    .help(format!("it is {length} digits and letters from `a` to `f`")),
+            );
+        }
     }
 
     /// An assertion about a subject; `about` tells more of it than its kind does.

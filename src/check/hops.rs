@@ -122,12 +122,46 @@ impl Checker<'_> {
         let place = ast.tap.place;
         let implied = ast.count.is_none();
         let (place, predicate) = match &ast.count {
-            Some((place, node)) => (*place, node.clone()),
+            Some((place, node)) => {
+                self.possible_count(node);
+                (*place, node.clone())
+            }
             None => (place, at_least_one(place)),
         };
         let key = crate::yaml::Key { value: "count".to_owned(), place };
         let ast = AssertionAst { subject: SubjectAst { group: None, key }, predicate };
         Some(Assertion { implied, ..self.judged(&ast, subject, number)? })
+    }
+
+    /// A number of requests that there never is.
+    fn possible_count(&mut self, node: &Node) {
+        let Kind::Number { json, written } = &node.kind else { return };
+        if json.as_f64().is_some_and(|count| count < 0.0 || count.fract() != 0.0) {
+            let message = format!("there are never {written} requests");
+            self.report(
+                Finding::error(Code::ImpossibleAssertion, message)
+                    .at(node.place, "can never hold")
+                    .help("write a whole number, as `count: 2`, or `count: {gte: 1}`"),
+            );
+        }
+    }
+
+    /// A path that is written out and no request has: it begins with `/`, and the query stands apart.
+    fn possible_path(&mut self, node: &Node) {
+        let Some(text) = node.as_str().filter(|text| !text.contains("${{")) else { return };
+        let (label, help) = if let Some((_, query)) = text.split_once('?') {
+            let name = query.split(['=', '&']).next().unwrap_or_default();
+            ("the query is no part of it", format!("expect it apart: `query: {{{name}: …}}`"))
+        } else if !text.starts_with('/') && text != "*" {
+            ("begins with no `/`", format!("write `path: /{text}`"))
+        } else {
+            return;
+        };
+        self.report(
+            Finding::error(Code::ImpossibleAssertion, "no path is like this")
+                .at(node.place, label)
+                .help(help),
+        );
     }
 
     fn hop_part(&mut self, ast: &AssertionAst) -> Option<(HopPart, Assertion)> {
@@ -163,6 +197,9 @@ impl Checker<'_> {
             HopPart::Path => "path".to_owned(),
             HopPart::Status | HopPart::Request => subject.label.clone(),
         };
+        if part == HopPart::Path {
+            self.possible_path(&ast.predicate);
+        }
         let assertion = self.judged(ast, Subject { label, ..subject }, about)?;
         Some((part, assertion))
     }

@@ -115,6 +115,19 @@ impl Checker<'_> {
             Work::Assert(_) | Work::Sleep(_) | Work::Group(_) | Work::Include(_) => None,
         };
         let deadline = step.deadline.as_ref().and_then(known);
+        if let (Work::Sleep(Late::Known(sleep)), Some(deadline), Some(place)) =
+            (&step.work, deadline, step.deadline_place)
+            && deadline < *sleep
+        {
+            self.report(
+                Finding::error(
+                    Code::Conflict,
+                    format!("this step always fails: it sleeps for {}", written(*sleep)),
+                )
+                .at(place, "ends it before")
+                .help(format!("delete `deadline`, or write more than {}", written(*sleep))),
+            );
+        }
         let limits = [("timeout", timeout), ("deadline", deadline)];
         for budget in step.budget.iter().chain(&step.warn_budget) {
             self.ended_before(budget, &limits);

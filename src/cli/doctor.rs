@@ -434,12 +434,10 @@ fn key_row(
     };
     let mut said = vec![format!("{word} {asked}"), by];
     let mut next = None;
-    if state != State::Good {
-        if let Some(cause) = causes.first() {
-            said.push(cause.text.clone());
-            said.extend(cause.facts.iter().map(|fact| fact.text.clone()));
-            next.clone_from(&cause.next);
-        }
+    if let Some(cause) = causes.first().filter(|_| state != State::Good) {
+        said.push(cause.text.clone());
+        said.extend(cause.facts.iter().map(|fact| fact.text.clone()));
+        next.clone_from(&cause.next);
     }
     Some(KeyRow { secrets, origin, state, said, lacks_right, more: 0, next })
 }

@@ -301,3 +301,48 @@ fn what_a_plan_for_including_captures_and_defines_is_there_to_be_taken() {
     assert!(alone.contains("the variable `role` is never used"), "{alone}");
     assert!(alone.contains("the capture `token` is never used"), "{alone}");
 }
+
+#[test]
+fn a_number_of_requests_a_path_or_a_digest_that_there_never_is_is_told() {
+    let digest = "0123456789abcdef".repeat(4);
+    let half = "0123456789abcdef".repeat(2);
+    for (lines, words) in [
+        ("hops: {auth: {count: -1}}", "there are never -1 requests"),
+        ("hops: {auth: {count: 1.5}}", "there are never 1.5 requests"),
+        ("hops: {auth: {path: '/keys?q=a'}}", "no path is like this"),
+        ("hops: {auth: {path: keys}}", "no path is like this"),
+        ("sha256: abc", "no digest is like this"),
+        (&format!("sha256: {half}"), "no digest is like this"),
+        ("md5: zz", "no digest is like this"),
+    ] {
+        let found = of_step(&format!("expect: {{{lines}}}"));
+        is_said_in(&found, &format!("plan::impossible-assertion {words}"), " plan::");
+    }
+    for sound in [
+        "hops: {auth: {count: 0}}",
+        "hops: {auth: {count: 2}}",
+        "hops: {auth: {count: {lt: 1.5}}}",
+        "hops: {auth: {path: /keys}}",
+        "hops: {auth: {path: {contains: keys}}}",
+        "hops: {auth: {path: '${{ unique }}'}}",
+        &format!("sha256: {digest}"),
+        &format!("md5: '{half}'"),
+        "sha256: {matches: abc}",
+        "sha256: '${{ unique }}'",
+    ] {
+        let found = of_step(&format!("expect: {{{sound}}}"));
+        assert!(!found.contains("impossible-assertion"), "{sound}: {found}");
+    }
+}
+
+#[test]
+fn a_sleep_that_its_deadline_ends_is_told() {
+    is_said(
+        &of_steps("  - sleep: 10s\n    deadline: 5s\n"),
+        "plan::conflict this step always fails",
+    );
+    for sound in ["sleep: 5s\n    deadline: 5s", "sleep: 5s\n    deadline: 10s", "sleep: 10s"] {
+        let found = of_steps(&format!("  - {sound}\n"));
+        assert!(!found.contains("always fails"), "{sound}: {found}");
+    }
+}
