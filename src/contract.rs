@@ -28,7 +28,7 @@ mod words;
 pub use coverage::{Listed, ListedOperation};
 pub use document::{Document, SpecFile, Spot, Version};
 pub use fields::{Looked, Step};
-pub use media::essence;
+pub use media::{essence, is_json};
 pub use named::Documented;
 pub use operation::{
     Body, Credential, Media, Operation, Parameter, Response, ResponseHeader, Scheme, Within,

@@ -10,7 +10,8 @@ pub fn essence(media_type: &str) -> String {
 }
 
 /// Whether its content is JSON (RFC 6839 §3.1).
-pub(super) fn is_json(media_type: &str) -> bool {
+#[must_use]
+pub fn is_json(media_type: &str) -> bool {
     let essence = essence(media_type);
     essence == "application/json" || essence == "text/json" || essence.ends_with("+json")
 }

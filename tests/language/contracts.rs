@@ -132,6 +132,21 @@ fn what_is_not_known_before_the_run_is_not_wrong() {
 }
 
 #[test]
+fn a_body_that_is_written_as_text_and_sent_as_json_is_looked_at() {
+    let step = |kind: &str, text: &str| {
+        told(&auth(&format!(
+            "  - POST: /api/v1/keys/validate\n    headers: {{Content-Type: {kind}}}\n    text: '{text}'\n    expect: {{$.is_valid: false}}\n"
+        )))
+    };
+    let sound = r#"{"service_id": "platform", "api_key": "a"}"#;
+    assert_eq!(step("application/json", sound), "");
+    let said = step("application/json", r#"{"service_id": 5, "api_key": "a"}"#);
+    assert!(said.starts_with("bad-value:") && said.lines().count() == 1, "{said}");
+    // What a template gives is not known.
+    assert_eq!(step("application/json", r#"{"service_id": ${{ limit }}, "api_key": "a"}"#), "");
+}
+
+#[test]
 fn a_deliberate_violation_is_left_alone_and_one_that_violates_nothing_is_told() {
     let post = |fields: &str, more: &str| {
         format!(

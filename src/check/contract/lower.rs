@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use super::url::Piece;
 use crate::check::values::Checker;
-use crate::contract::{BodyShape, Field, Fields, Known, Payload, RequestShape, Shape, Value3};
+use crate::contract::{
+    BodyShape, Field, Fields, Known, Payload, RequestShape, Shape, Value3, is_json,
+};
 use crate::plan::{
     ApiKeyPlace, Auth, BodyAst, CookiesAst, PartContentAst, RequestAst, RequestOptions,
 };
@@ -175,9 +177,8 @@ impl Checker<'_> {
                 let form = Payload::Form(Fields { known: known.collect(), open: false });
                 (form, Some("multipart/form-data"))
             }
-            Some(BodyAst::Text(_) | BodyAst::File(_) | BodyAst::Generate { .. }) => {
-                (Payload::Opaque, None)
-            }
+            Some(BodyAst::Text(node)) => (self.written_json(node), None),
+            Some(BodyAst::File(_) | BodyAst::Generate { .. }) => (Payload::Opaque, None),
             Some(BodyAst::Graphql { query, variables }) => {
                 let field = |name: &str, shape: Shape| Field {
                     name: name.to_owned(),
@@ -200,11 +201,26 @@ impl Checker<'_> {
             },
             None => implied.map(|implied| Known::Known(implied.to_owned())),
         };
+        let is_json = matches!(&media, Some(Known::Known(media)) if is_json(media));
+        let payload = match (payload, request.body.as_ref().map(|body| &body.value)) {
+            (Payload::Json(_), Some(BodyAst::Text(_))) if !is_json => Payload::Opaque,
+            (payload, _) => payload,
+        };
         BodyShape {
             media,
             media_place: stated.and_then(|field| field.place),
             payload,
             place: request.body.as_ref().map(|body| body.place),
+        }
+    }
+
+    /// A text without templates that is JSON.
+    fn written_json(&self, node: &Node) -> Payload {
+        let template = self.compiled(node);
+        let literal = template.as_ref().and_then(|template| template.is_literal());
+        match literal.and_then(|text| serde_json::from_str(text).ok()) {
+            Some(value) => Payload::Json(Shape { place: Some(node.place), ..Shape::of(&value) }),
+            None => Payload::Opaque,
         }
     }
 
