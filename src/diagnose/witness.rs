@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::response::{challenge, header, reason, text};
 use crate::event::{StepKey, StepRef};
-use crate::json;
 use crate::outcome::{Attempt, Exchange, Hop, StepResult, Verdict};
 use crate::record::PlanRecord;
 
@@ -39,8 +38,6 @@ pub struct Witness {
     pub fields: Vec<String>,
     /// Whether the body says that a key is valid: `is_valid`, `active`.
     pub says_valid: bool,
-    /// The JSON that made something: of a POST that passed, if it is not long.
-    pub made_of: Option<Value>,
     /// How long the exchange took.
     pub took: Duration,
     /// When it began, since the run's start.
@@ -63,7 +60,6 @@ impl Witness {
         let led = exchange.hops.last().filter(|_| crosses(exchange));
         let url = led.map_or(&exchange.request.url, |hop| &hop.location);
         let url = url.split(['?', '#']).next().unwrap_or_default();
-        let passed = result.verdict == Verdict::Passed;
         let method = match led {
             Some(_) if exchange.hops.iter().any(changes_method) => "GET",
             Some(_) | None => exchange.request.method.as_str(),
@@ -77,7 +73,7 @@ impl Witness {
             asked: format!("{method} {url}"),
             origin: origin(url).to_owned(),
             status: response.status,
-            passed,
+            passed: result.verdict == Verdict::Passed,
             secrets: if led.is_some() { Vec::new() } else { exchange.secrets_sent.clone() },
             server: header(response, "server").map(str::to_owned),
             reason: said.map(|text| text.chars().take(REASON).collect()),
@@ -90,7 +86,6 @@ impl Witness {
                 .collect(),
             says_valid: response.status < 300
                 && text(response).is_some_and(|text| says_valid(text, url)),
-            made_of: (passed && method == "POST").then(|| made_of(exchange)).flatten(),
             took: exchange.phases.total.unwrap_or_default(),
             at: attempt.at,
             requests: requests(result, attempt),
@@ -162,15 +157,6 @@ pub(super) fn changes_method(hop: &Hop) -> bool {
         303 => !matches!(hop.method.as_str(), "GET" | "HEAD"),
         _ => false,
     }
-}
-
-/// So much of what was sent is remembered, in bytes.
-const MADE_OF: u64 = 4096;
-
-fn made_of(exchange: &Exchange) -> Option<Value> {
-    let body = &exchange.request.body;
-    let text = body.text().filter(|_| !body.cut && body.size <= MADE_OF)?;
-    json::parse(text.as_bytes()).ok()
 }
 
 /// Whether a field says that a key is valid, in the words of those who check keys. A thing may be

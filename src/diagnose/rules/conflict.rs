@@ -1,17 +1,14 @@
 //! 409, and what means the same: something of that name is there already.
 
-use serde_json::Value;
-
 use super::Rule;
 use super::fields::sent_body;
-use crate::diagnose::cause::{Cause, Confidence, Fact};
+use crate::diagnose::cause::{Cause, Fact};
 use crate::diagnose::evidence::{Evidence, has, has_word};
-use crate::diagnose::witness::Witness;
 
 pub(super) const RULES: [Rule; 2] = [
     Rule {
         name: "conflict/made-in-this-run",
-        says: "another step posted the same to the same path and passed: it was made in this run",
+        says: "a POST of this run to the same path passed: it may have been made there",
         find: made_in_this_run,
     },
     Rule {
@@ -25,8 +22,14 @@ pub(super) const RULES: [Rule; 2] = [
 pub(super) fn is_conflict(evidence: &Evidence<'_>) -> bool {
     let code = evidence.body.as_ref().and_then(|body| body.get("error_code")?.as_str());
     let words = ["already exists", "already_exists", "duplicate", "already in use", "is taken"];
+    // A 409 may say of something that it is there, and that its state does not allow this.
+    let of_409 = ["exist", "already", "unique", "in use", "taken", "conflict"];
+    let said = evidence.said_lower();
     match evidence.status() {
-        409 => true,
+        409 if said.is_empty() || code.is_some_and(|code| has(&code.to_lowercase(), &of_409)) => {
+            true
+        }
+        409 => has(&said, &words) || has(&said, &of_409),
         400 | 422 => {
             code.is_some_and(|code| has(&code.to_lowercase(), &words))
                 || has(&evidence.said_lower(), &words)
@@ -41,54 +44,26 @@ fn made_in_this_run(evidence: &Evidence<'_>) -> Option<Cause> {
     }
     let url = evidence.exchange.request.url.split(['?', '#']).next().unwrap_or_default();
     let asked = format!("POST {url}");
-    let own = sent_body(evidence);
-    let quoted = quoted(evidence, own.as_ref());
-    let (other, how) = evidence
-        .others
-        .iter()
-        .filter(|other| other.asked == asked && other.passed && other.status < 300)
-        .find_map(|other| Some((other, likeness(own.as_ref(), other, quoted.as_deref())?)))?;
-    let (confidence, text) = match how {
-        Same::Body => (Confidence::Likely, "sent the same request".to_owned()),
-        Same::Value(value) => (Confidence::Likely, format!("sent `{value}` too")),
-        Same::Path => (Confidence::Possible, "was a POST to the same path".to_owned()),
-    };
+    let other = evidence.others.iter().find(|other| {
+        other.asked == asked && other.passed && other.status < 300 && quotes_what_was_sent(evidence)
+    })?;
+    // What was sent there is not kept: of a step that passed only little is.
     Some(
-        Cause::new(confidence, "another step of this run made it already")
+        Cause::possible("another step of this run made it already")
             .about(evidence.path())
             .facts(evidence.said_fact())
-            .fact(format!("{} {text}", other.cited()))
+            .fact(format!("{} was a POST to the same path", other.cited()))
             .next("give each step a name of its own: `${{ unique }}`"),
     )
 }
 
-/// In what an earlier request is the same.
-enum Same {
-    Body,
-    /// The value that the server quotes was sent there too.
-    Value(String),
-    /// What was sent there is not known.
-    Path,
-}
-
-/// In what an earlier request is the same as this one; nothing where it asked for something else.
-fn likeness(own: Option<&Value>, other: &Witness, quoted: Option<&[String]>) -> Option<Same> {
-    let (Some(own), Some(body)) = (own, &other.made_of) else {
-        return quoted.is_none_or(|quoted| !quoted.is_empty()).then_some(Same::Path);
-    };
-    if own == body {
-        return Some(Same::Body);
-    }
-    let values: Vec<&str> = body.as_object()?.values().filter_map(Value::as_str).collect();
-    let value = quoted?.iter().find(|value| values.contains(&value.as_str()))?;
-    Some(Same::Value(value.clone()))
-}
-
-/// The values that were sent and that the server's words quote; nothing where either is not known.
-fn quoted(evidence: &Evidence<'_>, own: Option<&Value>) -> Option<Vec<String>> {
-    let said = evidence.said.as_deref()?;
-    let values = own?.as_object()?.values().filter_map(Value::as_str);
-    Some(values.filter(|v| !v.is_empty() && has_word(said, v)).map(str::to_owned).collect())
+/// Whether the server quotes a value that was sent, or says nothing.
+fn quotes_what_was_sent(evidence: &Evidence<'_>) -> bool {
+    evidence.said.as_deref().is_none_or(|said| {
+        sent_body(evidence).and_then(|body| body.as_object().cloned()).is_none_or(|fields| {
+            fields.values().filter_map(|v| v.as_str()).any(|v| !v.is_empty() && has_word(said, v))
+        })
+    })
 }
 
 fn left_by_another_run(evidence: &Evidence<'_>) -> Option<Cause> {

@@ -65,6 +65,7 @@ fn media_type(evidence: &Evidence<'_>) -> Option<Cause> {
     // Who names a field speaks of what that one holds.
     let fields = evidence.body.as_ref().map(named).unwrap_or_default();
     let says_so = is_invalid(evidence)
+        && evidence.exchange.request.body.size > 0
         && has(&evidence.said_lower(), &words)
         && fields.iter().all(|field| field.at.eq_ignore_ascii_case("header content-type"));
     if evidence.status() != 415 && !says_so {

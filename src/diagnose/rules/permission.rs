@@ -79,8 +79,11 @@ fn scope(evidence: &Evidence<'_>) -> Option<Cause> {
         return None;
     }
     let by_header = has_scope_challenge(evidence);
-    let words = ["scope", "permission", "not authorized to", "role", "privilege"];
-    let by_body = evidence.status() == 403 && has(&evidence.said_lower(), &words);
+    let said = evidence.said_lower();
+    let words = ["permission", "permissions", "privileges"];
+    let by_words =
+        || words.iter().any(|word| has_word(&said, word)) || said.contains("not authorized to");
+    let by_body = evidence.status() == 403 && (names_a_scope(evidence) || by_words());
     if !by_header && !by_body {
         return None;
     }

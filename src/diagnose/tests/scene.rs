@@ -133,7 +133,6 @@ pub(super) fn other() -> Witness {
         challenge: None,
         fields: Vec::new(),
         says_valid: true,
-        made_of: None,
         took: Duration::from_millis(9),
         at: Duration::from_millis(1),
         requests: 1,

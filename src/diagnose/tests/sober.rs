@@ -121,6 +121,8 @@ fn a_field_that_is_called_content_type_is_not_the_media_type() {
     assert_eq!(article.sure("fields/named"), Some(Certain));
     let header = body(json!(["header", "content-type"]));
     assert_eq!(header.sure("fields/media-type"), Some(Likely));
+    let empty = header.with(|exchange| exchange.request.body = text_body(""));
+    assert_eq!(empty.sure("fields/media-type"), None);
     assert_eq!(answered(415, &json!({})).sure("fields/media-type"), Some(Certain));
 }
 
@@ -260,18 +262,12 @@ fn a_token_that_others_take_may_not_have_ended() {
 }
 
 #[test]
-fn a_conflict_is_with_what_was_sent_before() {
-    let sure = |body: Option<Value>| {
-        let seen =
-            Witness { asked: "POST http://api.test/v1/items".into(), made_of: body, ..same_host() };
-        let causes = says(409, "apple already exists").seen(seen).causes();
-        let cause = causes.into_iter().find(|cause| cause.rule == "conflict/made-in-this-run")?;
-        Some((cause.confidence, cause.facts[1].text.contains("sent the same request")))
-    };
-    assert_eq!(sure(Some(json!({"name": "apple", "service": "shop"}))), Some((Likely, true)));
-    assert_eq!(sure(Some(json!({"name": "apple"}))), Some((Likely, false)));
-    assert_eq!(sure(Some(json!({"name": "pear", "service": "shop"}))), None);
-    assert_eq!(sure(None), Some((Possible, false)));
+fn what_an_earlier_post_made_is_only_possibly_what_is_in_the_way() {
+    let asked = "POST http://api.test/v1/items".to_owned();
+    let scene = says(409, "apple already exists").seen(Witness { asked, ..same_host() });
+    let causes = scene.causes();
+    assert_eq!((causes[0].rule, causes[0].confidence), ("conflict/made-in-this-run", Possible));
+    assert!(causes[0].facts[1].text.ends_with("was a POST to the same path"));
 }
 
 #[test]
@@ -290,4 +286,24 @@ fn a_name_of_a_matrix_does_not_decide_where_the_server_was_asked_too_often() {
     };
     assert_eq!(flips(500), 1);
     assert_eq!(flips(429), 0);
+}
+
+#[test]
+fn a_scope_is_a_word_of_its_own_and_a_409_may_mean_another_state() {
+    all(
+        "permission/scope",
+        403,
+        &[
+            ("the key lacks the role admin", Some(Likely)),
+            ("this item is controlled by its owner", None),
+        ],
+    );
+    all(
+        "conflict/left-by-another-run",
+        409,
+        &[
+            ("item 'apple' already exists", Some(Possible)),
+            ("item 'apple' is locked by an open order", None),
+        ],
+    );
 }
