@@ -70,8 +70,9 @@ fn login(evidence: &Evidence<'_>) -> Option<Cause> {
     let last = evidence.exchange.hops.last();
     let hop = last
         .filter(|hop| is_login(&hop.location) || hop.location.to_lowercase().ends_with("/auth"));
-    let is_sure = whole || form || hop.is_some();
-    if !begun && !is_sure {
+    // A page of another kind may have such a form beside.
+    let is_sure = whole || hop.is_some() || (form && begun);
+    if !begun && !form && !is_sure {
         return None;
     }
     let cause = if is_sure { Cause::certain } else { Cause::likely };
@@ -88,11 +89,14 @@ fn login(evidence: &Evidence<'_>) -> Option<Cause> {
 fn gateway(evidence: &Evidence<'_>) -> Option<Cause> {
     let (facts, title) = marks(evidence)?;
     let named = ["bad gateway", "gateway time-out", "gateway timeout", "service unavailable"];
-    if !is_titled(&title, &named) && !matches!(evidence.status(), 502..=504) {
+    let is_sure = is_titled(&title, &named);
+    if !is_sure && !matches!(evidence.status(), 502..=504) {
         return None;
     }
+    // A service that is shut for a while has a page too.
+    let cause = if is_sure { Cause::certain } else { Cause::likely };
     Some(
-        Cause::certain("the answer is a gateway's page, not the service's data")
+        cause("the answer is a gateway's page, not the service's data")
             .about(evidence.origin())
             .facts(facts)
             .facts(evidence.header_fact("Server"))

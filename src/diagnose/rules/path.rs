@@ -219,6 +219,7 @@ fn says_what(evidence: &Evidence<'_>) -> bool {
         "404 not found",
         "404 page not found",
         "page not found",
+        "resource not found",
         "route not found",
         "path not found",
         "endpoint not found",

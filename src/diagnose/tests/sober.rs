@@ -138,6 +138,10 @@ fn a_login_and_a_gateway_are_known_by_whole_words() {
     assert_eq!(titled("Sign in | Shop", "page/login"), Some(Certain));
     assert_eq!(titled("Log in to your account", "page/login"), Some(Likely));
     assert_eq!(titled("How to log in to your API", "page/login"), None);
+    let form = page(404, "<title>Not found</title><form><input type=\"password\"></form>");
+    assert_eq!(form.sure("page/login"), Some(Likely));
+    let shut = page(503, "<title>Maintenance until 12:00</title>");
+    assert_eq!(shut.sure("page/gateway"), Some(Likely));
     assert_eq!(titled("503 Service Unavailable", "page/gateway"), Some(Certain));
     assert_eq!(titled("Service Unavailable notices archive", "page/gateway"), None);
 }
@@ -230,6 +234,7 @@ fn a_router_that_has_no_such_path_does_not_speak_of_a_thing() {
             ),
             ("No static resource api/x.", None),
             ("Route GET:/x not found", None),
+            ("Resource not found", None),
             ("Cannot find the item `apple`", Some(Likely)),
             ("there is no route from Paris to Rome", Some(Likely)),
         ],
