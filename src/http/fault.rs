@@ -304,6 +304,9 @@ fn http_2(scene: &Scene<'_>, causes: &Causes<'_>, place: &str) -> Option<Transpo
     })
 }
 
+/// So much of what a server says that speaks no HTTP is shown, in bytes.
+const GREETING: usize = 40;
+
 /// What answers does not speak HTTP; its first bytes, if they were seen.
 pub(crate) fn not_http(scene: &Scene<'_>, first: Option<&[u8]>) -> Transport {
     let mut help = vec!["look whether host and port are the ones that were meant"];
@@ -313,14 +316,16 @@ pub(crate) fn not_http(scene: &Scene<'_>, first: Option<&[u8]>) -> Transport {
             format!("{} speaks TLS, and was asked in the clear", scene.peer())
         }
         Some(bytes) if !bytes.is_empty() => {
-            // What comes behind may repeat what was sent, and stand here cut, so that nobody would
-            // know a secret in it.
+            // A line that goes on may repeat what was sent, and stand here cut, so that nobody would
+            // know a secret in it: of such a one the first word is shown.
+            let line = bytes.split(|b| matches!(b, b'\r' | b'\n')).next().unwrap_or_default();
             let word = bytes.split(u8::is_ascii_whitespace).find(|word| !word.is_empty());
-            let word = word.unwrap_or(bytes);
+            let is_whole = !line.is_empty() && line.len() < bytes.len() && line.len() <= GREETING;
+            let shown = if is_whole { line } else { word.unwrap_or(bytes) };
             format!(
                 "{} does not speak HTTP; it begins with `{}`",
                 scene.peer(),
-                word.get(..word.len().min(40)).unwrap_or(word).escape_ascii()
+                shown.get(..shown.len().min(GREETING)).unwrap_or(shown).escape_ascii()
             )
         }
         Some(_) | None => format!("{} answered with something that is not HTTP", scene.peer()),

@@ -54,7 +54,7 @@ fn every_subject_holds_and_fails() {
         ("{redirects: {length: 0}}", "{redirects: {length: 1}}"),
         ("{size: {lt: 1MiB}}", "{size: {lt: 10}}"),
         ("{bytes: {starts_with: 7b22}}", "{bytes: {starts_with: ffd8}}"),
-        ("{sha256: {matches: '^[0-9a-f]{64}$'}}", "{sha256: abc}"),
+        ("{sha256: {matches: '^[0-9a-f]{64}$'}}", "{sha256: {ends_with: xyz}}"),
         ("{md5: {length: 32}}", "{md5: {length: 31}}"),
         ("{http: '1.1'}", "{http: '2'}"),
         ("{remote_ip: 127.0.0.1}", "{remote_ip: 10.0.0.1}"),
