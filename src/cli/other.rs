@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-#[cfg(feature = "demo")]
 use super::args::ExplainArgs;
 #[cfg(feature = "demo")]
 use super::args::Format;

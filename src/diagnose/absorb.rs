@@ -5,9 +5,15 @@ use super::response::reason;
 use super::witness::origin;
 use crate::outcome::{Exchange, StepResult, Tapped};
 
-/// What is said of a refusal where only the key is known, or what the tap saw was not judged.
-const UNJUDGED: [&str; 5] =
-    ["key/good-elsewhere", "key/refused", "key/not-seen", "permission/not-allowed", "hop/refused"];
+/// What is said of a refusal where only the key is known, or what lies behind was seen and not judged.
+const UNJUDGED: [&str; 6] = [
+    "key/good-elsewhere",
+    "key/refused",
+    "key/not-seen",
+    "key/upstream-disagrees",
+    "permission/not-allowed",
+    "hop/refused",
+];
 
 /// A refusal that a tap is certain of.
 pub(super) struct Seen {
