@@ -14,6 +14,7 @@ use super::environment::like;
 use super::files::{Absent, PlanFiles};
 use super::ids::TraceId;
 use super::include::{Inside, Pending};
+use super::judge::register_fields;
 use super::names::{AttemptNames, JobNames, Seen};
 use super::render::Renderer;
 use super::step::Limit;
@@ -414,6 +415,12 @@ impl<'a> Execution<'a> {
             self.names.capture(&name, value, taint);
         }
         for (id, seen) in seen {
+            let fields = seen.response.iter().flat_map(|response| &response.fields);
+            for (_, value) in
+                fields.filter(|(field, _)| matches!(field.as_str(), "json" | "headers"))
+            {
+                register_fields(&self.context.gate, value);
+            }
             self.names.see(&id, &seen);
         }
         for (index, end) in ends {

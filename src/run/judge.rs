@@ -8,7 +8,7 @@ use crate::check::{Assertion, Capture, Expect};
 use crate::finding::{Finding, Severity};
 use crate::outcome::{self, Actual, CaptureResult, Expected};
 use crate::query::{Found, Response};
-use crate::secret::names_secret as is_secret_name;
+use crate::secret::{Gate, names_secret as is_secret_name};
 use crate::source::Place;
 use crate::template::Template;
 
@@ -231,7 +231,9 @@ pub(super) fn captures(
         match taken {
             Ok(value) => {
                 if secret {
-                    register(renderer, &capture.name, &value);
+                    register(renderer.gate, &capture.name, &value);
+                } else {
+                    register_fields(renderer.gate, &value);
                 }
                 results.push(CaptureResult {
                     name: capture.name.clone(),
@@ -252,16 +254,35 @@ pub(super) fn captures(
     (results, values, findings)
 }
 
-fn register(renderer: &Renderer<'_>, name: &str, value: &Value) {
+/// Fields of a mapping that later steps may use one by one: those named like secrets are.
+pub(super) fn register_fields(gate: &Gate, value: &Value) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| register_fields(gate, item)),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                // `token_type: Bearer` names no token.
+                let is_kind = name.to_ascii_lowercase().ends_with("type");
+                if is_secret_name(name) && !is_kind {
+                    register(gate, name, value);
+                } else {
+                    register_fields(gate, value);
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn register(gate: &Gate, name: &str, value: &Value) {
     match value {
         Value::String(text) => {
-            let _ = renderer.gate.register(name, text);
+            let _ = gate.register(name, text);
         }
         Value::Number(number) => {
-            let _ = renderer.gate.register(name, &number.to_string());
+            let _ = gate.register(name, &number.to_string());
         }
-        Value::Array(items) => items.iter().for_each(|item| register(renderer, name, item)),
-        Value::Object(fields) => fields.values().for_each(|v| register(renderer, name, v)),
+        Value::Array(items) => items.iter().for_each(|item| register(gate, name, item)),
+        Value::Object(fields) => fields.values().for_each(|v| register(gate, name, v)),
         Value::Null | Value::Bool(_) => {}
     }
 }

@@ -293,3 +293,32 @@ steps:
         }
     }
 }
+
+#[test]
+fn a_password_in_a_mapping_that_is_captured_is_secret_where_it_is_used() {
+    let server = Scripted::start(|_, _| {
+        let body = r#"{"data": {"user": "ann", "password": "Pw-of-ann-0123",
+            "keys": [{"api_key": "Key-of-ann-4567"}], "token_type": "Bearer"}}"#;
+        Reply::json(200, body)
+    });
+    let project = Project::new();
+    let step = format!(
+        "{{GET: {}, headers: {{X-A: \"${{{{ all.password }}}}\", X-B: \"${{{{ all['keys'][0].api_key }}}} ${{{{ all.token_type }}}} ${{{{ all.user }}}}\"}}}}",
+        server.url()
+    );
+    let plan = format!(
+        "plan: P\nsteps:\n  - {{GET: {}, capture: {{all: $.data}}}}\n  - {step}\n",
+        server.url()
+    );
+    project.write("p.yaml", &plan);
+    let args = ["p.yaml", "-v", "--log-file", "log", "--report", "json=r.json", "--out", "run"];
+    let ran = project.run_with(&args, &[]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.out.contains(" Bearer ann"), "{}", ran.out);
+    for (name, text) in outputs(&project, ran.out, ran.err) {
+        for secret in ["Pw-of-ann-0123", "Key-of-ann-4567"] {
+            assert!(!text.contains(secret), "{name} shows {secret}: {text}");
+        }
+    }
+    assert_eq!(server.log().last().and_then(|seen| seen.header("x-a")), Some("Pw-of-ann-0123"));
+}
