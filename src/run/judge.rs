@@ -260,9 +260,9 @@ pub(super) fn register_fields(gate: &Gate, value: &Value) {
         Value::Array(items) => items.iter().for_each(|item| register_fields(gate, item)),
         Value::Object(fields) => {
             for (name, value) in fields {
-                // `token_type: Bearer` names no token.
+                // `token_type: Bearer` names no token, and `max_tokens: 4096` is a count.
                 let is_kind = name.to_ascii_lowercase().ends_with("type");
-                if is_secret_name(name) && !is_kind {
+                if is_secret_name(name) && !is_kind && !value.is_number() {
                     register(gate, name, value);
                 } else {
                     register_fields(gate, value);

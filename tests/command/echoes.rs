@@ -298,12 +298,13 @@ steps:
 fn a_password_in_a_mapping_that_is_captured_is_secret_where_it_is_used() {
     let server = Scripted::start(|_, _| {
         let body = r#"{"data": {"user": "ann", "password": "Pw-of-ann-0123",
-            "keys": [{"api_key": "Key-of-ann-4567"}], "token_type": "Bearer"}}"#;
+            "keys": [{"api_key": "Key-of-ann-4567"}], "token_type": "Bearer",
+            "max_tokens": 4096}}"#;
         Reply::json(200, body)
     });
     let project = Project::new();
     let step = format!(
-        "{{GET: {}, headers: {{X-A: \"${{{{ all.password }}}}\", X-B: \"${{{{ all['keys'][0].api_key }}}} ${{{{ all.token_type }}}} ${{{{ all.user }}}}\"}}}}",
+        "{{GET: {}, headers: {{X-A: \"${{{{ all.password }}}}\", X-B: \"${{{{ all['keys'][0].api_key }}}} ${{{{ all.token_type }}}} ${{{{ all.max_tokens }}}} ${{{{ all.user }}}}\"}}}}",
         server.url()
     );
     let plan = format!(
@@ -314,7 +315,7 @@ fn a_password_in_a_mapping_that_is_captured_is_secret_where_it_is_used() {
     let args = ["p.yaml", "-v", "--log-file", "log", "--report", "json=r.json", "--out", "run"];
     let ran = project.run_with(&args, &[]);
     assert_eq!(ran.code, 0, "{ran:?}");
-    assert!(ran.out.contains(" Bearer ann"), "{}", ran.out);
+    assert!(ran.out.contains(" Bearer 4096 ann"), "{}", ran.out);
     for (name, text) in outputs(&project, ran.out, ran.err) {
         for secret in ["Pw-of-ann-0123", "Key-of-ann-4567"] {
             assert!(!text.contains(secret), "{name} shows {secret}: {text}");
