@@ -21,6 +21,17 @@ use crate::outcome::{Actual, Expected};
 use crate::query::{Found, time, unreadable};
 use crate::units::hex;
 
+/// Where the last word of a body begins that holds its last `count` bytes: a longer end would be shown
+/// by its beginning, and a shorter one might be half of a secret.
+fn tail(bytes: &[u8], count: usize) -> usize {
+    let from = bytes.len().saturating_sub(count);
+    let farthest = bytes.len().saturating_sub(SHOWN.max(count));
+    let before = bytes.get(farthest..from).unwrap_or_default();
+    let ends_word =
+        |byte: &u8| byte.is_ascii_whitespace() || byte.is_ascii_control() || *byte == b'"';
+    before.iter().rposition(ends_word).map_or(farthest, |at| farthest + at + 1)
+}
+
 /// So many bytes of a body are shown in hex where an operator decides by fewer. Far more than a secret
 /// has: half of one would not be known as one any more.
 const SHOWN: usize = 4096;
@@ -102,9 +113,7 @@ impl Op {
         let count = wanted.div_ceil(2).min(bytes.len());
         match self.operator {
             Operator::StartsWith => hex(bytes.get(..count.max(SHOWN)).unwrap_or(bytes)),
-            Operator::EndsWith => {
-                hex(bytes.get(bytes.len() - count.max(SHOWN).min(bytes.len())..).unwrap_or(bytes))
-            }
+            Operator::EndsWith => hex(bytes.get(tail(bytes, count.max(16))..).unwrap_or(bytes)),
             Operator::Equals | Operator::NotEquals
                 if wanted != bytes.len() * 2 && bytes.len() > SHOWN =>
             {
@@ -561,5 +570,20 @@ impl Op {
     /// An operand whose template was never evaluated: a failure, never a pass.
     fn unprepared(&self, look: Look<'_>) -> Ruling {
         self.cannot(look, "has no operand yet")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SHOWN, tail};
+
+    #[test]
+    fn the_end_of_a_body_begins_with_a_whole_word() {
+        let body = b"a first \"key-0123456789abcdefghij\"";
+        assert_eq!(tail(body, 16), 9, "the key is whole");
+        assert_eq!(tail(b"short", 16), 0);
+        let long = vec![b'x'; 3 * SHOWN];
+        assert_eq!(tail(&long, 16), 2 * SHOWN);
+        assert_eq!(tail(&long, 2 * SHOWN), SHOWN, "what is compared is there");
     }
 }
